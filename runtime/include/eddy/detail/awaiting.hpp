@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <utility>
+
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/promise.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/waiter.hpp>
+
+namespace eddy::detail {
+
+/// The door to a waiter's private state for the few parts that drive waits.
+struct WaiterAccess {
+    using State = Waiter::State;
+
+    static State& state(Waiter& waiter) noexcept { return waiter.state_; }
+    static Job*& job(Waiter& waiter) noexcept { return waiter.job_; }
+    static SelectBase*& select(Waiter& waiter) noexcept { return waiter.select_; }
+    static bool abort(Waiter& waiter) noexcept { return waiter.abort(); }
+    static bool sever(Waiter& waiter) noexcept { return waiter.sever(); }
+    static void unlink(Waiter& waiter) noexcept { waiter.unlink(); }
+    static void pass_on(Waiter& waiter) noexcept { waiter.pass_on(); }
+
+    /// The frame dies in the middle of the wait (rule R4).
+    static void abandon(Waiter& waiter) noexcept;
+};
+
+/// Throws `Cancelled`, or `LoopClosed` for a wait the ending loop cut off.
+[[noreturn]] void throw_aborted(Job& job);
+
+/// `co_await operation`: the one checkpoint contract (rule R6) around every wait of the library.
+///
+/// A prvalue that points at the operation, which is pinned in the awaiting frame: g++ 12 copies
+/// awaiters it gets by reference.
+template <class Op>
+class Awaiting final {
+public:
+    explicit Awaiting(Op& op) noexcept : op_(op) {}
+    Awaiting(const Awaiting&) = delete;
+    Awaiting& operator=(const Awaiting&) = delete;
+    ~Awaiting() {
+        const auto state = WaiterAccess::state(op_);
+        if (state == State::queued || state == State::committed) [[unlikely]] {
+            WaiterAccess::abandon(op_);
+        }
+    }
+
+    [[nodiscard]] bool await_ready() {
+        ThreadState& thread = thread_state;
+        Job& job = *thread.job;
+        if constexpr (is_checkpoint) {
+            thread.core->checkpoint(job);
+        }
+        if (!op_.try_now()) {
+            return false;
+        }
+        if (--job.budget != 0) [[likely]] {
+            return true;
+        }
+        WaiterAccess::state(op_) = State::committed;  // done, but the others go first
+        return false;
+    }
+
+    template <std::derived_from<PromiseBase> P>
+    void await_suspend(std::coroutine_handle<P> self) {
+        ThreadState& thread = thread_state;
+        Job& job = *thread.job;
+        job.leaf = &self.promise();
+        if (WaiterAccess::state(op_) == State::committed) {
+            ++thread.core->forced_yields;
+            thread.core->make_ready(job);
+            return;
+        }
+        Waiter& waiter = op_;
+        WaiterAccess::job(waiter) = &job;
+        WaiterAccess::state(waiter) = State::queued;
+        job.wait = &waiter;
+        job.wait_since = thread.core->turn_time;
+        try {
+            op_.start();
+        } catch (...) {
+            WaiterAccess::state(waiter) = State::done;
+            job.wait = nullptr;
+            throw;
+        }
+    }
+
+    decltype(auto) await_resume() {
+        auto& state = WaiterAccess::state(op_);
+        if (state == State::aborted) [[unlikely]] {
+            state = State::done;
+            throw_aborted(*thread_state.job);
+        }
+        state = State::done;
+        return op_.take();
+    }
+
+private:
+    using State = WaiterAccess::State;
+
+    /// Leaving a group waits too, but is no checkpoint: its operation says so.
+    static constexpr bool is_checkpoint = [] {
+        if constexpr (requires { Op::is_checkpoint; }) {
+            return Op::is_checkpoint;
+        } else {
+            return true;
+        }
+    }();
+
+    Op& op_;
+};
+
+/// The same for an operation that a handle makes on the spot: it lives here.
+template <class Op>
+class ContainedAwaiting final {
+public:
+    template <class Handle>
+    explicit ContainedAwaiting(Handle&& handle)
+        : op_(std::forward<Handle>(handle).operator co_await()), awaiting_(op_) {}
+    ContainedAwaiting(const ContainedAwaiting&) = delete;
+    ContainedAwaiting& operator=(const ContainedAwaiting&) = delete;
+
+    [[nodiscard]] bool await_ready() { return awaiting_.await_ready(); }
+    template <std::derived_from<PromiseBase> P>
+    void await_suspend(std::coroutine_handle<P> self) {
+        awaiting_.await_suspend(self);
+    }
+    decltype(auto) await_resume() { return awaiting_.await_resume(); }
+
+private:
+    Op op_;
+    Awaiting<Op> awaiting_;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <utility>
+
+#include <eddy/detail/frame_pool.hpp>
+#include <eddy/detail/promise.hpp>
+#include <eddy/detail/scope_node.hpp>
+#include <eddy/job_info.hpp>
+#include <eddy/wait_queue.hpp>
+
+namespace eddy::detail {
+
+class LoopCore;
+class Nursery;
+struct CancelToken;
+struct LocalNode;
+
+/// What few jobs have.
+struct JobExtras {
+    std::string name;
+    std::shared_ptr<const LocalNode> locals;  // task-locals, newest first; shared with children
+    std::shared_ptr<CancelToken> token;       // what cancel handles look into
+};
+
+/// One logical thread of control: a spawned task and the chain of tasks it awaits.
+///
+/// Lives in pooled memory and is counted: one reference while it runs, one for each handle. The
+/// coroutine frames die when the body ends; the result stays here for the handle.
+class Job {
+public:
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    Job* ready_next = nullptr;      // the ready queue; after the end: the group's list of failures
+    PromiseBase* leaf = nullptr;    // the innermost coroutine, null while it runs
+    ScopeNode* scope = &own_scope;  // the scope it is in
+    Waiter* wait = nullptr;         // what it waits on; null while ready or running
+    TimePoint wait_since{};
+    Nursery* nursery = nullptr;  // who counts it, null after the end
+    JobId id = 0;
+    std::unique_ptr<JobExtras> extras;
+    std::source_location spawned;
+    std::uint32_t references = 1;
+    std::uint16_t budget = 0;
+    JobState state = JobState::pending;
+    bool queued : 1 = false;     // in the ready queue
+    bool body_done : 1 = false;  // the root coroutine is at its final suspend point
+    bool collected : 1 = false;  // somebody has seen, or will see, how it ended
+    bool ended : 1 = false;
+    bool severed : 1 = false;    // the loop is over: waits end with LoopClosed
+    JobId parent_id = 0;
+    ScopeNode own_scope;
+    WaitQueue joiners;
+    std::exception_ptr error;  // of a failed job
+
+    /// Takes the result out of the finished root frame and destroys frame and callable.
+    virtual void collect() noexcept = 0;
+    /// Destroys a frame that never started or is already gone, and the callable.
+    virtual void discard() noexcept = 0;
+    /// The root frame has been destroyed, by a teardown that began at the leaf.
+    virtual void forget_root() noexcept = 0;
+    /// Gives the memory back.
+    virtual void destroy() noexcept = 0;
+
+    void retain() noexcept { ++references; }
+    void release() noexcept {
+        if (--references == 0) {
+            destroy();
+        }
+    }
+
+    [[nodiscard]] std::string_view name() const noexcept {
+        return extras ? std::string_view(extras->name) : std::string_view();
+    }
+    /// "fetch #7", or "job #7".
+    [[nodiscard]] std::string label() const;
+    [[nodiscard]] JobInfo info() const noexcept;
+    [[nodiscard]] JobExtras& ensure_extras();
+
+    /// One abort attempt on what it waits for: its scope has just become cancelled.
+    void abort_wait() noexcept;
+
+protected:
+    Job() = default;
+    ~Job() = default;
+};
+
+/// A counted pointer to a job.
+template <class J>
+class JobRef final {
+public:
+    JobRef() noexcept = default;
+    /// Takes over the reference a new job is born with.
+    [[nodiscard]] static JobRef adopt(J& job) noexcept {
+        JobRef ref;
+        ref.job_ = &job;
+        return ref;
+    }
+    /// Shares: counts one more.
+    explicit JobRef(J& job) noexcept : job_(&job) { job.retain(); }
+    JobRef(const JobRef& other) noexcept : job_(other.job_) {
+        if (job_ != nullptr) {
+            job_->retain();
+        }
+    }
+    JobRef(JobRef&& other) noexcept : job_(std::exchange(other.job_, nullptr)) {}
+    JobRef& operator=(JobRef other) noexcept {
+        std::swap(job_, other.job_);
+        return *this;
+    }
+    ~JobRef() {
+        if (job_ != nullptr) {
+            job_->release();
+        }
+    }
+
+    [[nodiscard]] J* get() const noexcept { return job_; }
+    J* operator->() const noexcept { return job_; }
+    J& operator*() const noexcept { return *job_; }
+    explicit operator bool() const noexcept { return job_ != nullptr; }
+
+private:
+    J* job_ = nullptr;
+};
+
+/// A job with a result of type T.
+template <class T>
+class JobOf : public Job {
+public:
+    std::optional<Stored<T>> value;  // of a finished job, until somebody takes it
+
+    static void* operator new(std::size_t size) { return FramePool::allocate(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+        FramePool::release(memory, size);
+    }
+
+    void set_root(Promise<T>& root) noexcept {
+        root_ = &root;
+        leaf = &root;
+    }
+
+    void collect() noexcept override {
+        error = std::move(root_->error);
+        if (!error) {
+            try {
+                value.emplace(root_->take_stored());
+            } catch (...) {
+                error = std::current_exception();
+            }
+        }
+        discard();
+    }
+    void discard() noexcept override {
+        if (root_ != nullptr) {
+            handle_of(*std::exchange(root_, nullptr)).destroy();
+        }
+    }
+    void forget_root() noexcept override { root_ = nullptr; }
+
+protected:
+    JobOf() = default;
+    ~JobOf() = default;
+
+private:
+    Promise<T>* root_ = nullptr;
+};
+
+/// Says how a job without a value ended: rethrows its failure, or throws `JobCancelled`.
+[[noreturn]] void throw_no_value(const Job& job);
+
+/// The result of a job that has ended, moved out. Throws what it threw, `JobCancelled`, or
+/// `InvalidState` when it was taken before.
+template <class T>
+T take_result(JobOf<T>& job) {
+    job.collected = true;
+    if (!job.value) {
+        throw_no_value(job);
+    }
+    Stored<T> stored = std::move(*job.value);
+    if constexpr (!std::is_void_v<T>) {
+        job.value.reset();
+    }
+    return restore<T>(std::move(stored));
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <eddy/clock.hpp>
+#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/inbox.hpp>
+#include <eddy/detail/nursery.hpp>
+#include <eddy/detail/ready_queue.hpp>
+#include <eddy/observer.hpp>
+
+namespace eddy {
+class Loop;
+}
+
+namespace eddy::detail {
+
+/// A call that the loop makes itself, outside any job: a timer's function, an abort function.
+/// Runs at the start of the ready phase, in order.
+class LoopCallback : private ListLink {
+public:
+    virtual void call() = 0;  // what it throws goes to the observer
+
+protected:
+    LoopCallback() = default;
+    virtual ~LoopCallback() = default;
+
+private:
+    friend class LoopCore;
+};
+
+/// Told when the loop has no jobs left and is about to close its inbox.
+class CloseListener : private ListLink {
+public:
+    virtual void loop_closing() noexcept = 0;  // unlinked already
+
+protected:
+    CloseListener() = default;
+    virtual ~CloseListener() = default;
+
+private:
+    friend class LoopCore;
+};
+
+/// Sees every checkpoint: how a test cancels at the n-th.
+class CheckpointHook {
+public:
+    virtual void at_checkpoint(Job& job) noexcept = 0;
+
+protected:
+    ~CheckpointHook() = default;
+};
+
+/// The part of a loop that knows nothing of libuv: what is ready, what is due, who lives.
+class LoopCore {
+public:
+    static constexpr std::uint16_t job_budget = 128;       // operations that finish at once
+    static constexpr std::size_t turn_resumptions = 256;  // then I/O is looked at again
+
+    LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door);
+    LoopCore(const LoopCore&) = delete;
+    LoopCore& operator=(const LoopCore&) = delete;
+
+    // --- what the hot paths read ---------------------------------------------------------------
+    ReadyQueue ready;
+    DeadlineHeap deadlines;
+    Clock* clock;
+    TimePoint turn_time;                   // the clock when the turn began
+    std::uint32_t hooks = 0;               // the union of what the observers want
+    std::uint16_t budget = job_budget;     // 1 under strict checkpoints
+    bool severing = false;                 // grace is over: waits throw LoopClosed
+    CheckpointHook* checkpoint_hook = nullptr;
+    JobId next_id = 0;
+    std::size_t jobs_alive = 0;
+    std::size_t in_flight = 0;             // finite requests and offloads: virtual time stands still
+    std::uint64_t forced_yields = 0;
+    RootNursery root;
+    WaitQueue settled;                     // woken when everything else waits
+    std::shared_ptr<Inbox> inbox;
+    Loop* loop;
+
+    /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
+    void checkpoint(Job& job) {
+        if (job.scope->effective || checkpoint_hook != nullptr) [[unlikely]] {
+            checkpoint_slow(job);
+        }
+    }
+
+    void make_ready(Job& job) noexcept {
+        ready.push(job);
+        if ((hooks & Observer::scheduled) != 0) [[unlikely]] {
+            observe_scheduled(job);
+        }
+    }
+
+    // --- one turn, in the order of the design ------------------------------------------------
+    void drain_inbox();
+    void fire_deadlines();
+    void run_ready();
+
+    /// True when something can run at once: the poll must not block.
+    [[nodiscard]] bool has_work() const noexcept { return !ready.empty() || callbacks_.linked(); }
+
+    /// Nothing can run and a poll has found nothing: settled waiters first, then virtual time.
+    /// True: there is work now, or time has moved.
+    [[nodiscard]] bool on_idle() noexcept;
+
+    // --- jobs ----------------------------------------------------------------------------------
+    /// Makes a new job alive under `nursery`: numbered, linked, ready.
+    void admit(Job& job, Nursery& nursery);
+    void listen_to_close(CloseListener& listener) noexcept {
+        listener.insert_before(close_listeners_);
+    }
+    void forget(CloseListener& listener) noexcept { listener.unlink_self(); }
+    void queue_callback(LoopCallback& callback) noexcept { callback.insert_before(callbacks_); }
+    void drop_callback(LoopCallback& callback) noexcept { callback.unlink_self(); }
+
+
+    // --- the end -------------------------------------------------------------------------------
+    /// Reports every job that is left, as one that ignores its cancellation.
+    void report_abandoned_jobs() noexcept;
+    /// Cuts waits in flight off from the outside world: they end with LoopClosed.
+    void sever_waits() noexcept;
+    /// Destroys every job that is left: children before parents, frames from the leaf.
+    void destroy_jobs() noexcept;
+    /// No more jobs; tells the listeners, closes the inbox, runs what is in it and what that queued.
+    void close() noexcept;
+
+    // --- observers -----------------------------------------------------------------------------
+    void add_observer(Observer& observer);
+    void remove_observer(Observer& observer);
+    void report_failure(const Job* job, std::exception_ptr error, std::string_view where) noexcept;
+    /// Calls `call(observer)` for those that asked for `hook`; `no_hooks` asks everybody.
+    template <class F>
+    void observe(std::uint32_t hook, F&& call) noexcept {
+        for (std::size_t i = 0; i < observers_.size(); ++i) {
+            Observer& observer = *observers_[i].observer;
+            if (hook != Observer::no_hooks && (observers_[i].hooks & hook) == 0) {
+                continue;
+            }
+            try {
+                call(observer);
+            } catch (...) {
+                disable_observer(i--);
+            }
+        }
+    }
+
+private:
+    void checkpoint_slow(Job& job);
+    void step(Job& job) noexcept;
+    void finish(Job& job) noexcept;
+    void run_callbacks() noexcept;
+    void observe_scheduled(Job& job) noexcept;
+    void disable_observer(std::size_t index) noexcept;
+    template <class F>
+    void for_each_job(F&& fn) noexcept;
+    static void destroy_frames(Job& job) noexcept;
+    void end_scope(Job& job) noexcept;
+
+    struct Watching {
+        Observer* observer;
+        std::uint32_t hooks;
+    };
+
+    ListLink callbacks_;
+    ListLink close_listeners_;
+    std::vector<Watching> observers_;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/scope_node.hpp>
+#include <eddy/waiter.hpp>
+
+namespace eddy::detail {
+
+class LoopCore;
+
+/// A scope with jobs in it, and somebody who waits until they are gone.
+///
+/// What groups, gather, race, join sets and the loop's root have in common; they differ in what the
+/// end of a child means to them.
+///
+/// Invariant: `live` jobs have this as their nursery, and their own scopes hang below `scope`.
+class Nursery {
+public:
+    class Join;
+
+    Nursery(const Nursery&) = delete;
+    Nursery& operator=(const Nursery&) = delete;
+
+    ScopeNode scope;
+    LoopCore* core = nullptr;  // whose jobs these are
+    std::size_t live = 0;
+    std::size_t pending_starts = 0;  // children that may still move in
+    bool closed = false;             // the host has left
+
+    /// The host steps in and out of the scope.
+    void enter(Job& host) noexcept {
+        core = host.nursery->core;
+        scope.enter(host.scope, &host);
+        host.scope = &scope;
+    }
+    void leave(Job& host) noexcept {
+        closed = true;
+        host.scope = scope.parent;
+        scope.leave();
+    }
+
+    /// Waits until no child is left; no checkpoint, and not to be cancelled: the children are.
+    [[nodiscard]] Join join() noexcept;
+
+    void child_gone(Job& child) noexcept {
+        --live;
+        child_ended(child);
+        wake_host_if_empty();
+    }
+    void wake_host_if_empty() noexcept;
+
+protected:
+    Nursery() = default;
+    ~Nursery() { EDDY_REQUIRE(live == 0, "a scope of jobs was destroyed while jobs run in it"); }
+
+    /// `child` has ended with `state` and `error`; whoever keeps it, retains it.
+    virtual void child_ended(Job& child) noexcept = 0;
+
+private:
+    Waiter* host_ = nullptr;
+};
+
+class Nursery::Join final : public Waiter {
+public:
+    static constexpr bool is_checkpoint = false;
+
+    explicit Join(Nursery& nursery) noexcept : nursery_(nursery) {}
+
+    [[nodiscard]] bool try_now() const noexcept {
+        return nursery_.live == 0 && nursery_.pending_starts == 0;
+    }
+    void start() noexcept { nursery_.host_ = this; }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "its children"; }
+
+private:
+    void unlink() noexcept override { nursery_.host_ = nullptr; }
+    [[nodiscard]] bool abort() noexcept override { return false; }
+
+    Nursery& nursery_;
+};
+
+inline Nursery::Join Nursery::join() noexcept { return Join(*this); }
+
+inline void Nursery::wake_host_if_empty() noexcept {
+    if (live == 0 && pending_starts == 0 && host_ != nullptr) {
+        Waiter* host = host_;
+        host_ = nullptr;
+        host->commit();
+    }
+}
+
+/// The loop's own group: jobs that `spawn` starts. A failure here ends nobody else; it waits for
+/// the handle, and is reported when there is none.
+class RootNursery final : public Nursery {
+protected:
+    void child_ended(Job& child) noexcept override;
+};
+
+}  // namespace eddy::detail

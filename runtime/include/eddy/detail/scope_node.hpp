@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <eddy/error.hpp>
+
+namespace eddy::detail {
+
+class Job;
+
+/// A node of the cancellation tree: what `CancelScope` and every job's own scope have in common.
+///
+/// Invariant: `effective == cancel_called || (!shield && parent != null && parent->effective)`
+///            for a node in the tree, kept by pushing changes down at once, so that a checkpoint
+///            reads one flag however deep it stands.
+struct ScopeNode {
+    ScopeNode() = default;
+    ScopeNode(const ScopeNode&) = delete;
+    ScopeNode& operator=(const ScopeNode&) = delete;
+
+    ScopeNode* parent = nullptr;
+    ScopeNode* first_child = nullptr;
+    ScopeNode* prev = nullptr;  // siblings; order is of no meaning
+    ScopeNode* next = nullptr;
+    Job* job = nullptr;  // who is inside; null for the loop's root scope
+    std::shared_ptr<const CancelCause> cause;  // null: only `source` is known
+
+    bool cancel_called = false;
+    bool effective = false;
+    bool shield = false;
+    bool caught = false;   // it absorbed a `Cancelled`
+    bool job_root = false;      // a job's own scope
+    bool cancel_scope = false;  // a CancelScope, with a deadline
+    CancelSource source = CancelSource::explicit_call;
+
+    /// Hangs the node under `new_parent` and takes its state on.
+    void enter(ScopeNode* new_parent, Job* occupant) noexcept;
+
+    /// Takes the node, with everything below it, out of the tree. What is cancelled stays so.
+    void leave() noexcept;
+
+    /// Moves the subtree below another parent, and aborts waits in it if that one is cancelled.
+    void move_under(ScopeNode& new_parent) noexcept;
+
+    /// Cancels; the first call decides the cause. Aborts the queued waits below, runs nothing.
+    void cancel(CancelSource why, std::string_view reason) noexcept;
+
+    void set_shield(bool on) noexcept;
+
+    /// True when a `Cancelled` that arrives here stops here: this one was cancelled, and nobody
+    /// outside who can be seen from here was.
+    [[nodiscard]] bool absorbs() const noexcept {
+        return cancel_called && (shield || parent == nullptr || !parent->effective);
+    }
+
+    /// Recomputes `effective` here and below, iteratively, and aborts the waits that it uncovers.
+    void push_down() noexcept;
+
+    /// The exception for a checkpoint under this effective scope: the outermost cancelled scope
+    /// that can be seen from here speaks.
+    [[nodiscard]] Cancelled make_cancelled() const;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace eddy::detail {
+
+class Job;
+class LoopCore;
+class PromiseBase;
+
+/// Symmetric transfers in a row before the stack is unwound to the run loop. Below -O2, and under
+/// sanitizers, g++ makes no tail call of them: without a bound each await of a child that finishes
+/// at once would leave a stack frame behind. Invisible to the user, and not the job's budget.
+inline constexpr std::uint32_t max_hops = 64;
+
+/// What this thread is doing. Everything here is read on the way to every await, so it is constant
+/// initialised: no guard, one segment-relative load.
+struct ThreadState {
+    LoopCore* core;       ///< the thread's loop, while it runs or is attached
+    Job* job;             ///< the job that is running, null in callbacks
+    PromiseBase* bounce;  ///< where the run loop goes on after too many hops
+    std::uint32_t hops;   ///< what is left of max_hops
+};
+
+inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops};
+
+}  // namespace eddy::detail

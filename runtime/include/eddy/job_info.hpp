@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+/// A job's id: unique in its loop, never reused, 0 for none.
+using JobId = std::uint64_t;
+
+enum class JobState : std::uint8_t {
+    pending,     ///< runs or waits
+    cancelling,  ///< the same, inside a cancelled scope of its own
+    finished,    ///< returned, also when it was cancelled and returned all the same
+    failed,      ///< threw
+    cancelled,   ///< unwound by a cancellation
+};
+
+[[nodiscard]] std::string_view to_string(JobState state) noexcept;
+
+/// What one can see of a job: a snapshot, its strings valid for the call that handed it out.
+struct JobInfo {
+    JobId id = 0;
+    JobId parent = 0;              ///< the job that spawned it, 0 for the loop's own
+    std::string_view name;         ///< empty if it was given none
+    JobState state = JobState::pending;
+    std::source_location spawned;  ///< where
+    std::source_location at;       ///< its innermost await, or the head of a body not yet started
+    std::string_view waiting_for;  ///< "Lock::acquire", empty while it is ready or runs
+    TimePoint waiting_since{};     ///< the turn in which that wait began
+};
+
+}  // namespace eddy

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include <eddy/cancel_handle.hpp>
+#include <eddy/detail/job.hpp>
+#include <eddy/job_info.hpp>
+#include <eddy/wait_queue.hpp>
+
+namespace eddy {
+
+namespace detail {
+
+/// Waits for the end of a job.
+class JobWait : public QueuedWaiter {
+public:
+    explicit JobWait(JobRef<Job> job) noexcept : job_(std::move(job)) {}
+
+    /// Throws: `InvalidState` when a job waits for itself, or through an empty handle.
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "a job's end"; }
+    [[nodiscard]] const Job& target() const noexcept { return *job_; }
+
+protected:
+    JobRef<Job> job_;  // the handle may be gone before the wait ends
+};
+
+/// Waits and takes the result.
+template <class T>
+class JobJoin final : public JobWait {
+public:
+    using JobWait::JobWait;
+    T take() { return take_result(static_cast<JobOf<T>&>(*job_)); }
+};
+
+/// A handle goes: a failure that nobody has seen is reported now.
+void drop_handle(Job& job) noexcept;
+void cancel_job(Job& job, std::string_view reason);
+[[nodiscard]] CancelHandle make_cancel_handle(Job& job);
+[[nodiscard]] Job& checked(Job* job);
+
+}  // namespace detail
+
+/// A job that was spawned: wait for it, take its result, cancel it, or let it go.
+///
+///     JoinHandle<int> handle = spawn(compute());
+///     const int value = co_await handle;  // throws what the job threw
+///
+/// Any number of jobs may `wait`; the result is handed out once. Dropping the handle detaches: the
+/// job goes on, and if it fails with nobody to collect that, the failure is reported.
+///
+/// Throws:       awaiting: what the job threw; `JobCancelled` when somebody else cancelled it;
+///               `InvalidState` for an empty handle, for oneself, or when the result is gone.
+/// Cancellation: cancelling the waiting job does not cancel the awaited one.
+/// Lifetime:     may outlive the loop.
+template <class T>
+class JoinHandle final {
+public:
+    JoinHandle() noexcept = default;
+    explicit JoinHandle(detail::JobRef<detail::JobOf<T>> job) noexcept : job_(std::move(job)) {}
+    JoinHandle(JoinHandle&& other) noexcept = default;
+    JoinHandle& operator=(JoinHandle&& other) noexcept {
+        std::swap(job_, other.job_);
+        return *this;
+    }
+    ~JoinHandle() { detach(); }
+
+    /// False for a handle that was moved from or detached.
+    [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(job_); }
+    [[nodiscard]] JobId id() const { return job().id; }
+    [[nodiscard]] std::string_view name() const { return job().name(); }
+    [[nodiscard]] JobState state() const { return job().info().state; }
+    [[nodiscard]] bool done() const { return job().ended; }
+    [[nodiscard]] JobInfo info() const { return job().info(); }
+
+    /// Cancels the job's own scope: it unwinds at its next checkpoint. Does nothing to a job that
+    /// has ended; may be repeated.
+    void cancel(std::string_view reason = {}) { detail::cancel_job(job(), reason); }
+
+    /// Cancels from any thread, and safely after the job is gone.
+    [[nodiscard]] CancelHandle cancel_handle() { return detail::make_cancel_handle(job()); }
+
+    /// Gives the handle up. The job goes on.
+    void detach() noexcept {
+        if (job_) {
+            detail::drop_handle(*job_);
+            job_ = {};
+        }
+    }
+
+    /// Waits for the end, whatever it is; never throws for the job's outcome.
+    [[nodiscard]] detail::JobWait wait() const {
+        return detail::JobWait(detail::JobRef<detail::Job>(job()));
+    }
+
+    /// `co_await handle`: the result.
+    [[nodiscard]] detail::JobJoin<T> operator co_await() const {
+        return detail::JobJoin<T>(detail::JobRef<detail::Job>(job()));
+    }
+
+private:
+    [[nodiscard]] detail::Job& job() const { return detail::checked(job_.get()); }
+
+    detail::JobRef<detail::JobOf<T>> job_;
+};
+
+}  // namespace eddy

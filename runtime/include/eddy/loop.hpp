@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <eddy/clock.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/join_handle.hpp>
+#include <eddy/loop_handle.hpp>
+#include <eddy/observer.hpp>
+#include <eddy/task.hpp>
+
+struct uv_loop_s;
+
+namespace eddy {
+
+/// How a loop behaves; the defaults are for production.
+struct LoopOptions {
+    Clock* clock = nullptr;        ///< null: the machine's monotonic clock
+    Observer* observer = nullptr;  ///< null: the default, which logs through spdlog
+    /// Makes every operation that could finish at once yield, for tests of interleavings.
+    bool strict_checkpoints = false;
+    /// Random instead of FIFO order of ready jobs, the same for the same seed; for tests.
+    std::optional<std::uint64_t> schedule_seed = std::nullopt;
+    bool ignore_sigpipe = true;  ///< a write to a closed peer is an error, not the process's end
+    /// Opens /dev/null on closed descriptors 0 to 2, which libuv cannot live without.
+    bool open_standard_fds = true;
+};
+
+/// How `run` behaves.
+struct RunOptions {
+    /// How long jobs may go on after the root scope was cancelled; then they are destroyed.
+    Duration grace = std::chrono::seconds(10);
+    /// SIGINT and SIGTERM cancel the root scope; a second one does what it does by default.
+    bool handle_signals = false;
+    std::string_view name = "main";  ///< of the main job
+};
+
+/// How a loop joins one that somebody else runs.
+struct AttachOptions {
+    /// Whether Eddy's handles keep `uv_run` from returning.
+    bool keep_alive = true;
+    LoopOptions loop = {};
+};
+
+/// A turn's worth of numbers.
+struct LoopStatistics {
+    std::size_t jobs_alive = 0;
+    std::size_t jobs_ready = 0;
+    std::size_t deadlines = 0;
+    std::uint64_t jobs_spawned = 0;
+    std::uint64_t forced_yields = 0;
+};
+
+/// One thread that runs jobs: a libuv loop, a queue of what is ready, a heap of deadlines and an
+/// inbox for other threads.
+///
+/// `eddy::run(task)` is the usual way in; this class is for those who post from other threads before
+/// it starts, watch it, or join a loop that a host runs:
+///
+///     std::unique_ptr<Loop> loop = Loop::attach(uv_default_loop(), {.keep_alive = false});
+///     loop->spawn(service());
+///     ...                                    // the host runs its loop
+///     loop->detach([&] { ready_to_close(); });  // and goes on running it until this is called
+///
+/// A turn: poll for I/O and drain the inbox; due deadlines, in order; ready jobs, first in first
+/// out, at most 256 before the next look at I/O.
+///
+/// Requires:  at most one loop per thread at a time; no fork in between.
+/// Threading: `post` and `handle` from any thread, everything else on the loop's.
+/// Lifetime:  runs once. A loop that was attached lives until `on_done`.
+class Loop final {
+public:
+    /// Throws: `IoError` when libuv cannot make a loop.
+    explicit Loop(const LoopOptions& options = {});
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+    /// A loop that never ran calls what was posted to it.
+    ~Loop();
+
+    /// Runs `task` as the main job, then cancels and awaits every other, and closes the loop.
+    ///
+    /// Throws: what the task threw; `JobCancelled` if it was cancelled before it had a value
+    ///         (a cancelled `Task<void>` just ends); `InvalidState` when this thread runs a loop
+    ///         already, when this loop has run before, or in a child after `fork`.
+    template <class T>
+    T run(Task<T> task, const RunOptions& options = {},
+          std::source_location where = std::source_location::current()) {
+        auto main = detail::make_job(std::move(task));
+        run_main(*main, options, where);
+        if constexpr (std::is_void_v<T>) {
+            if (main->state == JobState::cancelled) {
+                return;
+            }
+        }
+        return detail::take_result(*main);
+    }
+
+    /// Joins a loop that the host runs, on its thread. Never runs or stops the host's loop.
+    [[nodiscard]] static std::unique_ptr<Loop> attach(uv_loop_s* host,
+                                                      const AttachOptions& options = {});
+
+    /// Cancels all jobs, ends what ignores that after `grace`, closes Eddy's handles and calls
+    /// `on_done` from the host's loop, which then has nothing of Eddy in it.
+    ///
+    /// Requires: an attached loop. Calling it again does nothing.
+    void detach(std::function<void()> on_done, Duration grace = std::chrono::seconds(10));
+
+    /// The loop of this thread. Throws: `InvalidState` when there is none.
+    [[nodiscard]] static Loop& current();
+    /// The same, or null.
+    [[nodiscard]] static Loop* current_or_null() noexcept;
+
+    /// Starts a job in the loop's root group.
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task,
+                        std::source_location where = std::source_location::current()) {
+        return launch(detail::make_job(std::move(task)), {}, where);
+    }
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
+        return launch(detail::make_job(std::move(task)), options.name, options.where);
+    }
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    auto spawn(F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
+        const auto where = detail::origin_of(*job);
+        return launch(std::move(job), {}, where);
+    }
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
+                      options.name, options.where);
+    }
+
+    /// Has the loop call `fn()` on its thread, from any thread. False: the loop is over. See
+    /// `LoopHandle`, which is safe to keep when the loop may be gone.
+    template <class F>
+    [[nodiscard]] bool post(F&& fn) {
+        return handle().post(std::forward<F>(fn));
+    }
+    [[nodiscard]] LoopHandle handle() const noexcept;
+
+    /// Cancels the root scope: every job, with the same grace as at the end of `run`.
+    void cancel(std::string_view reason = {});
+
+    /// Throws: `std::invalid_argument` for one that is, or is not, there.
+    void add_observer(Observer& observer);
+    void remove_observer(Observer& observer);
+
+    [[nodiscard]] LoopStatistics statistics() const noexcept;
+
+    /// The host's loop, or Eddy's own: for handles of your own on the same thread.
+    [[nodiscard]] uv_loop_s* uv_loop() noexcept;
+
+    /// For the library's own layers.
+    [[nodiscard]] detail::LoopCore& core() noexcept;
+
+private:
+    class Impl;
+
+    Loop(uv_loop_s* host, const AttachOptions& options);
+
+    void run_main(detail::Job& main, const RunOptions& options, const std::source_location& where);
+    [[nodiscard]] detail::Nursery& root();
+
+    template <class T>
+    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job, std::string_view name,
+                         const std::source_location& where) {
+        detail::start_job(root(), *job, name, where);
+        return JoinHandle<T>(std::move(job));
+    }
+
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace eddy

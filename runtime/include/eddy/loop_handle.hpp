@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/detail/inbox.hpp>
+
+namespace eddy {
+
+/// A way into a loop from any thread, which outlives the loop.
+///
+/// Threading: any thread; copies are independent.
+class LoopHandle final {
+public:
+    explicit LoopHandle(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) {}
+
+    /// Has the loop call `fn()` on its own thread, between jobs. True: it will be called, before
+    /// the loop ends. False: the loop is over, `fn` has been destroyed uncalled. What `fn` throws
+    /// goes to the loop's observer.
+    ///
+    /// Order: that of the posts of one thread.
+    /// Cost:  one allocation; a wake-up only for the first of a burst.
+    template <class F>
+    [[nodiscard]] bool post(F&& fn) const {
+        auto node =
+            std::make_unique<detail::PostedFunction<std::decay_t<F>>>(std::forward<F>(fn));
+        if (!inbox_->push(*node)) {
+            return false;
+        }
+        static_cast<void>(node.release());
+        return true;
+    }
+
+    /// True once posts are refused.
+    [[nodiscard]] bool closed() const noexcept { return inbox_->closed(); }
+
+private:
+    std::shared_ptr<detail::Inbox> inbox_;
+};
+
+}  // namespace eddy

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string_view>
+
+#include <eddy/job_info.hpp>
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+/// Watches a loop: override what you want to see, and say so in `hooks`.
+///
+/// Several observers may watch one loop (`Loop::add_observer`). The loop's default observer, which
+/// logs failures and abandoned jobs through spdlog (logger "eddy"), is one of them.
+///
+/// Throws:    nothing may; an observer that throws is removed and that is logged.
+/// Threading: the loop thread, between jobs. A hook may not await, spawn or run anything.
+/// Lifetime:  an observer outlives its loop or is removed before.
+/// Cost:      one predictable branch for each hook nobody asked for.
+class Observer {
+public:
+    /// The hooks that are called only if asked for.
+    enum Hook : std::uint32_t {
+        no_hooks = 0,
+        spawned = 1U << 0U,
+        scheduled = 1U << 1U,
+        steps = 1U << 2U,
+        exited = 1U << 3U,
+        polls = 1U << 4U,
+        offloads = 1U << 5U,
+        all_hooks = (1U << 6U) - 1U,
+    };
+
+    Observer() = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+    virtual ~Observer() = default;
+
+    /// The union of the `Hook`s to call; asked once, when the observer is added.
+    [[nodiscard]] virtual std::uint32_t hooks() const noexcept { return no_hooks; }
+
+    virtual void job_spawned(const JobInfo&) {}
+    virtual void job_scheduled(const JobInfo&) {}  ///< it became ready
+    virtual void before_step(const JobInfo&) {}    ///< it is resumed
+    virtual void after_step(const JobInfo&) {}     ///< it waits, yielded or ended
+    virtual void job_exited(const JobInfo&) {}
+
+    /// The loop polls for at most `timeout` (zero: it only looks; `Duration::max()`: for ever).
+    virtual void before_poll(Duration timeout) { static_cast<void>(timeout); }
+    virtual void after_poll() {}
+
+    virtual void offload_queued(const JobInfo&) {}
+    virtual void offload_started(const JobInfo&) {}
+    virtual void offload_done(const JobInfo&) {}
+
+    /// A failure nobody collects: of a detached job, a callback, or one that came second where only
+    /// one can be thrown. Always called.
+    virtual void failure(const JobInfo&, std::exception_ptr, std::string_view where) {
+        static_cast<void>(where);
+    }
+
+    /// A job went on after its cancellation for longer than the grace period and is destroyed.
+    virtual void job_abandoned(const JobInfo&, std::string_view backtrace) {
+        static_cast<void>(backtrace);
+    }
+};
+
+}  // namespace eddy

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Checks that cannot throw: in destructors, in `noexcept` code, between our own parts.
+///
+/// `EDDY_REQUIRE` is always on and guards contracts a caller can break; its text says what to do.
+/// `EDDY_ASSERT` is for our own invariants and disappears with NDEBUG.
+
+namespace eddy::detail {
+
+[[noreturn]] void contract_broken(const char* condition, const char* remedy, const char* file,
+                                  int line) noexcept;
+
+}  // namespace eddy::detail
+
+#define EDDY_REQUIRE(condition, remedy)                                                      \
+    do {                                                                                     \
+        if (!(condition)) [[unlikely]] {                                                     \
+            ::eddy::detail::contract_broken(#condition, remedy, __FILE__, __LINE__);         \
+        }                                                                                    \
+    } while (false)
+
+#ifdef NDEBUG
+#define EDDY_ASSERT(condition) static_cast<void>(0)
+#else
+#define EDDY_ASSERT(condition) EDDY_REQUIRE(condition, "this is a defect of Eddy: please report it")
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <source_location>
+#include <utility>
+
+#include <eddy/loop.hpp>
+
+namespace eddy {
+
+/// Starts a job in the current loop's root group: it belongs to nobody, and ends with the loop at
+/// the latest. Prefer `TaskGroup::spawn`, which waits for it.
+///
+/// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
+template <class T>
+JoinHandle<T> spawn(Task<T> task, std::source_location where = std::source_location::current()) {
+    return Loop::current().spawn(std::move(task), where);
+}
+template <class T>
+JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
+    return Loop::current().spawn(std::move(task), options);
+}
+/// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
+template <class F, class... Args>
+    requires detail::NotTask<F>
+auto spawn(F&& fn, Args&&... args) {
+    return Loop::current().spawn(std::forward<F>(fn), std::forward<Args>(args)...);
+}
+template <class F, class... Args>
+    requires detail::NotTask<F>
+auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+    return Loop::current().spawn(options, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+
+}  // namespace eddy

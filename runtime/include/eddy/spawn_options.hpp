@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <source_location>
+#include <string_view>
+
+namespace eddy {
+
+/// `spawn(task, {.name = "heartbeat"})`.
+struct SpawnOptions {
+    std::string_view name = {};  ///< copied; shown in logs and dumps
+    std::source_location where = std::source_location::current();
+};
+
+}  // namespace eddy

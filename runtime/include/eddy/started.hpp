@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/task_group.hpp>
+
+namespace eddy {
+
+namespace detail {
+
+/// The caller's side of `TaskGroup::start`: holds the child until it has started.
+class StartHost final : public Nursery {
+public:
+    /// Throws: `InvalidState` when the group has been left.
+    explicit StartHost(Nursery& group);
+    ~StartHost();
+
+    void set_child(Job& child) noexcept { child_ = &child; }
+
+    /// The child says "started": moves it into the group, unless the caller is cancelled.
+    ///
+    /// Throws: `InvalidState` the second time.
+    static void child_started(StartHost* host, bool& called);
+
+    /// The child has moved or ended: leaves. Throws its failure, `Cancelled`, or that it ended
+    /// without having started.
+    void leave_after(Job& child, bool called);
+
+private:
+    void child_ended(Job&) noexcept override {}
+    void leave_scope() noexcept;
+
+    Nursery& group_;
+    Job& job_;
+    Job* child_ = nullptr;
+    bool moved_ = false;
+    bool entered_ = true;
+};
+
+template <class V>
+struct StartState {
+    StartHost* host = nullptr;  // null once `start` has returned
+    bool called = false;
+    std::optional<Stored<V>> value;
+};
+
+}  // namespace detail
+
+/// What a child of `TaskGroup::start` reports with: "I am listening, on this port".
+///
+/// Throws: `InvalidState` when called twice.
+template <class V = void>
+class Started final {
+public:
+    explicit Started(std::shared_ptr<detail::StartState<V>> state) noexcept
+        : state_(std::move(state)) {}
+
+    /// `started(value)`: lets `start` return the value, and moves this job into the group. If the
+    /// caller was cancelled meanwhile, nothing moves, and the next checkpoint says so.
+    template <class U = V>
+    void operator()(U&& value) const
+        requires(!std::is_void_v<V> && std::is_convertible_v<U &&, V>)
+    {
+        if (!state_->called) {
+            state_->value.emplace(std::forward<U>(value));
+        }
+        detail::StartHost::child_started(state_->host, state_->called);
+    }
+    void operator()() const
+        requires std::is_void_v<V>
+    {
+        detail::StartHost::child_started(state_->host, state_->called);
+    }
+
+private:
+    std::shared_ptr<detail::StartState<V>> state_;
+};
+
+namespace detail {
+
+template <class V, class F, class... Args>
+Task<V> start_in(Nursery& group, F fn, Args... args) {
+    StartHost host(group);
+    auto state = std::make_shared<StartState<V>>();
+    state->host = &host;
+    struct Forget {  // the child may call again, long after
+        StartState<V>& state;
+        explicit Forget(StartState<V>& s) : state(s) {}
+        ~Forget() { state.host = nullptr; }
+    } forget(*state);
+
+    auto child = make_call_job(std::move(fn), Started<V>(state), std::move(args)...);
+    host.set_child(*child);
+    const auto where = origin_of(*child);
+    start_job(host, *child, {}, where);
+    co_await host.join();
+    host.leave_after(*child, state->called);
+    if constexpr (!std::is_void_v<V>) {
+        co_return restore<V>(std::move(*state->value));
+    }
+}
+
+}  // namespace detail
+
+template <class V, class F, class... Args>
+Task<V> TaskGroup::start(F&& fn, Args&&... args) {
+    EDDY_CHECK_CALLABLE(F);
+    return detail::start_in<V, std::decay_t<F>, std::decay_t<Args>...>(
+        *this, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+
+}  // namespace eddy

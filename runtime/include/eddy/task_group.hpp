@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <source_location>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <eddy/detail/nursery.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/join_handle.hpp>
+#include <eddy/outcome.hpp>
+#include <eddy/own.hpp>
+#include <eddy/task.hpp>
+
+namespace eddy {
+
+template <class V>
+class Started;
+
+namespace detail {
+class GroupHost;
+}
+
+/// Jobs that belong together: whoever opened the group leaves it when all of them have ended.
+///
+///     co_await with_task_group([&](TaskGroup& group) -> Task<> {
+///         group.spawn(serve(listener));
+///         group.spawn(heartbeat(), {.name = "heartbeat"});
+///         co_await stop.wait();
+///         group.cancel("asked to stop");
+///     });  // here nothing of it runs any more
+///
+/// The body counts as one of the jobs. The first failure cancels the others; when all have ended,
+/// every failure comes out in one `ExceptionGroup`, in order of occurrence. A group made empty by
+/// `cancel` ends quietly. For jobs that end one by one with results to collect, see `JoinSet`; for
+/// a fixed set of tasks with results, `gather`.
+///
+/// Cancellation: a cancellation from outside reaches every job, the group waits for all of them,
+///               and passes it on. Leaving is no checkpoint.
+/// Lifetime:     valid inside the body and in the jobs; children may refer to the body's locals
+///               outside the group, not to those inside it.
+/// Cost:         a spawn allocates nothing when the thread's pools are warm.
+/// Source:       trio's nurseries, with `start` as theirs.
+class TaskGroup final : private detail::Nursery {
+public:
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+
+    /// Starts a job. It never runs inside this call, and runs up to its first checkpoint even if
+    /// the group is cancelled already.
+    ///
+    /// Throws: `InvalidState` when the group has been left; the task then ends unstarted.
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task,
+                        std::source_location where = std::source_location::current()) {
+        return launch(detail::make_job(std::move(task)), {}, where);
+    }
+    template <class T>
+    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
+        return launch(detail::make_job(std::move(task)), options.name, options.where);
+    }
+
+    /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    auto spawn(F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
+        const auto where = detail::origin_of(*job);
+        return launch(std::move(job), {}, where);
+    }
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
+                      options.name, options.where);
+    }
+
+    /// Starts `fn(Started<V>, args...)` and waits until it calls `started(value)`; from then on the
+    /// child belongs to the group. Until then it runs on the caller's account: its failure is thrown
+    /// here, raw, and a cancelled caller takes it along; the group does not notice.
+    ///
+    ///     const int port = co_await group.start<int>(serve, address);
+    ///
+    /// Throws: `InvalidState` when the child returns without having called `started`.
+    template <class V = void, class F, class... Args>
+    [[nodiscard]] EDDY_TASK_WRAPPER Task<V> start(F&& fn, Args&&... args);
+
+    /// Cancels every job of the group, the body included. Repeating it does nothing.
+    void cancel(std::string_view reason = {}) {
+        scope.cancel(CancelSource::explicit_call, reason);
+    }
+    [[nodiscard]] bool cancel_called() const noexcept { return scope.cancel_called; }
+
+    /// Jobs that run in it, the body not counted.
+    [[nodiscard]] std::size_t size() const noexcept { return live; }
+
+private:
+    friend class detail::GroupHost;
+    template <class V>
+    friend class Started;
+
+    TaskGroup() = default;
+    ~TaskGroup();
+
+    template <class T>
+    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job, std::string_view name,
+                         const std::source_location& where) {
+        detail::start_job(*this, *job, name, where);
+        return JoinHandle<T>(std::move(job));
+    }
+
+    void child_ended(detail::Job& child) noexcept override;
+
+    // Failed children, each with a reference, in order; linked through Job::ready_next.
+    detail::Job* first_failure_ = nullptr;
+    detail::Job* last_failure_ = nullptr;
+};
+
+namespace detail {
+
+/// The host's side of a group: enters it, takes the body's outcome, and leaves.
+class GroupHost final {
+public:
+    GroupHost();
+    GroupHost(const GroupHost&) = delete;
+    GroupHost& operator=(const GroupHost&) = delete;
+    ~GroupHost();
+
+    [[nodiscard]] TaskGroup& group() noexcept { return group_; }
+
+    /// The body ended; a failure cancels the rest.
+    void body_ended(const std::exception_ptr& error);
+    [[nodiscard]] Nursery::Join join() noexcept { return static_cast<Nursery&>(group_).join(); }
+
+    /// All have ended: leaves the scope and throws what must be thrown. True: the body's `Cancelled`
+    /// was absorbed.
+    [[nodiscard]] bool leave();
+
+private:
+    TaskGroup group_;
+    Job& job_;
+    bool entered_ = true;
+    std::exception_ptr body_error_;
+    std::size_t failures_before_body_ = 0;
+};
+
+[[noreturn]] void throw_group_without_value();
+
+template <class T, class F, class... Args>
+Task<T> host_group(F fn, Args... args) {
+    GroupHost host;
+    auto outcome = co_await outcome_of(std::invoke(fn, host.group(), std::move(args)...));
+    host.body_ended(outcome.error());
+    co_await host.join();
+    const bool absorbed = host.leave();
+    if constexpr (std::is_void_v<T>) {
+        co_return;
+    } else {
+        if (absorbed) {
+            throw_group_without_value();
+        }
+        co_return outcome.value();
+    }
+}
+
+}  // namespace detail
+
+/// Runs `fn(group, args...)` with a new group and waits for all of its jobs; returns what the body
+/// returned. See `TaskGroup`.
+///
+/// Throws: `ExceptionGroup` with every failure; `JobCancelled` when the group was cancelled by
+///         `cancel` before a body that returns a value had one.
+template <class F, class... Args>
+[[nodiscard]] EDDY_TASK_WRAPPER auto with_task_group(F&& fn, Args&&... args) {
+    EDDY_CHECK_CALLABLE(F);
+    using T = detail::task_result_t<std::decay_t<F>&, TaskGroup&, std::decay_t<Args>...>;
+    return detail::host_group<T, std::decay_t<F>, std::decay_t<Args>...>(
+        std::forward<F>(fn), std::forward<Args>(args)...);
+}
+
+}  // namespace eddy
+
+#include <eddy/started.hpp>

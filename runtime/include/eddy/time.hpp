@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+
+namespace eddy {
+
+/// Every duration of the API: signed nanoseconds, about 292 years either way.
+using Duration = std::chrono::nanoseconds;
+
+/// A moment on the loop's clock. The epoch means nothing; compare and subtract only.
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+/// "No deadline": later than everything.
+inline constexpr TimePoint never = TimePoint::max();
+
+/// `when + delay` without overflow: a huge delay means `never`, a hugely negative one the far past.
+[[nodiscard]] constexpr TimePoint after(TimePoint when, Duration delay) noexcept {
+    if (delay >= Duration::zero()) {
+        return when > TimePoint::max() - delay ? TimePoint::max() : when + delay;
+    }
+    return when < TimePoint::min() - delay ? TimePoint::min() : when + delay;
+}
+
+/// The current loop's clock, read now (about 40 ns on a real clock).
+///
+/// Throws: `InvalidState` outside a loop.
+[[nodiscard]] TimePoint now();
+
+}  // namespace eddy

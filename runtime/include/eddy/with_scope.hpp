@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/own.hpp>
+#include <eddy/scope.hpp>
+#include <eddy/task.hpp>
+
+/// Work under a scope of its own: `with_scope`, timeouts, shields.
+///
+/// All of them start when awaited, and take a task or `(fn, args...)`; callable and arguments are
+/// kept until the work has ended. The work is always waited for: a timeout asks it to stop, and
+/// returns when it has.
+
+namespace eddy {
+
+namespace detail {
+
+/// `optional<T>`, or `bool` for void: what scopes that may absorb return.
+template <class T>
+using Maybe = std::conditional_t<std::is_void_v<T>, bool, std::optional<Stored<T>>>;
+
+template <class T>
+Maybe<T> to_maybe(Outcome<T>& outcome) {
+    if constexpr (std::is_void_v<T>) {
+        outcome.value();
+        return true;
+    } else if constexpr (std::is_reference_v<T>) {
+        return Maybe<T>(std::addressof(outcome.value()));
+    } else {
+        return Maybe<T>(outcome.value());
+    }
+}
+
+/// Runs `work` inside `scope`; empty if the scope absorbed its cancellation.
+template <class T>
+Task<Maybe<T>> run_in_scope(CancelScope& scope, Task<T> work) {
+    ScopeEntry entry(scope);
+    auto outcome = co_await outcome_of(std::move(work));
+    const bool cancelled = outcome.cancelled();
+    if (cancelled) {
+        const bool absorbed = entry.leave_absorbing();
+        if (absorbed) {
+            co_return Maybe<T>{};
+        }
+    }
+    co_return to_maybe(outcome);
+}
+
+template <class F, class... Args>
+auto scoped_call(CancelScope& scope, F& fn, Args&... args) {
+    if constexpr (std::is_invocable_v<F&, CancelScope&, Args...>) {
+        return std::invoke(fn, scope, std::move(args)...);
+    } else {
+        return std::invoke(fn, std::move(args)...);
+    }
+}
+
+template <class F, class... Args>
+using scoped_result_t = typename TaskResult<decltype(scoped_call(
+    std::declval<CancelScope&>(), std::declval<F&>(), std::declval<Args&>()...))>::type;
+
+template <class T, class F, class... Args>
+Task<Maybe<T>> host_scope(CancelScope& scope, F fn, Args... args) {
+    co_return co_await run_in_scope(scope, scoped_call(scope, fn, args...));
+}
+
+template <class T, class F, class... Args>
+Task<Maybe<T>> host_new_scope(ScopeOptions options, F fn, Args... args) {
+    CancelScope scope(options);
+    co_return co_await run_in_scope(scope, scoped_call(scope, fn, args...));
+}
+
+template <class T>
+Task<Maybe<T>> host_task(ScopeOptions options, Task<T> work) {
+    CancelScope scope(options);
+    co_return co_await run_in_scope(scope, std::move(work));
+}
+
+/// Throws `TimedOut` if the deadline is what cancelled `scope`, `JobCancelled` otherwise.
+[[noreturn]] void throw_timed_out(const CancelScope& scope);
+
+template <class T>
+Task<T> host_fail(ScopeOptions options, Task<T> work) {
+    CancelScope scope(options);
+    auto result = co_await run_in_scope(scope, std::move(work));
+    if (!result) {
+        throw_timed_out(scope);
+    }
+    if constexpr (std::is_reference_v<T>) {
+        co_return static_cast<T>(**result);
+    } else if constexpr (!std::is_void_v<T>) {
+        co_return std::move(*result);
+    }
+}
+
+/// `fn(args...)` as a task that keeps both.
+template <class T, class F, class... Args>
+Task<T> host_call(F fn, Args... args) {
+    if constexpr (std::is_void_v<T>) {
+        co_await std::invoke(fn, std::move(args)...);
+    } else {
+        co_return co_await std::invoke(fn, std::move(args)...);
+    }
+}
+
+/// A task is itself; a callable with its arguments becomes one.
+template <class T>
+[[nodiscard]] EDDY_TASK_WRAPPER Task<T> as_task(Task<T>&& task) {
+    return std::move(task);
+}
+template <class F, class... Args>
+    requires(!is_task<std::remove_cvref_t<F>>)
+[[nodiscard]] EDDY_TASK_WRAPPER auto as_task(F&& fn, Args&&... args) {
+    EDDY_CHECK_CALLABLE(F);
+    using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
+    return host_call<T, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(fn),
+                                                               std::forward<Args>(args)...);
+}
+
+[[nodiscard]] inline ScopeOptions until(TimePoint deadline) noexcept {
+    return ScopeOptions{.deadline = deadline};
+}
+[[nodiscard]] inline ScopeOptions within(Duration timeout) noexcept {
+    return ScopeOptions{.timeout = timeout};
+}
+
+}  // namespace detail
+
+/// Runs `fn(scope, args...)`, or `fn(args...)`, in a new scope. Empty (`false` for void) when the
+/// scope absorbed a cancellation, otherwise the result.
+template <class F, class... Args>
+[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(ScopeOptions options, F&& fn, Args&&... args) {
+    EDDY_CHECK_CALLABLE(F);
+    using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+    return detail::host_new_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
+        options, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+
+/// The same in a scope the caller made, so that others can cancel it. `scope` outlives the await.
+template <class F, class... Args>
+[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(CancelScope& scope, F&& fn, Args&&... args) {
+    EDDY_CHECK_CALLABLE(F);
+    using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+    return detail::host_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
+        scope, std::forward<F>(fn), std::forward<Args>(args)...);
+}
+template <class T>
+[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(CancelScope& scope, Task<T> work) {
+    return detail::run_in_scope(scope, std::move(work));
+}
+
+/// Gives the work at most `timeout`, counted from the await: the result, or empty (`false`) when
+/// the time was up first. Work that finishes in the same turn as the deadline has finished.
+template <class... Work>
+[[nodiscard]] EDDY_TASK_WRAPPER auto move_on_after(Duration timeout, Work&&... work) {
+    return detail::host_task(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
+}
+template <class... Work>
+[[nodiscard]] EDDY_TASK_WRAPPER auto move_on_at(TimePoint deadline, Work&&... work) {
+    return detail::host_task(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
+}
+
+/// The same, but a passed deadline is an error.
+///
+/// Throws: `TimedOut`, only if this deadline ended the work.
+template <class... Work>
+[[nodiscard]] EDDY_TASK_WRAPPER auto fail_after(Duration timeout, Work&&... work) {
+    return detail::host_fail(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
+}
+template <class... Work>
+[[nodiscard]] EDDY_TASK_WRAPPER auto fail_at(TimePoint deadline, Work&&... work) {
+    return detail::host_fail(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
+}
+
+/// Waits for the work whatever is cancelled outside; the cancellation arrives after it. For the few
+/// steps that must not be torn: keep it short. To let work go on alone, `detach_on_cancel`.
+template <class... Work>
+[[nodiscard]] EDDY_TASK_WRAPPER auto shield(Work&&... work) {
+    return detail::host_fail(ScopeOptions{.shield = true},
+                             detail::as_task(std::forward<Work>(work)...));
+}
+
+}  // namespace eddy

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/deadline_heap.hpp>
+
+namespace eddy::detail {
+
+void DeadlineHeap::insert(DeadlineNode& node, TimePoint when) {
+    EDDY_ASSERT(!node.armed());
+    entries_.push_back({when, &node});
+    node.order_ = next_order_++;
+    sift_up(entries_.size() - 1, {when, &node});
+}
+
+void DeadlineHeap::remove(DeadlineNode& node) noexcept {
+    if (node.armed()) {
+        remove_at(node.slot_);
+    }
+}
+
+void DeadlineHeap::fire_due(TimePoint now) noexcept {
+    const std::uint64_t first_new = next_order_;
+    while (!empty() && entries_[0].when <= now && entries_[0].node->order_ < first_new) {
+        DeadlineNode& node = *entries_[0].node;
+        remove_at(0);
+        node.due();
+    }
+}
+
+void DeadlineHeap::sift_up(std::size_t slot, Entry entry) noexcept {
+    while (slot != 0) {
+        const std::size_t parent = (slot - 1) / 4;
+        if (!before(entry, entries_[parent])) {
+            break;
+        }
+        place(slot, entries_[parent]);
+        slot = parent;
+    }
+    place(slot, entry);
+}
+
+void DeadlineHeap::sift_down(std::size_t slot, Entry entry) noexcept {
+    const std::size_t count = entries_.size();
+    while (true) {
+        const std::size_t first = slot * 4 + 1;
+        if (first >= count) {
+            break;
+        }
+        const std::size_t last = first + 4 < count ? first + 4 : count;
+        std::size_t best = first;
+        for (std::size_t child = first + 1; child < last; ++child) {
+            if (before(entries_[child], entries_[best])) {
+                best = child;
+            }
+        }
+        if (!before(entries_[best], entry)) {
+            break;
+        }
+        place(slot, entries_[best]);
+        slot = best;
+    }
+    place(slot, entry);
+}
+
+void DeadlineHeap::remove_at(std::size_t slot) noexcept {
+    entries_[slot].node->slot_ = DeadlineNode::unarmed;
+    const Entry moved = entries_.back();
+    entries_.pop_back();
+    if (slot == entries_.size()) {
+        return;
+    }
+    if (slot != 0 && before(moved, entries_[(slot - 1) / 4])) {
+        sift_up(slot, moved);
+    } else {
+        sift_down(slot, moved);
+    }
+}
+
+}  // namespace eddy::detail

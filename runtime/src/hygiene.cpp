@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "hygiene.hpp"
+
+#include <atomic>
+
+#if defined(_WIN32)
+
+namespace eddy::detail {
+
+void ignore_sigpipe() noexcept {}
+void open_standard_fds() noexcept {}
+std::uint32_t fork_generation() noexcept { return 0; }
+
+}  // namespace eddy::detail
+
+#else
+
+#include <cerrno>
+#include <csignal>
+
+#include <fcntl.h>
+#include <pthread.h>
+
+namespace eddy::detail {
+
+void ignore_sigpipe() noexcept {
+    struct sigaction current = {};
+    if (sigaction(SIGPIPE, nullptr, &current) == 0 && current.sa_handler == SIG_DFL) {
+        current.sa_handler = SIG_IGN;
+        sigaction(SIGPIPE, &current, nullptr);
+    }
+}
+
+void open_standard_fds() noexcept {
+    for (int fd = 0; fd <= 2; ++fd) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+            // The lowest free descriptor is this one: all below it are open by now.
+            static_cast<void>(open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY));
+        }
+    }
+}
+
+namespace {
+std::atomic<std::uint32_t> generation{0};  // written in the only thread of a fresh child
+}
+
+std::uint32_t fork_generation() noexcept {
+    static const bool counting = [] {
+        pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+        return true;
+    }();
+    static_cast<void>(counting);
+    return generation.load(std::memory_order_relaxed);
+}
+
+}  // namespace eddy::detail
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/job.hpp>
+
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+
+namespace eddy {
+
+std::string_view to_string(JobState state) noexcept {
+    switch (state) {
+        case JobState::pending:
+            return "pending";
+        case JobState::cancelling:
+            return "cancelling";
+        case JobState::finished:
+            return "finished";
+        case JobState::failed:
+            return "failed";
+        case JobState::cancelled:
+            return "cancelled";
+    }
+    return "unknown";
+}
+
+namespace detail {
+
+std::string Job::label() const {
+    std::string text(name().empty() ? "job" : name());
+    text += " #";
+    text += std::to_string(id);
+    return text;
+}
+
+JobInfo Job::info() const noexcept {
+    JobInfo info;
+    info.id = id;
+    info.parent = parent_id;
+    info.name = name();
+    info.state = !ended && own_scope.cancel_called ? JobState::cancelling : state;
+    info.spawned = spawned;
+    info.at = leaf != nullptr ? leaf->site : spawned;
+    if (wait != nullptr && !ended) {
+        info.waiting_for = wait->what();
+        info.waiting_since = wait_since;
+    }
+    return info;
+}
+
+JobExtras& Job::ensure_extras() {
+    if (!extras) {
+        extras = std::make_unique<JobExtras>();
+    }
+    return *extras;
+}
+
+void Job::abort_wait() noexcept {
+    if (wait == nullptr || !WaiterAccess::abort(*wait)) {
+        return;
+    }
+    WaiterAccess::state(*wait) = WaiterAccess::State::aborted;
+    wait = nullptr;
+    thread_state.core->make_ready(*this);
+}
+
+void root_reached_end() noexcept { thread_state.job->body_done = true; }
+
+void throw_empty_task() {
+    throw InvalidState(
+        "this Task is empty: it was awaited, spawned or moved from before; a task runs once");
+}
+
+void throw_aborted(Job& job) {
+    if (job.severed) {
+        job.severed = false;
+        throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
+    }
+    throw job.scope->make_cancelled();
+}
+
+void throw_no_value(const Job& job) {
+    if (job.error) {
+        std::rethrow_exception(job.error);
+    }
+    if (job.state != JobState::cancelled) {
+        throw InvalidState("the result of " + job.label() + " was taken before");
+    }
+    std::string text = job.label() + " was cancelled";
+    if (job.own_scope.cause) {
+        const CancelCause& cause = *job.own_scope.cause;
+        if (!cause.origin.empty()) {
+            text += " by " + cause.origin;
+        }
+        if (!cause.reason.empty()) {
+            text += ": " + cause.reason;
+        }
+    }
+    throw JobCancelled(text);
+}
+
+}  // namespace detail
+}  // namespace eddy

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/loop.hpp>
+
+#include <csignal>
+#include <utility>
+
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+
+#include "hygiene.hpp"
+#include "log.hpp"
+#include "loop_impl.hpp"
+
+namespace eddy {
+
+using detail::thread_state;
+
+namespace {
+
+/// Before any libuv call: the process must be fit for a loop.
+const LoopOptions& prepare_process(const LoopOptions& options) noexcept {
+    if (options.ignore_sigpipe) {
+        detail::ignore_sigpipe();
+    }
+    if (options.open_standard_fds) {
+        detail::open_standard_fds();
+    }
+    return options;
+}
+
+}  // namespace
+
+Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool keep_alive)
+    : options(prepare_process(given)),
+      driver(host == nullptr ? detail::Driver::own(*this)
+                             : detail::Driver::attach(*this, host, keep_alive)),
+      core(loop, options.clock != nullptr ? *options.clock : Clock::steady(),
+           std::make_shared<detail::Inbox>(&detail::Driver::wake, driver)),
+      attached(host != nullptr),
+      generation(detail::fork_generation()) {
+    core.root.core = &core;
+    core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
+    core.ready.seed(options.schedule_seed);
+    core.add_observer(options.observer != nullptr ? *options.observer : default_observer);
+}
+
+// --- a turn ------------------------------------------------------------------------------------
+
+void Loop::Impl::turn() {
+    require_not_forked();
+    if (core.has_work()) {
+        poll(TimePoint::min());
+    } else if (core.clock->is_virtual() || !core.settled.empty()) {
+        poll(TimePoint::min());  // everybody waits: does the world have something to say?
+        core.drain_inbox();
+        if (!core.has_work() && !core.on_idle()) {
+            poll(core.clock->is_virtual() ? never : core.deadlines.next());
+        }
+    } else {
+        poll(core.deadlines.next());
+    }
+    after_poll();
+}
+
+void Loop::Impl::after_poll() {
+    core.turn_time = core.clock->now();
+    core.drain_inbox();
+    core.fire_deadlines();
+    core.run_ready();
+}
+
+void Loop::Impl::poll(TimePoint until) {
+    const bool observed = (core.hooks & Observer::polls) != 0;
+    TimePoint now{};
+    bool wait = until != TimePoint::min();
+    if (wait && until != never) {
+        now = core.clock->now();
+        wait = until > now;
+    }
+    if (observed) [[unlikely]] {
+        const Duration timeout = !wait           ? Duration::zero()
+                                 : until == never ? Duration::max()
+                                                  : until - now;
+        core.observe(Observer::polls, [&](Observer& o) { o.before_poll(timeout); });
+    }
+    if (wait) {
+        driver->poll_until(now, until);
+    } else {
+        driver->poll_now();
+    }
+    if (observed) [[unlikely]] {
+        core.observe(Observer::polls, [](Observer& o) { o.after_poll(); });
+    }
+}
+
+void Loop::Impl::require_not_forked() {
+    if (generation != detail::fork_generation()) {
+        forked = true;
+        throw InvalidState(
+            "this loop was made before fork() and belongs to the parent: make a new Loop in the "
+            "child, or exec");
+    }
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void Loop::Impl::begin_end(std::string_view reason) {
+    core.root.scope.cancel(CancelSource::shutdown, reason);
+    if (!grace_timer.started) {
+        grace_timer.started = true;
+        const TimePoint end = after(core.clock->now(), grace);
+        if (end != never) {
+            core.deadlines.insert(grace_timer, end);
+        }
+    }
+}
+
+void Loop::Impl::abandon_jobs() {
+    core.report_abandoned_jobs();
+    core.sever_waits();
+    for (int turns = 0; turns < 64 && core.has_work() && core.root.live != 0; ++turns) {
+        core.run_ready();  // those that were cut off may clean up, once
+    }
+    core.destroy_jobs();
+}
+
+void Loop::Impl::close_core() {
+    core.deadlines.remove(grace_timer);
+    core.close();
+}
+
+void Loop::Impl::signal_arrived(int number) noexcept {
+    signalled = number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+// --- owning ------------------------------------------------------------------------------------
+
+void Loop::Impl::run_main(detail::Job& main, const RunOptions& run,
+                          const std::source_location& where) {
+    if (attached) {
+        throw InvalidState("Loop::run: an attached loop is run by its host; spawn instead");
+    }
+    if (thread_state.core != nullptr) {
+        throw InvalidState(
+            "run: a loop runs on this thread already; await the task instead, or run it on "
+            "another thread");
+    }
+    if (ran) {
+        throw InvalidState("Loop::run: this loop has run before; make a new one");
+    }
+    require_not_forked();
+    ran = true;
+    struct Bind {
+        explicit Bind(detail::LoopCore& core) { thread_state.core = &core; }
+        ~Bind() { thread_state.core = nullptr; }
+    } bind(core);
+
+    detail::start_job(core.root, main, run.name, where);
+    if (run.handle_signals) {
+        driver->watch_signals();
+    }
+    grace = run.grace;
+    try {
+        while (core.root.live != 0 && !grace_timer.over) {
+            if (signalled != nullptr || main.ended || core.root.scope.cancel_called) {
+                begin_end(signalled != nullptr ? signalled : "the main job has ended");
+            }
+            turn();
+        }
+    } catch (const InvalidState&) {
+        thread_state.job = nullptr;
+        throw;  // forked: the parent's jobs and handles are not ours to touch
+    }
+    finish_run();
+}
+
+void Loop::Impl::finish_run() {
+    if (core.root.live != 0) {
+        abandon_jobs();
+    }
+    close_core();
+    close_driver();
+}
+
+void Loop::Impl::close_driver() {
+    const std::string leaked = std::exchange(driver, nullptr)->close_own();
+    if (!leaked.empty()) {
+        detail::log_error("libuv handles were still open when the loop ended, and were closed: " +
+                          leaked);
+    }
+}
+
+// --- attached ----------------------------------------------------------------------------------
+
+void Loop::Impl::before_host_poll() noexcept {
+    if (core.has_work() || !core.inbox->empty()) {
+        driver->dont_block();
+        return;
+    }
+    if ((core.clock->is_virtual() || !core.settled.empty()) && core.on_idle()) {
+        driver->dont_block();
+        return;
+    }
+    if (core.deadlines.empty() || core.clock->is_virtual()) {
+        driver->block_until({}, never);
+    } else {
+        driver->block_until(core.clock->now(), core.deadlines.next());
+    }
+}
+
+void Loop::Impl::after_host_poll() noexcept {
+    after_poll();
+    if (core.root.scope.cancel_called && !grace_timer.started) {
+        begin_end({});
+    }
+    if (!detaching || detached) {
+        return;
+    }
+    if (core.root.live != 0 && grace_timer.over) {
+        abandon_jobs();
+    }
+    if (core.root.live == 0) {
+        detached = true;
+        close_core();
+        thread_state.core = nullptr;
+        std::exchange(driver, nullptr)->close_attached(std::move(on_detached));
+    }
+}
+
+void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
+    if (!attached) {
+        throw InvalidState("Loop::detach: this loop is not attached; its run ends by itself");
+    }
+    if (detaching) {
+        return;
+    }
+    detaching = true;
+    grace = patience;
+    on_detached = std::move(on_done);
+    begin_end("the loop is being detached");
+    driver->keep_running();
+}
+
+Loop::Impl::~Impl() {
+    if (attached) {
+        EDDY_REQUIRE(detached,
+                     "an attached Loop was destroyed: call detach(on_done) and keep it until then");
+        return;
+    }
+    if (ran) {
+        return;
+    }
+    // Never ran: what was posted has been promised to run.
+    detail::LoopCore* const outer = std::exchange(thread_state.core, &core);
+    close_core();
+    close_driver();
+    thread_state.core = outer;
+}
+
+// --- the public face ---------------------------------------------------------------------------
+
+Loop::Loop(const LoopOptions& options) : impl_(std::make_unique<Impl>(*this, options)) {}
+
+Loop::Loop(uv_loop_s* host, const AttachOptions& options)
+    : impl_(std::make_unique<Impl>(*this, options.loop, host, options.keep_alive)) {
+    thread_state.core = &impl_->core;
+}
+
+Loop::~Loop() {
+    if (impl_->forked) {
+        static_cast<void>(impl_.release());  // leaks on purpose: it is the parent's
+    }
+}
+
+std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options) {
+    if (thread_state.core != nullptr) {
+        throw InvalidState("Loop::attach: this thread has an Eddy loop already");
+    }
+    return std::unique_ptr<Loop>(new Loop(host, options));
+}
+
+void Loop::run_main(detail::Job& main, const RunOptions& options,
+                    const std::source_location& where) {
+    impl_->run_main(main, options, where);
+}
+
+void Loop::detach(std::function<void()> on_done, Duration grace) {
+    impl_->require_own_thread("Loop::detach");
+    impl_->detach(std::move(on_done), grace);
+}
+
+Loop& Loop::current() { return *detail::require_loop("Loop::current").loop; }
+
+Loop* Loop::current_or_null() noexcept {
+    return thread_state.core != nullptr ? thread_state.core->loop : nullptr;
+}
+
+LoopHandle Loop::handle() const noexcept { return LoopHandle(impl_->core.inbox); }
+
+void Loop::cancel(std::string_view reason) {
+    impl_->require_own_thread("Loop::cancel");
+    impl_->core.root.scope.cancel(CancelSource::explicit_call, reason);
+}
+
+void Loop::add_observer(Observer& observer) { impl_->core.add_observer(observer); }
+void Loop::remove_observer(Observer& observer) { impl_->core.remove_observer(observer); }
+
+LoopStatistics Loop::statistics() const noexcept {
+    const detail::LoopCore& core = impl_->core;
+    return {.jobs_alive = core.jobs_alive,
+            .jobs_ready = core.ready.size(),
+            .deadlines = core.deadlines.size(),
+            .jobs_spawned = core.next_id,
+            .forced_yields = core.forced_yields};
+}
+
+uv_loop_s* Loop::uv_loop() noexcept {
+    return impl_->driver != nullptr ? impl_->driver->loop() : nullptr;
+}
+
+detail::LoopCore& Loop::core() noexcept { return impl_->core; }
+
+detail::Nursery& Loop::root() {
+    impl_->require_own_thread("Loop::spawn");
+    return impl_->core.root;
+}
+
+void Loop::Impl::require_own_thread(const char* what) const {
+    if (thread_state.core != &core) {
+        throw WrongThread(std::string(what) +
+                          ": this loop does not run on this thread; use LoopHandle::post");
+    }
+}
+
+}  // namespace eddy

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/loop_core.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <eddy/cancel_handle.hpp>
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/dump_jobs.hpp>
+#include <eddy/error.hpp>
+
+#include "log.hpp"
+
+namespace eddy::detail {
+
+LoopCore::LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door)
+    : clock(&loop_clock), turn_time(loop_clock.now()), inbox(std::move(door)), loop(&owner) {}
+
+void LoopCore::checkpoint_slow(Job& job) {
+    if (checkpoint_hook != nullptr) {
+        checkpoint_hook->at_checkpoint(job);
+    }
+    if (job.scope->effective) {
+        throw job.scope->make_cancelled();
+    }
+}
+
+// --- one turn ----------------------------------------------------------------------------------
+
+void LoopCore::drain_inbox() {
+    InboxNode* node = inbox->take_all();
+    while (node != nullptr) {
+        InboxNode* next = Inbox::next_of(*node);
+        try {
+            node->deliver();
+        } catch (...) {
+            report_failure(nullptr, std::current_exception(), "posted function");
+        }
+        node = next;
+    }
+}
+
+void LoopCore::fire_deadlines() {
+    if (!deadlines.empty()) {
+        turn_time = clock->now();
+        deadlines.fire_due(turn_time);
+    }
+}
+
+void LoopCore::run_ready() {
+    run_callbacks();
+    for (std::size_t left = turn_resumptions; left != 0 && !ready.empty(); --left) {
+        step(ready.pop());
+    }
+}
+
+void LoopCore::run_callbacks() noexcept {
+    ListLink batch;  // what these queue is for the next turn
+    while (callbacks_.linked()) {
+        ListLink& link = *callbacks_.next;
+        link.unlink_self();
+        link.insert_before(batch);
+    }
+    while (batch.linked()) {
+        auto& callback = static_cast<LoopCallback&>(*batch.next);
+        callback.unlink_self();
+        try {
+            callback.call();
+        } catch (...) {
+            report_failure(nullptr, std::current_exception(), "callback");
+        }
+    }
+}
+
+bool LoopCore::on_idle() noexcept {
+    if (in_flight != 0 || !inbox->empty()) {
+        return false;
+    }
+    if (settled.wake_all() != 0) {
+        return true;
+    }
+    return !deadlines.empty() && clock->idle(deadlines.next());
+}
+
+// --- jobs --------------------------------------------------------------------------------------
+
+void LoopCore::admit(Job& job, Nursery& nursery) {
+    job.id = ++next_id;
+    job.nursery = &nursery;
+    if (const Job* parent = thread_state.job) {
+        job.parent_id = parent->id;
+        if (parent->extras && parent->extras->locals) {
+            job.ensure_extras().locals = parent->extras->locals;
+        }
+    }
+    job.retain();  // for the run; finish() gives it back
+    ++nursery.live;
+    ++jobs_alive;
+    job.own_scope.job_root = true;
+    job.own_scope.enter(&nursery.scope, &job);
+    if ((hooks & Observer::spawned) != 0) [[unlikely]] {
+        observe(Observer::spawned, [&](Observer& o) { o.job_spawned(job.info()); });
+    }
+    make_ready(job);
+}
+
+void LoopCore::step(Job& job) noexcept {
+    ThreadState& thread = thread_state;
+    thread.job = &job;
+    thread.hops = max_hops;
+    job.budget = budget;
+    const bool observed = (hooks & Observer::steps) != 0;
+    if (observed) [[unlikely]] {
+        observe(Observer::steps, [&](Observer& o) { o.before_step(job.info()); });
+    }
+    handle_of(*std::exchange(job.leaf, nullptr)).resume();  // of no meaning while it runs
+    while (thread.bounce != nullptr) {
+        PromiseBase& next = *std::exchange(thread.bounce, nullptr);
+        handle_of(next).resume();
+    }
+    if (observed) [[unlikely]] {
+        observe(Observer::steps, [&](Observer& o) { o.after_step(job.info()); });
+    }
+    if (job.body_done) {
+        finish(job);
+    }
+    thread.job = nullptr;
+}
+
+void LoopCore::end_scope(Job& job) noexcept {
+    --jobs_alive;
+    job.own_scope.leave();
+    if (job.extras && job.extras->token) {
+        job.extras->token->scope = nullptr;
+    }
+}
+
+void LoopCore::finish(Job& job) noexcept {
+    job.collect();  // runs destructors of parameters and callable, still as this job
+    if (!job.error) {
+        job.state = JobState::finished;
+    } else if (!is_cancelled(job.error)) {
+        job.state = JobState::failed;
+    } else if (job.own_scope.effective) {
+        job.state = JobState::cancelled;
+        job.own_scope.caught = job.own_scope.absorbs();
+        job.error = nullptr;
+    } else {
+        job.state = JobState::failed;
+        job.error = std::make_exception_ptr(InvalidState(
+            "Cancelled reached the root of " + job.label() +
+            ", although none of its scopes is cancelled: do not store and rethrow it elsewhere"));
+    }
+    end_scope(job);
+    job.ended = true;
+    job.joiners.wake_all();
+    Nursery& nursery = *std::exchange(job.nursery, nullptr);
+    nursery.child_gone(job);
+    if ((hooks & Observer::exited) != 0) [[unlikely]] {
+        observe(Observer::exited, [&](Observer& o) { o.job_exited(job.info()); });
+    }
+    thread_state.job = nullptr;
+    job.release();
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+template <class F>
+void LoopCore::for_each_job(F&& fn) noexcept {
+    ScopeNode* node = &root.scope;
+    while (node != nullptr) {
+        if (node->job_root) {
+            fn(*node->job);
+        }
+        if (node->first_child != nullptr) {
+            node = node->first_child;
+            continue;
+        }
+        while (node != nullptr && node->next == nullptr) {
+            node = node->parent;
+        }
+        node = node != nullptr ? node->next : nullptr;
+    }
+}
+
+void LoopCore::report_abandoned_jobs() noexcept {
+    for_each_job([this](Job& job) {
+        observe(Observer::no_hooks, [&](Observer& observer) {
+            observer.job_abandoned(job.info(), describe_job(job));
+        });
+    });
+}
+
+void LoopCore::sever_waits() noexcept {
+    severing = true;
+    for_each_job([this](Job& job) {
+        if (job.wait != nullptr && WaiterAccess::sever(*job.wait)) {
+            WaiterAccess::state(*job.wait) = WaiterAccess::State::aborted;
+            job.wait = nullptr;
+            job.severed = true;
+            make_ready(job);
+        }
+    });
+}
+
+void LoopCore::destroy_frames(Job& job) noexcept {
+    // From the leaf, so that the depth of a chain costs no stack. Each parent is told that its
+    // child is gone.
+    PromiseBase* promise = std::exchange(job.leaf, nullptr);
+    while (promise != nullptr) {
+        TaskAwaiterBase* awaiter = promise->awaiter;
+        handle_of(*promise).destroy();
+        if (awaiter == nullptr) {
+            break;
+        }
+        awaiter->child = nullptr;
+        promise = awaiter->parent;
+    }
+    job.forget_root();
+}
+
+void LoopCore::destroy_jobs() noexcept {
+    std::vector<Job*> doomed;  // parents before children, so: from the back
+    for_each_job([&](Job& job) { doomed.push_back(&job); });
+    ready.clear();
+    while (!doomed.empty()) {
+        Job& job = *doomed.back();
+        doomed.pop_back();
+        thread_state.job = &job;
+        destroy_frames(job);
+        thread_state.job = nullptr;
+        ready.clear();  // whom its destructors woke goes the same way
+        job.state = JobState::cancelled;
+        job.own_scope.leave();
+        job.ended = true;
+        job.joiners.wake_all();
+        std::exchange(job.nursery, nullptr)->child_gone(job);
+        ready.clear();
+        job.release();
+    }
+}
+
+void LoopCore::close() noexcept {
+    root.closed = true;
+    while (close_listeners_.linked()) {
+        auto& listener = static_cast<CloseListener&>(*close_listeners_.next);
+        listener.unlink_self();
+        listener.loop_closing();
+    }
+    inbox->close();
+    while (!inbox->empty() || has_work()) {
+        drain_inbox();
+        run_ready();
+    }
+}
+
+// --- observers ---------------------------------------------------------------------------------
+
+void LoopCore::add_observer(Observer& observer) {
+    for (const Watching& watching : observers_) {
+        if (watching.observer == &observer) {
+            throw std::invalid_argument("this observer watches the loop already");
+        }
+    }
+    observers_.push_back({&observer, observer.hooks()});
+    hooks |= observers_.back().hooks;
+}
+
+void LoopCore::remove_observer(Observer& observer) {
+    const auto found = std::find_if(observers_.begin(), observers_.end(), [&](const auto& watching) {
+        return watching.observer == &observer;
+    });
+    if (found == observers_.end()) {
+        throw std::invalid_argument("this observer does not watch the loop");
+    }
+    observers_.erase(found);
+    hooks = 0;
+    for (const Watching& watching : observers_) {
+        hooks |= watching.hooks;
+    }
+}
+
+void LoopCore::disable_observer(std::size_t index) noexcept {
+    log_error("an observer threw and was removed: " + describe(std::current_exception()));
+    remove_observer(*observers_[index].observer);
+}
+
+void LoopCore::observe_scheduled(Job& job) noexcept {
+    observe(Observer::scheduled, [&](Observer& o) { o.job_scheduled(job.info()); });
+}
+
+void LoopCore::report_failure(const Job* job, std::exception_ptr error,
+                              std::string_view where) noexcept {
+    const JobInfo info = job != nullptr ? job->info() : JobInfo{};
+    if (observers_.empty()) {
+        log_failure(info, error, where);
+    }
+    observe(Observer::no_hooks, [&](Observer& o) { o.failure(info, error, where); });
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <string_view>
+
+#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/log_observer.hpp>
+#include <eddy/loop.hpp>
+
+#include "uv/driver.hpp"
+
+namespace eddy {
+
+/// Joins the core, which knows jobs, with the driver, which knows libuv: who polls when, and how a
+/// loop ends.
+class Loop::Impl final : public detail::DriverClient {
+public:
+    Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host = nullptr, bool keep_alive = true);
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl();
+
+    void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
+    void detach(std::function<void()> on_done, Duration patience);
+    void require_own_thread(const char* what) const;
+
+    LoopOptions options;
+    LogObserver default_observer;
+    detail::Driver* driver;  // deletes itself when it is closed; null from then on
+    detail::LoopCore core;
+    bool attached;
+    bool ran = false;
+    bool forked = false;
+
+private:
+    /// Ends the wait for jobs that ignore their cancellation.
+    struct GraceTimer final : detail::DeadlineNode {
+        void due() noexcept override { over = true; }
+        bool started = false;
+        bool over = false;
+    };
+
+    void before_host_poll() noexcept override;
+    void after_host_poll() noexcept override;
+    void signal_arrived(int number) noexcept override;
+
+    void turn();
+    void poll(TimePoint until);
+    void after_poll();
+    void require_not_forked();
+    void begin_end(std::string_view reason);
+    void abandon_jobs();
+    void finish_run();
+    void close_core();
+    void close_driver();
+
+    std::uint32_t generation;
+    GraceTimer grace_timer;
+    Duration grace = std::chrono::seconds(10);
+    const char* signalled = nullptr;
+    bool detaching = false;
+    bool detached = false;
+    std::function<void()> on_detached;
+};
+
+}  // namespace eddy

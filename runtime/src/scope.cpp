@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/scope.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <eddy/cancel_handle.hpp>
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/require.hpp>
+#include <eddy/with_scope.hpp>
+
+namespace eddy {
+
+CancelScope::CancelScope(const ScopeOptions& options)
+    : deadline_(options.deadline), timeout_(options.timeout) {
+    if (options.timeout < Duration::zero()) {
+        throw std::invalid_argument("a timeout cannot be negative; for a moment in the past, give "
+                                    "a deadline");
+    }
+    shield = options.shield;
+}
+
+CancelScope::~CancelScope() {
+    EDDY_REQUIRE(phase_ != Phase::entered, "a CancelScope was destroyed while work runs in it");
+    if (token_) {
+        token_->scope = nullptr;
+    }
+}
+
+bool CancelScope::cancel_called() const noexcept {
+    if (ScopeNode::cancel_called) {
+        return true;
+    }
+    const detail::LoopCore* core = detail::thread_state.core;
+    return phase_ == Phase::fresh && core != nullptr && deadline_ <= core->clock->now();
+}
+
+void CancelScope::require_same_loop() const {
+    if (phase_ == Phase::entered && detail::thread_state.core != job->nursery->core) {
+        throw WrongThread(
+            "a CancelScope belongs to the loop that entered it; from other threads use "
+            "CancelScope::handle()");
+    }
+}
+
+void CancelScope::cancel(std::string_view reason) {
+    require_same_loop();
+    if (phase_ != Phase::left) {
+        ScopeNode::cancel(CancelSource::explicit_call, reason);
+    }
+}
+
+void CancelScope::set_deadline(TimePoint when) {
+    require_same_loop();
+    if (phase_ == Phase::entered) {
+        detail::LoopCore& core = *detail::thread_state.core;
+        const bool passed = when <= core.clock->now();
+        if (!passed && when != never && !ScopeNode::cancel_called) {
+            core.deadlines.remove(*this);
+            core.deadlines.insert(*this, when);
+        } else {
+            core.deadlines.remove(*this);
+        }
+        deadline_ = when;
+        if (passed) {
+            ScopeNode::cancel(CancelSource::deadline, {});
+        }
+        return;
+    }
+    deadline_ = when;
+}
+
+void CancelScope::set_shield(bool on) {
+    require_same_loop();
+    if (phase_ == Phase::entered) {
+        ScopeNode::set_shield(on);
+    } else {
+        shield = on;
+    }
+}
+
+CancelHandle CancelScope::handle() {
+    if (!token_) {
+        token_ = std::make_shared<detail::CancelToken>(detail::CancelToken{this});
+    }
+    return CancelHandle(token_, LoopHandle(detail::require_loop("CancelScope::handle").inbox));
+}
+
+void CancelScope::due() noexcept { ScopeNode::cancel(CancelSource::deadline, {}); }
+
+// --- entry and exit ----------------------------------------------------------------------------
+
+ScopeEntry::ScopeEntry(CancelScope& scope)
+    : scope_(scope), job_(&detail::require_job("entering a CancelScope")) {
+    if (scope.phase_ != CancelScope::Phase::fresh) {
+        throw InvalidState("a CancelScope is entered once: make a new one");
+    }
+    detail::LoopCore& core = *detail::thread_state.core;
+    if (scope.timeout_ != Duration::max()) {
+        scope.deadline_ = std::min(scope.deadline_, after(core.clock->now(), scope.timeout_));
+    }
+    if (scope.deadline_ != never && !scope.ScopeNode::cancel_called) {
+        if (scope.deadline_ <= core.clock->now()) {
+            scope.ScopeNode::cancel(CancelSource::deadline, {});
+        } else {
+            core.deadlines.insert(scope, scope.deadline_);
+        }
+    }
+    scope.cancel_scope = true;
+    scope.enter(job_->scope, job_);
+    job_->scope = &scope;
+    scope.phase_ = CancelScope::Phase::entered;
+}
+
+bool ScopeEntry::leave_absorbing() noexcept {
+    const bool absorbs = scope_.absorbs();
+    scope_.caught = absorbs;
+    leave();
+    return absorbs;
+}
+
+void ScopeEntry::leave() noexcept {
+    if (scope_.phase_ != CancelScope::Phase::entered) {
+        return;
+    }
+    EDDY_REQUIRE(job_->scope == &scope_, "scopes are left in reverse order of entry");
+    detail::thread_state.core->deadlines.remove(scope_);
+    job_->scope = scope_.parent;
+    scope_.ScopeNode::leave();
+    scope_.phase_ = CancelScope::Phase::left;
+}
+
+TimePoint current_effective_deadline() {
+    const detail::ScopeNode* node = detail::require_job("current_effective_deadline").scope;
+    if (node->effective) {
+        return TimePoint::min();
+    }
+    TimePoint earliest = never;
+    for (; node != nullptr; node = node->parent) {
+        if (node->cancel_scope) {
+            earliest = std::min(earliest, static_cast<const CancelScope*>(node)->deadline_);
+        }
+        if (node->shield) {
+            break;
+        }
+    }
+    return earliest;
+}
+
+namespace detail {
+
+void throw_timed_out(const CancelScope& scope) {
+    if (scope.cancel_source() == CancelSource::deadline) {
+        throw TimedOut("timed out");
+    }
+    throw JobCancelled("the scope was cancelled before its work had a result");
+}
+
+}  // namespace detail
+}  // namespace eddy

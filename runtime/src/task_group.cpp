@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/task_group.hpp>
+
+#include <utility>
+
+#include <eddy/detail/thread_state.hpp>
+
+namespace eddy {
+
+TaskGroup::~TaskGroup() {
+    while (first_failure_ != nullptr) {
+        detail::Job* job = std::exchange(first_failure_, first_failure_->ready_next);
+        job->release();
+    }
+}
+
+void TaskGroup::child_ended(detail::Job& child) noexcept {
+    if (child.state != JobState::failed) {
+        return;
+    }
+    child.collected = true;
+    child.retain();
+    child.ready_next = nullptr;
+    if (last_failure_ != nullptr) {
+        last_failure_->ready_next = &child;
+    } else {
+        first_failure_ = &child;
+    }
+    last_failure_ = &child;
+    scope.cancel(CancelSource::group, "another job of the group failed");
+}
+
+namespace detail {
+
+GroupHost::GroupHost() : job_(require_job("with_task_group")) { group_.enter(job_); }
+
+GroupHost::~GroupHost() {
+    if (entered_) {
+        group_.leave(job_);
+    }
+}
+
+void GroupHost::body_ended(const std::exception_ptr& error) {
+    body_error_ = error;
+    if (!error || is_cancelled(error)) {
+        return;
+    }
+    for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+        ++failures_before_body_;
+    }
+    group_.scope.cancel(CancelSource::group, "the body of the group failed");
+}
+
+bool GroupHost::leave() {
+    const bool absorbs = group_.scope.absorbs();
+    group_.leave(job_);
+    entered_ = false;
+
+    std::vector<std::exception_ptr> failures;
+    const bool body_failed = body_error_ && !is_cancelled(body_error_);
+    for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+        if (body_failed && failures.size() == failures_before_body_) {
+            failures.push_back(body_error_);
+        }
+        failures.push_back(job->error);
+    }
+    if (body_failed && failures.size() == failures_before_body_) {
+        failures.push_back(body_error_);
+    }
+    if (!failures.empty()) {
+        throw ExceptionGroup(std::move(failures));
+    }
+    if (body_error_ && !absorbs) {
+        std::rethrow_exception(body_error_);
+    }
+    return body_error_ != nullptr;
+}
+
+void throw_group_without_value() {
+    throw JobCancelled("the group was cancelled before its body had a value");
+}
+
+}  // namespace detail
+}  // namespace eddy

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "driver.hpp"
+
+#include <csignal>
+#include <cstdint>
+#include <utility>
+
+#include <eddy/require.hpp>
+
+#include "check.hpp"
+
+namespace eddy::detail {
+
+namespace {
+
+template <class Handle>
+uv_handle_t* base(Handle& handle) noexcept {
+    return reinterpret_cast<uv_handle_t*>(&handle);
+}
+
+template <class Handle>
+Driver* driver_of(Handle* handle) noexcept {
+    return static_cast<Driver*>(handle->data);
+}
+
+void do_nothing(uv_timer_t*) {}
+void do_nothing_idle(uv_idle_t*) {}
+// The turn that follows every poll drains the inbox: the callback has nothing to add.
+void do_nothing_async(uv_async_t*) {}
+
+}  // namespace
+
+Driver* Driver::own(DriverClient& client) {
+    auto* driver = new Driver(client);
+    try {
+        uv_check(uv_loop_init(&driver->own_loop_), "uv_loop_init");
+    } catch (...) {
+        delete driver;
+        throw;
+    }
+    driver->loop_ = &driver->own_loop_;
+    driver->init_handles();
+    return driver;
+}
+
+Driver* Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_alive) {
+    auto* driver = new Driver(client);
+    driver->loop_ = host;
+    driver->attached_ = true;
+    driver->init_handles();
+    uv_prepare_init(host, &driver->prepare_);
+    uv_check_init(host, &driver->check_);
+    uv_idle_init(host, &driver->idle_);
+    driver->open_handles_ += 3;
+    driver->prepare_.data = driver->check_.data = driver->idle_.data = driver;
+    uv_prepare_start(&driver->prepare_, [](uv_prepare_t* handle) {
+        driver_of(handle)->client_.before_host_poll();
+    });
+    uv_check_start(&driver->check_,
+                   [](uv_check_t* handle) { driver_of(handle)->client_.after_host_poll(); });
+    if (!keep_alive) {
+        uv_unref(base(driver->async_));
+        uv_unref(base(driver->timer_));
+        uv_unref(base(driver->prepare_));
+        uv_unref(base(driver->check_));
+        uv_unref(base(driver->idle_));
+    }
+    return driver;
+}
+
+void Driver::init_handles() {
+    const int result = uv_async_init(loop_, &async_, do_nothing_async);
+    if (result < 0) {
+        if (!attached_) {
+            uv_loop_close(loop_);
+        }
+        delete this;
+        uv_check(result, "uv_async_init");
+    }
+    uv_timer_init(loop_, &timer_);
+    async_.data = timer_.data = this;
+    open_handles_ = 2;
+}
+
+void Driver::wake(void* driver) noexcept { uv_async_send(&static_cast<Driver*>(driver)->async_); }
+
+// --- polling -----------------------------------------------------------------------------------
+
+void Driver::poll_now() noexcept { uv_run(loop_, UV_RUN_NOWAIT); }
+
+void Driver::poll_until(TimePoint now, TimePoint until) noexcept {
+    arm(now, until);
+    uv_run(loop_, UV_RUN_ONCE);
+}
+
+void Driver::arm(TimePoint now, TimePoint until) noexcept {
+    if (until == never) {
+        if (armed_for_ != never) {
+            uv_timer_stop(&timer_);
+        }
+        armed_for_ = never;
+        return;
+    }
+    if (until == armed_for_ && uv_is_active(base(timer_)) != 0) {
+        return;
+    }
+    // libuv counts whole milliseconds from a clock it has rounded down, so it may be early by one:
+    // then the turn finds nothing due and arms it again. It is late by one at most.
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+    uv_update_time(loop_);
+    uv_timer_start(&timer_, do_nothing, wait > 0 ? static_cast<std::uint64_t>(wait) : 1, 0);
+    armed_for_ = until;
+}
+
+void Driver::dont_block() noexcept { uv_idle_start(&idle_, do_nothing_idle); }
+
+void Driver::block_until(TimePoint now, TimePoint until) noexcept {
+    uv_idle_stop(&idle_);
+    arm(now, until);
+}
+
+void Driver::keep_running() noexcept {
+    uv_ref(base(prepare_));
+    uv_ref(base(check_));
+    uv_ref(base(idle_));
+}
+
+// --- signals -----------------------------------------------------------------------------------
+
+void Driver::watch_signals() {
+    const int numbers[2] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; ++i) {
+        uv_check(uv_signal_init(loop_, &signals_[i]), "uv_signal_init");
+        signals_[i].data = this;
+        uv_unref(base(signals_[i]));
+        ++open_handles_;
+        signals_open_ = true;
+        uv_check(uv_signal_start_oneshot(
+                     &signals_[i],
+                     [](uv_signal_t* handle, int number) {
+                         driver_of(handle)->client_.signal_arrived(number);
+                     },
+                     numbers[i]),
+                 "uv_signal_start");
+    }
+}
+
+void Driver::stop_signals() noexcept {
+    if (std::exchange(signals_open_, false)) {
+        for (uv_signal_t& signal : signals_) {
+            if (signal.data != nullptr) {
+                close_handle(base(signal));
+            }
+        }
+    }
+}
+
+// --- closing -----------------------------------------------------------------------------------
+
+void Driver::close_handle(uv_handle_t* handle) noexcept {
+    uv_close(handle, [](uv_handle_t* closed) { driver_of(closed)->handle_closed(); });
+}
+
+void Driver::handle_closed() noexcept {
+    if (--open_handles_ != 0 || !attached_) {
+        return;
+    }
+    std::function<void()> done = std::move(on_closed_);
+    delete this;
+    if (done) {
+        done();
+    }
+}
+
+std::string Driver::close_own() noexcept {
+    stop_signals();
+    close_handle(base(async_));
+    close_handle(base(timer_));
+    std::string leaked;
+    uv_walk(
+        loop_,
+        [](uv_handle_t* handle, void* names) {
+            if (uv_is_closing(handle) == 0) {
+                auto& text = *static_cast<std::string*>(names);
+                text += text.empty() ? "" : ", ";
+                text += uv_handle_type_name(handle->type);
+                uv_close(handle, nullptr);
+            }
+        },
+        &leaked);
+    uv_run(loop_, UV_RUN_DEFAULT);
+    EDDY_REQUIRE(uv_loop_close(loop_) == 0,
+                 "the loop's libuv handles did not close: a close callback opened new ones");
+    delete this;
+    return leaked;
+}
+
+void Driver::close_attached(std::function<void()> done) noexcept {
+    on_closed_ = std::move(done);
+    keep_running();
+    close_handle(base(async_));
+    close_handle(base(timer_));
+    close_handle(base(prepare_));
+    close_handle(base(check_));
+    close_handle(base(idle_));
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <uv.h>
+
+#include <eddy/time.hpp>
+
+namespace eddy::detail {
+
+/// Whose turn it is: what a driver tells its loop.
+class DriverClient {
+public:
+    /// Attached: the host's loop is about to poll.
+    virtual void before_host_poll() noexcept = 0;
+    /// Attached: it has polled.
+    virtual void after_host_poll() noexcept = 0;
+    virtual void signal_arrived(int number) noexcept = 0;
+
+protected:
+    ~DriverClient() = default;
+};
+
+/// The libuv handles of one Eddy loop: an async for the inbox, a timer for the next deadline, and,
+/// on a host's loop, prepare, check and idle to find our place in its turn.
+///
+/// Lifetime: on the heap, freed by the last close callback after `close`.
+class Driver final {
+public:
+    /// A loop of our own.
+    [[nodiscard]] static Driver* own(DriverClient& client);
+    /// Handles on a loop that somebody else runs.
+    [[nodiscard]] static Driver* attach(DriverClient& client, uv_loop_t* host, bool keep_alive);
+
+    Driver(const Driver&) = delete;
+    Driver& operator=(const Driver&) = delete;
+
+    [[nodiscard]] uv_loop_t* loop() noexcept { return loop_; }
+
+    /// Any thread, as long as the inbox is open: makes the poll return. A `Inbox::Wake`.
+    static void wake(void* driver) noexcept;
+
+    /// Own loop: looks for I/O without waiting, or waits for it, for `until` at the latest.
+    void poll_now() noexcept;
+    void poll_until(TimePoint now, TimePoint until) noexcept;
+
+    /// Host's loop: its next poll returns at once, or at `until` at the latest.
+    void dont_block() noexcept;
+    void block_until(TimePoint now, TimePoint until) noexcept;
+    /// Host's loop: our handles keep it running from now on, until they are closed.
+    void keep_running() noexcept;
+
+    /// SIGINT and SIGTERM go to the client, once each.
+    void watch_signals();
+    void stop_signals() noexcept;
+
+    /// Closes the handles. Own loop: runs it until they are gone, then closes it, and is deleted.
+    /// Returns the types of handles the user left open, which are closed too.
+    [[nodiscard]] std::string close_own() noexcept;
+    /// Host's loop: `done` is called from the last close callback; the driver is deleted before.
+    void close_attached(std::function<void()> done) noexcept;
+
+private:
+    explicit Driver(DriverClient& client) noexcept : client_(client) {}
+    ~Driver() = default;
+
+    void init_handles();
+    void arm(TimePoint now, TimePoint until) noexcept;
+    void close_handle(uv_handle_t* handle) noexcept;
+    template <class Handle>
+    void close_if_open(Handle& handle) noexcept;
+    void handle_closed() noexcept;
+
+    DriverClient& client_;
+    uv_loop_t own_loop_{};
+    uv_loop_t* loop_ = nullptr;
+    uv_async_t async_{};
+    uv_timer_t timer_{};
+    uv_prepare_t prepare_{};
+    uv_check_t check_{};
+    uv_idle_t idle_{};
+    uv_signal_t signals_[2]{};
+    bool attached_ = false;
+    bool signals_open_ = false;
+    TimePoint armed_for_ = never;
+    int open_handles_ = 0;
+    std::function<void()> on_closed_;
+};
+
+}  // namespace eddy::detail

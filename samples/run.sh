@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds and runs a sample. Installs what is missing first; all but the sample's output goes to stderr.
+#   samples/run.sh [ARGUMENTS]                  the main sample
+#   samples/run.sh --sample NAME [ARGUMENTS]    another one
+#   samples/run.sh --list                       the names of all
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+name=hello
+
+case "${1:-}" in
+--list)
+    for source in "$here"/*.cpp; do
+        basename "$source" .cpp
+    done
+    exit 0
+    ;;
+--sample)
+    [ $# -ge 2 ] || { echo "samples/run.sh: --sample needs a name; --list shows them" >&2; exit 2; }
+    name=$2
+    shift 2
+    ;;
+esac
+if [ ! -f "$here/$name.cpp" ]; then
+    echo "samples/run.sh: there is no sample \"$name\"; --list shows them" >&2
+    exit 2
+fi
+
+(
+    cd "$here/.."
+    . ./.ci/deps.sh
+    eddy_deps build
+    cmake --preset release -B build/samples -DEDDY_BUILD_TESTS=OFF -DEDDY_BUILD_BENCH=OFF \
+        -DEDDY_TESTING=OFF
+    cmake --build build/samples --parallel "$(eddy_jobs)" --target "sample_$name"
+) >&2
+exec "$here/../build/samples/samples/$name" "$@"

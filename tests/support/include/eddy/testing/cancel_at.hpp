@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include <eddy/task.hpp>
+
+namespace eddy::testing {
+
+/// Runs a scenario again and again, cancelling it at its first checkpoint, then at its second, and
+/// so on until it gets through; returns how many checkpoints it has.
+///
+/// Each run has a loop and a virtual clock of its own. `scenario` runs in a scope, and that scope is
+/// cancelled, both ways in turn: on entry of the n-th checkpoint any job makes inside, so that it
+/// throws there; and right after it, while the job waits (or has just got what it wanted). Every
+/// run must end with an empty loop. `after`, if given, is called when a run has ended: the place to
+/// check that nothing was lost.
+///
+///     const auto count = cancel_at_each_checkpoint([] { return transfer_scenario(); });
+///
+/// Throws: what the scenario throws, other than `Cancelled`.
+/// Source: trio issue 77; SQLite's tests that fail the n-th call.
+std::size_t cancel_at_each_checkpoint(const std::function<Task<>()>& scenario,
+                                      const std::function<void()>& after = {});
+
+}  // namespace eddy::testing

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <eddy/task.hpp>
+#include <eddy/testing/recording_observer.hpp>
+#include <eddy/testing/virtual_clock.hpp>
+
+/// Test cases that are coroutines.
+///
+///     EDDY_TEST_CASE("a gate lets everybody through") {
+///         Gate gate;
+///         ...
+///         co_await eddy::testing::settle();
+///         CHECK(...);
+///     }
+///
+/// The body runs as the main job of a loop with a `VirtualClock`: once with first-in first-out
+/// scheduling, then once for each seed with ready jobs in random order. `EDDY_SEEDS=200` asks for
+/// seeds 1 to 200, `EDDY_SEED=17` for that one alone; a failure names its seed. The loop must end
+/// empty: no job, no deadline, no handle; and no failure may have gone uncollected, unless
+/// `expected_failures()` was asked for.
+
+namespace eddy::testing {
+
+/// How the current test's body is being run.
+enum class Order : bool { any, fifo };
+
+/// Runs `body` as described above. What it throws comes out, after the seed has been noted.
+void run_test(const std::function<Task<>()>& body, Order order = Order::any);
+
+/// The schedules a test runs under: nothing for FIFO, else a seed. From the environment.
+[[nodiscard]] std::vector<std::optional<std::uint64_t>> schedules();
+
+/// The failures reported so far to the observer of the running test; from now on they are expected,
+/// and checking them is the test's business.
+[[nodiscard]] std::vector<RecordingObserver::Failure>& expected_failures();
+
+/// The clock of the running test.
+[[nodiscard]] VirtualClock& test_clock();
+
+}  // namespace eddy::testing
+
+#define EDDY_TEST_CASE_IMPL(function, name, order)                              \
+    static ::eddy::Task<> function();                                           \
+    TEST_CASE(name) { ::eddy::testing::run_test(&function, order); }            \
+    static ::eddy::Task<> function()
+
+/// A coroutine test that holds under every order of ready jobs.
+#define EDDY_TEST_CASE(name)                                                    \
+    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name,          \
+                        ::eddy::testing::Order::any)
+
+/// One that is about first-in first-out order itself.
+#define EDDY_TEST_CASE_FIFO(name)                                               \
+    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name,          \
+                        ::eddy::testing::Order::fifo)
