@@ -15,6 +15,9 @@ bool JobWait::try_now() {
     if (job_.get() == thread_state.job) {
         throw InvalidState("a job cannot wait for its own end");
     }
+    if (!job_->ended && job_->nursery->core != thread_state.core) {
+        throw WrongThread("a job is awaited on its own loop's thread; from others use a future");
+    }
     return job_->ended;
 }
 

@@ -36,7 +36,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
       driver(host == nullptr ? detail::Driver::own(*this)
                              : detail::Driver::attach(*this, host, keep_alive)),
       core(loop, options.clock != nullptr ? *options.clock : Clock::steady(),
-           std::make_shared<detail::Inbox>(&detail::Driver::wake, driver)),
+           std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
       attached(host != nullptr),
       generation(detail::fork_generation()) {
     core.root.core = &core;
@@ -156,10 +156,10 @@ void Loop::Impl::run_main(detail::Job& main, const RunOptions& run,
         ~Bind() { thread_state.core = nullptr; }
     } bind(core);
 
-    detail::start_job(core.root, main, run.name, where);
     if (run.handle_signals) {
         driver->watch_signals();
     }
+    detail::start_job(core.root, main, run.name, where);
     grace = run.grace;
     try {
         while (core.root.live != 0 && !grace_timer.over) {
@@ -184,7 +184,7 @@ void Loop::Impl::finish_run() {
 }
 
 void Loop::Impl::close_driver() {
-    const std::string leaked = std::exchange(driver, nullptr)->close_own();
+    const std::string leaked = driver.release()->close_own();
     if (!leaked.empty()) {
         detail::log_error("libuv handles were still open when the loop ended, and were closed: " +
                           leaked);
@@ -224,7 +224,7 @@ void Loop::Impl::after_host_poll() noexcept {
         detached = true;
         close_core();
         thread_state.core = nullptr;
-        std::exchange(driver, nullptr)->close_attached(std::move(on_detached));
+        driver.release()->close_attached(std::move(on_detached));
     }
 }
 
@@ -248,10 +248,10 @@ Loop::Impl::~Impl() {
                      "an attached Loop was destroyed: call detach(on_done) and keep it until then");
         return;
     }
-    if (ran) {
+    if (driver == nullptr) {
         return;
     }
-    // Never ran: what was posted has been promised to run.
+    // Did not get to run: what was posted has been promised to.
     detail::LoopCore* const outer = std::exchange(thread_state.core, &core);
     close_core();
     close_driver();

@@ -222,6 +222,7 @@ void LoopCore::destroy_frames(Job& job) noexcept {
 }
 
 void LoopCore::destroy_jobs() noexcept {
+    root.closed = true;
     std::vector<Job*> doomed;  // parents before children, so: from the back
     for_each_job([&](Job& job) { doomed.push_back(&job); });
     ready.clear();

@@ -31,7 +31,7 @@ public:
 
     LoopOptions options;
     LogObserver default_observer;
-    detail::Driver* driver;  // deletes itself when it is closed; null from then on
+    detail::Driver::Owned driver;  // null once closed
     detail::LoopCore core;
     bool attached;
     bool ran = false;

@@ -31,6 +31,9 @@ void start_job(Nursery& nursery, Job& job, std::string_view name,
     if (core.root.closed) {
         throw LoopClosed("spawn: the loop is ending and takes no more jobs");
     }
+    if (nursery.core != &core) {
+        throw WrongThread("spawn: this group lives on another loop's thread");
+    }
     if (nursery.closed) {
         throw InvalidState("spawn: this group has been left; spawn while it is open");
     }

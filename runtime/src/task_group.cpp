@@ -16,6 +16,7 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::child_ended(detail::Job& child) noexcept {
     if (child.state != JobState::failed) {
+        child_cancelled_ = child_cancelled_ || child.state == JobState::cancelled;
         return;
     }
     child.collected = true;
@@ -55,6 +56,7 @@ bool GroupHost::leave() {
     const bool absorbs = group_.scope.absorbs();
     group_.leave(job_);
     entered_ = false;
+    group_.scope.caught = absorbs && body_error_ != nullptr;
 
     std::vector<std::exception_ptr> failures;
     const bool body_failed = body_error_ && !is_cancelled(body_error_);
@@ -72,6 +74,9 @@ bool GroupHost::leave() {
     }
     if (body_error_ && !absorbs) {
         std::rethrow_exception(body_error_);
+    }
+    if (!absorbs && group_.child_cancelled_ && job_.scope->effective) {
+        throw job_.scope->make_cancelled();  // from outside, while the host waited
     }
     return body_error_ != nullptr;
 }

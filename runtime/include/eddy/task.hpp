@@ -30,7 +30,7 @@ namespace eddy {
 /// Lifetime:     destroying a task that never ran runs nothing.
 /// Cost:         no heap allocation once this thread's frame pool is warm.
 template <class T = void>
-class [[nodiscard]] EDDY_TASK_TYPE Task final {
+class [[nodiscard]] Task final {
 public:
     using promise_type = detail::Promise<T>;
     using value_type = T;

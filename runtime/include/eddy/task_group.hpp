@@ -120,6 +120,7 @@ private:
     // Failed children, each with a reference, in order; linked through Job::ready_next.
     detail::Job* first_failure_ = nullptr;
     detail::Job* last_failure_ = nullptr;
+    bool child_cancelled_ = false;
 };
 
 namespace detail {

@@ -30,29 +30,25 @@ void do_nothing_async(uv_async_t*) {}
 
 }  // namespace
 
-Driver* Driver::own(DriverClient& client) {
-    auto* driver = new Driver(client);
-    try {
-        uv_check(uv_loop_init(&driver->own_loop_), "uv_loop_init");
-    } catch (...) {
-        delete driver;
-        throw;
-    }
+Driver::Owned Driver::own(DriverClient& client) {
+    std::unique_ptr<Driver, Discard> driver(new Driver(client));
+    uv_check(uv_loop_init(&driver->own_loop_), "uv_loop_init");
     driver->loop_ = &driver->own_loop_;
     driver->init_handles();
-    return driver;
+    return Owned(driver.release());
 }
 
-Driver* Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_alive) {
-    auto* driver = new Driver(client);
-    driver->loop_ = host;
-    driver->attached_ = true;
-    driver->init_handles();
+Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_alive) {
+    std::unique_ptr<Driver, Discard> made(new Driver(client));
+    made->loop_ = host;
+    made->attached_ = true;
+    made->init_handles();
+    Owned driver(made.release());
     uv_prepare_init(host, &driver->prepare_);
     uv_check_init(host, &driver->check_);
     uv_idle_init(host, &driver->idle_);
     driver->open_handles_ += 3;
-    driver->prepare_.data = driver->check_.data = driver->idle_.data = driver;
+    driver->prepare_.data = driver->check_.data = driver->idle_.data = driver.get();
     uv_prepare_start(&driver->prepare_, [](uv_prepare_t* handle) {
         driver_of(handle)->client_.before_host_poll();
     });
@@ -74,12 +70,19 @@ void Driver::init_handles() {
         if (!attached_) {
             uv_loop_close(loop_);
         }
-        delete this;
         uv_check(result, "uv_async_init");
     }
     uv_timer_init(loop_, &timer_);
     async_.data = timer_.data = this;
     open_handles_ = 2;
+}
+
+void Driver::Closer::operator()(Driver* driver) const noexcept {
+    if (driver->attached_) {
+        driver->close_attached({});
+    } else {
+        static_cast<void>(driver->close_own());
+    }
 }
 
 void Driver::wake(void* driver) noexcept { uv_async_send(&static_cast<Driver*>(driver)->async_); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <uv.h>
@@ -29,10 +30,16 @@ protected:
 /// Lifetime: on the heap, freed by the last close callback after `close`.
 class Driver final {
 public:
+    /// Closes a driver that nobody got to close.
+    struct Closer {
+        void operator()(Driver* driver) const noexcept;
+    };
+    using Owned = std::unique_ptr<Driver, Closer>;
+
     /// A loop of our own.
-    [[nodiscard]] static Driver* own(DriverClient& client);
+    [[nodiscard]] static Owned own(DriverClient& client);
     /// Handles on a loop that somebody else runs.
-    [[nodiscard]] static Driver* attach(DriverClient& client, uv_loop_t* host, bool keep_alive);
+    [[nodiscard]] static Owned attach(DriverClient& client, uv_loop_t* host, bool keep_alive);
 
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
@@ -63,6 +70,11 @@ public:
     void close_attached(std::function<void()> done) noexcept;
 
 private:
+    /// For a driver that has no handles yet.
+    struct Discard {
+        void operator()(Driver* driver) const noexcept { delete driver; }
+    };
+
     explicit Driver(DriverClient& client) noexcept : client_(client) {}
     ~Driver() = default;
 

@@ -14,14 +14,7 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/outcome.hpp>
 
-#if defined(__clang__) && __has_cpp_attribute(clang::coro_return_type)
-#define EDDY_TASK_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
-#define EDDY_TASK_WRAPPER [[clang::coro_wrapper]]
-#else
-#define EDDY_TASK_TYPE
-/// Marks a function that returns a Task without being a coroutine (clang wants to know).
 #define EDDY_TASK_WRAPPER
-#endif
 
 namespace eddy {
 

@@ -30,7 +30,10 @@ template <class T>
 class TaskJob final : public JobOf<T> {
 public:
     explicit TaskJob(Task<T>&& task) noexcept { this->set_root(*TaskAccess::release(task)); }
-    void destroy() noexcept override { delete this; }
+    void destroy() noexcept override {
+        this->discard();
+        delete this;
+    }
 };
 
 /// A job made from a callable: keeps it and its arguments until the body has ended.
@@ -53,7 +56,10 @@ public:
         JobOf<T>::forget_root();
         call_.reset();
     }
-    void destroy() noexcept override { delete this; }
+    void destroy() noexcept override {
+        discard();
+        delete this;
+    }
 
 private:
     struct Call {
