@@ -11,6 +11,7 @@ build|ninja-build|command -v ninja|the build
 build|pkg-config|command -v pkg-config|finding libraries
 build|libuv1-dev|pkg-config --atleast-version=1.44 libuv|the event loop
 build|libspdlog-dev|eddy_has_header spdlog/spdlog.h|the log
+samples|libssl-dev|eddy_has_header openssl/evp.h|the digests of the main sample
 tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
@@ -93,13 +94,14 @@ eddy_other_manager() {
     printf 'eddy: no apt-get here. Please install the packages above; their names are\n' >&2
     cat >&2 <<'NAMES'
   Fedora  dnf install gcc-c++ cmake ninja-build pkgconf-pkg-config libuv-devel spdlog-devel
-              doctest-devel boost-devel clang clang-tools-extra compiler-rt
-  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog doctest boost clang compiler-rt
-  SUSE    zypper install gcc-c++ cmake ninja pkg-config libuv-devel spdlog-devel doctest-devel
-              libboost_headers-devel clang clang-tools
-  Alpine  apk add g++ cmake ninja-build pkgconf libuv-dev spdlog-dev doctest-dev boost-dev clang
-              clang-extra-tools compiler-rt
-  macOS   brew install cmake ninja pkg-config libuv spdlog doctest boost llvm
+              openssl-devel doctest-devel boost-devel clang clang-tools-extra compiler-rt
+  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest boost clang
+              compiler-rt
+  SUSE    zypper install gcc-c++ cmake ninja pkg-config libuv-devel spdlog-devel
+              libopenssl-devel doctest-devel libboost_headers-devel clang clang-tools
+  Alpine  apk add g++ cmake ninja-build pkgconf libuv-dev spdlog-dev openssl-dev doctest-dev
+              boost-dev clang clang-extra-tools compiler-rt
+  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest boost llvm
 NAMES
     printf '      or let CMake fetch the libraries: cmake --preset dev -DEDDY_FETCH_DEPS=ON\n' >&2
 }

@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.24)
 
 execute_process(
-    COMMAND "${EXECUTABLE}" --list-test-cases --reporters=xml
+    COMMAND "${EXECUTABLE}" --list-test-cases --no-skip --reporters=xml
     OUTPUT_VARIABLE output
     COMMAND_ERROR_IS_FATAL ANY
 )

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
@@ -16,7 +15,9 @@ namespace {
 /// What timers are late by in ordinary life.
 constexpr Duration tolerance = std::chrono::milliseconds(5);
 
-[[nodiscard]] TimePoint tick_after(TimePoint meant, TimePoint now, Duration period,
+[[nodiscard]] TimePoint tick_after(TimePoint meant,
+                                   TimePoint now,
+                                   Duration period,
                                    MissedTick missed) noexcept {
     if (now <= after(meant, tolerance)) {
         return after(meant, period);
@@ -37,33 +38,28 @@ constexpr Duration tolerance = std::chrono::milliseconds(5);
 Interval::Interval(Duration period, MissedTick missed) : Interval(now(), period, missed) {}
 
 Interval::Interval(TimePoint start, Duration period, MissedTick missed)
-    : core_(&detail::require_loop("Interval")), next_(start), period_(period), missed_(missed) {
+    : next_(start), period_(period), missed_(missed) {
     if (period <= Duration::zero()) {
         throw std::invalid_argument("an Interval's period must be longer than zero");
     }
 }
 
-void Interval::require_own_loop() const {
-    if (detail::thread_state.core != core_) {
-        throw WrongThread("an Interval belongs to the loop that it was made in");
-    }
-}
-
 void Interval::reset() {
-    require_own_loop();
-    next_ = after(core_->clock->now(), period_);
+    bound_.check("Interval::reset");
+    next_ = after(now(), period_);
     if (ticking_ != nullptr && ticking_->armed()) {
-        core_->deadlines.remove(*ticking_);
-        core_->deadlines.insert(*ticking_, next_);
+        detail::DeadlineHeap& deadlines = detail::thread_state.core->deadlines;
+        deadlines.remove(*ticking_);
+        deadlines.insert(*ticking_, next_);
     }
 }
 
 bool Interval::Tick::try_now() {
-    interval_.require_own_loop();
+    interval_.bound_.check("Interval::tick");
     if (interval_.ticking_ != nullptr) {
         throw BusyResource("Interval::tick: another job is waiting for the next tick");
     }
-    if (interval_.core_->clock->now() < interval_.next_) {
+    if (now() < interval_.next_) {
         return false;
     }
     interval_.ticking_ = this;
@@ -74,20 +70,19 @@ void Interval::Tick::start() {
     if (interval_.ticking_ != nullptr) {  // a second tick in the same select
         throw BusyResource("Interval::tick: another wait for the next tick is under way");
     }
-    interval_.core_->deadlines.insert(*this, interval_.next_);
+    detail::thread_state.core->deadlines.insert(*this, interval_.next_);
     interval_.ticking_ = this;
 }
 
 TimePoint Interval::Tick::take() {
     const TimePoint meant = interval_.next_;
     interval_.ticking_ = nullptr;
-    interval_.next_ = tick_after(meant, interval_.core_->clock->now(), interval_.period_,
-                                 interval_.missed_);
+    interval_.next_ = tick_after(meant, now(), interval_.period_, interval_.missed_);
     return meant;
 }
 
 void Interval::Tick::unlink() noexcept {
-    interval_.core_->deadlines.remove(*this);
+    detail::thread_state.core->deadlines.remove(*this);
     interval_.ticking_ = nullptr;
 }
 

@@ -2,6 +2,7 @@
 #include <eddy/loop.hpp>
 
 #include <csignal>
+#include <new>
 #include <utility>
 
 #include <eddy/detail/loop_core.hpp>
@@ -29,6 +30,20 @@ const LoopOptions& prepare_process(const LoopOptions& options) noexcept {
     return options;
 }
 
+/// Makes a loop this thread's, for as long as it lives.
+class ThreadBinding final {
+public:
+    explicit ThreadBinding(detail::LoopCore& core) noexcept {
+        thread_state = {&core, nullptr, nullptr, detail::max_hops};
+    }
+    ThreadBinding(const ThreadBinding&) = delete;
+    ThreadBinding& operator=(const ThreadBinding&) = delete;
+    ~ThreadBinding() { thread_state = outer_; }
+
+private:
+    detail::ThreadState outer_ = thread_state;
+};
+
 }  // namespace
 
 Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool keep_alive)
@@ -42,6 +57,9 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     core.root.core = &core;
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
     core.ready.seed(options.schedule_seed);
+    if (attached) {
+        core.ready.notify(&detail::Driver::stay_awake, driver.get());
+    }
     core.add_observer(options.observer != nullptr ? *options.observer : default_observer);
 }
 
@@ -55,7 +73,8 @@ void Loop::Impl::turn() {
         poll(TimePoint::min());  // everybody waits: does the world have something to say?
         core.drain_inbox();
         if (!core.has_work() && !core.on_idle()) {
-            poll(core.clock->is_virtual() ? never : core.deadlines.next());
+            const TimePoint next = core.deadlines.next();
+            poll(core.clock->is_virtual() && next > core.clock->now() ? never : next);
         }
     } else {
         poll(core.deadlines.next());
@@ -94,9 +113,10 @@ void Loop::Impl::poll(TimePoint until) {
     }
 }
 
-void Loop::Impl::require_not_forked() {
-    if (generation != detail::fork_generation()) {
-        forked = true;
+bool Loop::Impl::inherited() const noexcept { return generation != detail::fork_generation(); }
+
+void Loop::Impl::require_not_forked() const {
+    if (inherited()) {
         throw InvalidState(
             "this loop was made before fork() and belongs to the parent: make a new Loop in the "
             "child, or exec");
@@ -108,10 +128,13 @@ void Loop::Impl::require_not_forked() {
 void Loop::Impl::begin_end(std::string_view reason) {
     core.root.scope.cancel(CancelSource::shutdown, reason);
     if (!grace_timer.started) {
-        grace_timer.started = true;
         const TimePoint end = after(core.clock->now(), grace);
-        if (end != never) {
-            core.deadlines.insert(grace_timer, end);
+        try {
+            if (end != never) {
+                core.deadlines.insert(grace_timer, end);
+            }
+            grace_timer.started = true;
+        } catch (const std::bad_alloc&) {  // the next turn tries again
         }
     }
 }
@@ -141,7 +164,8 @@ void Loop::Impl::run_main(detail::Job& main, const RunOptions& run,
     if (attached) {
         throw InvalidState("Loop::run: an attached loop is run by its host; spawn instead");
     }
-    if (thread_state.core != nullptr) {
+    const Loop* running = current_or_null();
+    if (running != nullptr && !running->impl_->inherited()) {
         throw InvalidState(
             "run: a loop runs on this thread already; await the task instead, or run it on "
             "another thread");
@@ -151,26 +175,18 @@ void Loop::Impl::run_main(detail::Job& main, const RunOptions& run,
     }
     require_not_forked();
     ran = true;
-    struct Bind {
-        explicit Bind(detail::LoopCore& core) { thread_state.core = &core; }
-        ~Bind() { thread_state.core = nullptr; }
-    } bind(core);
+    const ThreadBinding binding(core);
 
     if (run.handle_signals) {
         driver->watch_signals();
     }
     detail::start_job(core.root, main, run.name, where);
     grace = run.grace;
-    try {
-        while (core.root.live != 0 && !grace_timer.over) {
-            if (signalled != nullptr || main.ended || core.root.scope.cancel_called) {
-                begin_end(signalled != nullptr ? signalled : "the main job has ended");
-            }
-            turn();
+    while (core.root.live != 0 && !grace_timer.over) {
+        if (signalled != nullptr || main.ended || core.root.scope.cancel_called) {
+            begin_end(signalled != nullptr ? signalled : "the main job has ended");
         }
-    } catch (const InvalidState&) {
-        thread_state.job = nullptr;
-        throw;  // forked: the parent's jobs and handles are not ours to touch
+        turn();  // throws in a forked child only: jobs and handles are the parent's
     }
     finish_run();
 }
@@ -194,7 +210,8 @@ void Loop::Impl::close_driver() {
 // --- attached ----------------------------------------------------------------------------------
 
 void Loop::Impl::before_host_poll() noexcept {
-    if (core.has_work() || !core.inbox->empty()) {
+    const bool leaving = detaching && core.root.live == 0;
+    if (leaving || core.has_work() || !core.inbox->empty()) {
         driver->dont_block();
         return;
     }
@@ -202,10 +219,12 @@ void Loop::Impl::before_host_poll() noexcept {
         driver->dont_block();
         return;
     }
-    if (core.deadlines.empty() || core.clock->is_virtual()) {
-        driver->block_until({}, never);
+    const TimePoint next = core.deadlines.next();
+    const TimePoint now = next != never ? core.clock->now() : TimePoint{};
+    if (next <= now) {
+        driver->dont_block();
     } else {
-        driver->block_until(core.clock->now(), core.deadlines.next());
+        driver->block_until(now, core.clock->is_virtual() ? never : next);
     }
 }
 
@@ -224,6 +243,7 @@ void Loop::Impl::after_host_poll() noexcept {
         detached = true;
         close_core();
         thread_state.core = nullptr;
+        core.ready.notify(nullptr, nullptr);
         driver.release()->close_attached(std::move(on_detached));
     }
 }
@@ -252,10 +272,9 @@ Loop::Impl::~Impl() {
         return;
     }
     // Did not get to run: what was posted has been promised to.
-    detail::LoopCore* const outer = std::exchange(thread_state.core, &core);
+    const ThreadBinding binding(core);
     close_core();
     close_driver();
-    thread_state.core = outer;
 }
 
 // --- the public face ---------------------------------------------------------------------------
@@ -268,13 +287,14 @@ Loop::Loop(uv_loop_s* host, const AttachOptions& options)
 }
 
 Loop::~Loop() {
-    if (impl_->forked) {
+    if (impl_->inherited()) {
         static_cast<void>(impl_.release());  // leaks on purpose: it is the parent's
     }
 }
 
 std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options) {
-    if (thread_state.core != nullptr) {
+    const Loop* present = current_or_null();
+    if (present != nullptr && !present->impl_->inherited()) {
         throw InvalidState("Loop::attach: this thread has an Eddy loop already");
     }
     return std::unique_ptr<Loop>(new Loop(host, options));
@@ -322,6 +342,9 @@ uv_loop_s* Loop::uv_loop() noexcept {
 detail::LoopCore& Loop::core() noexcept { return impl_->core; }
 
 detail::Nursery& Loop::root() {
+    if (impl_->core.inbox->closed()) {
+        throw LoopClosed("Loop::spawn: the loop is over and takes no more jobs");
+    }
     impl_->require_own_thread("Loop::spawn");
     return impl_->core.root;
 }

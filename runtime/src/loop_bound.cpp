@@ -7,13 +7,15 @@
 
 namespace eddy {
 
-void LoopBound::bind(const char* what) {
-    if (core_ != nullptr) {
+void LoopBound::bind(const char* what) const {
+    if (thread_ != nullptr) {
         throw WrongThread(std::string(what) +
-                          ": this object lives on another loop's thread; reach it through "
-                          "LoopHandle::post, or use the Remote... twin of the primitive");
+                          ": this object lives on another thread, that of its loop; reach it "
+                          "through LoopHandle::post, or use the Remote... twin of the primitive");
     }
-    core_ = detail::thread_state.core;
+    if (detail::thread_state.core != nullptr) {
+        thread_ = &detail::thread_state;
+    }
 }
 
 }  // namespace eddy

@@ -75,6 +75,9 @@ void LoopCore::run_callbacks() noexcept {
 }
 
 bool LoopCore::on_idle() noexcept {
+    if (!deadlines.empty() && deadlines.next() <= clock->now()) {
+        return true;
+    }
     if (in_flight != 0 || !inbox->empty()) {
         return false;
     }
@@ -143,7 +146,7 @@ void LoopCore::finish(Job& job) noexcept {
         job.state = JobState::finished;
     } else if (!is_cancelled(job.error)) {
         job.state = JobState::failed;
-    } else if (job.own_scope.effective) {
+    } else if (job.own_scope.inside_cancelled()) {
         job.state = JobState::cancelled;
         job.own_scope.caught = job.own_scope.absorbs();
         job.error = nullptr;
@@ -234,11 +237,12 @@ void LoopCore::destroy_jobs() noexcept {
         thread_state.job = nullptr;
         ready.clear();  // whom its destructors woke goes the same way
         job.state = JobState::cancelled;
-        job.own_scope.leave();
+        end_scope(job);
         job.ended = true;
         job.joiners.wake_all();
         std::exchange(job.nursery, nullptr)->child_gone(job);
         ready.clear();
+        observe(Observer::exited, [&](Observer& o) { o.job_exited(job.info()); });
         job.release();
     }
 }
@@ -283,9 +287,12 @@ void LoopCore::remove_observer(Observer& observer) {
     }
 }
 
-void LoopCore::disable_observer(std::size_t index) noexcept {
+void LoopCore::disable_observer(Observer& observer) noexcept {
     log_error("an observer threw and was removed: " + describe(std::current_exception()));
-    remove_observer(*observers_[index].observer);
+    try {
+        remove_observer(observer);
+    } catch (const std::invalid_argument&) {  // it has left by itself
+    }
 }
 
 void LoopCore::observe_scheduled(Job& job) noexcept {

@@ -28,6 +28,8 @@ public:
     void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
     void detach(std::function<void()> on_done, Duration patience);
     void require_own_thread(const char* what) const;
+    /// True in a child after fork(): the loop is the parent's.
+    [[nodiscard]] bool inherited() const noexcept;
 
     LoopOptions options;
     LogObserver default_observer;
@@ -35,7 +37,6 @@ public:
     detail::LoopCore core;
     bool attached;
     bool ran = false;
-    bool forked = false;
 
 private:
     /// Ends the wait for jobs that ignore their cancellation.
@@ -52,7 +53,7 @@ private:
     void turn();
     void poll(TimePoint until);
     void after_poll();
-    void require_not_forked();
+    void require_not_forked() const;
     void begin_end(std::string_view reason);
     void abandon_jobs();
     void finish_run();

@@ -25,14 +25,19 @@ Job& require_job(const char* what) {
     return *job;
 }
 
+void Nursery::require_same_loop(const char* what) const {
+    if (thread_state.core != core) {
+        throw WrongThread(std::string(what) +
+                          ": this group lives on another loop's thread; use LoopHandle::post");
+    }
+}
+
 void start_job(Nursery& nursery, Job& job, std::string_view name,
                const std::source_location& where) {
-    LoopCore& core = require_loop("spawn");
+    nursery.require_same_loop("spawn");
+    LoopCore& core = *nursery.core;
     if (core.root.closed) {
         throw LoopClosed("spawn: the loop is ending and takes no more jobs");
-    }
-    if (nursery.core != &core) {
-        throw WrongThread("spawn: this group lives on another loop's thread");
     }
     if (nursery.closed) {
         throw InvalidState("spawn: this group has been left; spawn while it is open");

@@ -70,6 +70,9 @@ void CancelScope::set_deadline(TimePoint when) {
         }
         return;
     }
+    if (cancel_called()) {
+        ScopeNode::cancel(CancelSource::deadline, {});  // it has passed: moving it changes nothing
+    }
     deadline_ = when;
 }
 
@@ -84,7 +87,8 @@ void CancelScope::set_shield(bool on) {
 
 CancelHandle CancelScope::handle() {
     if (!token_) {
-        token_ = std::make_shared<detail::CancelToken>(detail::CancelToken{this});
+        token_ = std::make_shared<detail::CancelToken>(
+            detail::CancelToken{phase_ != Phase::left ? this : nullptr});
     }
     return CancelHandle(token_, LoopHandle(detail::require_loop("CancelScope::handle").inbox));
 }
@@ -131,6 +135,9 @@ void ScopeEntry::leave() noexcept {
     job_->scope = scope_.parent;
     scope_.ScopeNode::leave();
     scope_.phase_ = CancelScope::Phase::left;
+    if (scope_.token_) {
+        scope_.token_->scope = nullptr;
+    }
 }
 
 TimePoint current_effective_deadline() {

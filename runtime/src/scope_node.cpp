@@ -96,6 +96,14 @@ void ScopeNode::set_shield(bool on) noexcept {
     push_down();
 }
 
+bool ScopeNode::inside_cancelled() const noexcept {
+    const ScopeNode* node = this;
+    while (node != nullptr && !node->effective) {
+        node = node->parent;
+    }
+    return node != nullptr;
+}
+
 void ScopeNode::push_down() noexcept {
     ScopeNode* node = this;
     while (true) {

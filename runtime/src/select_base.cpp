@@ -1,56 +1,151 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/select_base.hpp>
 
+#include <utility>
+
 namespace eddy::detail {
 
 using State = WaiterAccess::State;
 
-bool SelectBase::prepare(std::size_t index) noexcept {
-    if (winner_ != nobody) {
-        return false;
-    }
+void SelectBase::finished_at_once(std::size_t index) noexcept {
+    winner_ = index;
+    WaiterAccess::state(*operations_[index]) = State::committed;  // passed on if the frame dies now
+}
+
+void SelectBase::taken() noexcept { WaiterAccess::state(*operations_[winner_]) = State::done; }
+
+// --- starting ----------------------------------------------------------------------------------
+
+void SelectBase::prepare(std::size_t index) noexcept {
     Waiter& operation = *operations_[index];
     WaiterAccess::job(operation) = WaiterAccess::job(*this);
     WaiterAccess::select(operation) = this;
     WaiterAccess::state(operation) = State::queued;
+    starting_ = index;
+}
+
+bool SelectBase::started(std::size_t index) noexcept {
+    starting_ = nobody;
+    if (winner_ == nobody) {
+        return true;
+    }
+    if (winner_ != index) {  // two of ours have met: the one that was queued before has won
+        static_cast<void>(withdraw_losers());
+    }
+    finish_if_alone();
+    return false;
+}
+
+bool SelectBase::start_failed(std::size_t index) noexcept {
+    starting_ = nobody;
+    WaiterAccess::state(*operations_[index]) = State::done;
+    if (winner_ != nobody) {
+        finish_if_alone();
+        return false;
+    }
+    unlink();  // not abort(): the exception cannot wait for one that is in flight
     return true;
 }
 
-void SelectBase::start_failed(std::size_t index) noexcept {
-    WaiterAccess::state(*operations_[index]) = State::done;
-    withdraw_all();
+// --- the end -----------------------------------------------------------------------------------
+
+void SelectBase::committed(Waiter& operation) noexcept {
+    if (withdrawing_) {
+        return;  // passed on by who withdraws
+    }
+    if (winner_ == nobody) {
+        for (std::size_t i = 0; i < operations_.size(); ++i) {
+            if (operations_[i] == &operation) {
+                winner_ = i;
+            }
+        }
+        static_cast<void>(withdraw_losers());
+    } else if (starting_ == nobody) {
+        pass_on_losers();  // it was in flight when another one won
+    }
+    finish_if_alone();
 }
 
-void SelectBase::committed(Waiter& winner) noexcept {
-    for (std::size_t i = 0; i < operations_.size(); ++i) {
-        if (operations_[i] == &winner) {
-            winner_ = i;
+/// Commits when no loser is in flight any more, and none is in the middle of its start.
+void SelectBase::finish_if_alone() noexcept {
+    if (starting_ != nobody) {
+        return;
+    }
+    for (Waiter* operation : operations_) {
+        if (WaiterAccess::state(*operation) == State::queued) {
+            return;
         }
     }
-    WaiterAccess::select(winner) = nullptr;
-    withdraw_all();
     commit();
 }
 
-void SelectBase::unlink() noexcept { withdraw_all(); }
+bool SelectBase::withdraw(std::size_t index) noexcept {
+    Waiter& operation = *operations_[index];
+    if (!WaiterAccess::abort(operation)) {
+        return false;
+    }
+    WaiterAccess::state(operation) = State::done;
+    return true;
+}
 
-void SelectBase::pass_on() noexcept {
-    if (winner_ != nobody) {
-        Waiter& winner = *operations_[winner_];
-        if (WaiterAccess::state(winner) == State::committed) {
-            WaiterAccess::state(winner) = State::done;
-            WaiterAccess::pass_on(winner);
+bool SelectBase::withdraw_losers() noexcept {
+    const bool outer = std::exchange(withdrawing_, true);
+    bool all = true;
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+        if (i != starting_ && WaiterAccess::state(*operations_[i]) == State::queued) {
+            all = withdraw(i) && all;
+        }
+    }
+    withdrawing_ = outer;
+    pass_on_losers();
+    return all;
+}
+
+void SelectBase::pass_on_losers() noexcept {
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+        Waiter& operation = *operations_[i];
+        if (i != winner_ && WaiterAccess::state(operation) == State::committed) {
+            WaiterAccess::state(operation) = State::done;
+            WaiterAccess::pass_on(operation);
         }
     }
 }
 
-void SelectBase::withdraw_all() noexcept {
+bool SelectBase::abort() noexcept {
+    // With a winner this waits only for losers in flight, which have been asked to end.
+    return winner_ == nobody && withdraw_losers();
+}
+
+bool SelectBase::sever() noexcept {
+    bool severed = false;
+    for (Waiter* operation : operations_) {
+        if (WaiterAccess::state(*operation) == State::queued && WaiterAccess::sever(*operation)) {
+            WaiterAccess::state(*operation) = State::done;
+            severed = true;
+        }
+    }
+    if (!severed || !withdraw_losers()) {
+        return false;
+    }
+    pass_on();
+    return true;
+}
+
+void SelectBase::unlink() noexcept {
+    withdrawing_ = true;
     for (Waiter* operation : operations_) {
         if (WaiterAccess::state(*operation) == State::queued) {
             WaiterAccess::state(*operation) = State::done;
             WaiterAccess::unlink(*operation);
         }
     }
+    withdrawing_ = false;
+    pass_on();
+}
+
+void SelectBase::pass_on() noexcept {
+    winner_ = nobody;
+    pass_on_losers();
 }
 
 }  // namespace eddy::detail

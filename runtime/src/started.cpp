@@ -32,7 +32,7 @@ void StartHost::child_started(StartHost* host, bool& called) {
         throw InvalidState("started was called before: a child starts once");
     }
     called = true;
-    if (host == nullptr || host->scope.effective) {
+    if (host == nullptr || host->scope.effective || host->child_->ended) {
         return;  // the caller is being cancelled: the child stays with it
     }
     Job& child = *host->child_;
@@ -54,7 +54,7 @@ void StartHost::leave_after(Job& child, bool called) {
     if (child.state == JobState::failed) {
         std::rethrow_exception(child.error);
     }
-    if (cancelled && child.state == JobState::cancelled) {
+    if (cancelled && (child.state == JobState::cancelled || !called)) {
         throw job_.scope->make_cancelled();
     }
     if (child.state == JobState::cancelled) {

@@ -52,8 +52,9 @@ private:
 
 template <class F, class... Args>
 class TimedCallOf final : public TimedCall {
-    static_assert(!is_task<std::invoke_result_t<F&, Args...>>,
-                  "call_later calls a plain function: to start a task, spawn one that sleeps first");
+    static_assert(
+        !is_task<std::invoke_result_t<F&, Args...>>,
+        "call_later calls a plain function: to start a task, spawn one that sleeps first");
 
 public:
     template <class Fn, class... As>
@@ -114,8 +115,8 @@ template <class F, class... Args>
 TimerHandle call_at(TimePoint when, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using Call = detail::TimedCallOf<std::decay_t<F>, std::decay_t<Args>...>;
-    std::shared_ptr<detail::TimedCall> call = std::make_shared<Call>(
-        std::in_place, std::forward<F>(fn), std::forward<Args>(args)...);
+    std::shared_ptr<detail::TimedCall> call =
+        std::make_shared<Call>(std::in_place, std::forward<F>(fn), std::forward<Args>(args)...);
     detail::TimedCall::schedule(call, when);
     return TimerHandle(std::move(call));
 }
@@ -124,8 +125,8 @@ TimerHandle call_at(TimePoint when, F&& fn, Args&&... args) {
 template <class F, class... Args>
 TimerHandle call_later(Duration delay, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
-    return call_at(detail::TimedCall::from_now(delay), std::forward<F>(fn),
-                   std::forward<Args>(args)...);
+    return call_at(
+        detail::TimedCall::from_now(delay), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace eddy

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace eddy {
@@ -68,15 +69,21 @@ public:
 
 private:
     struct Shared;
+    struct Unasked {  // never thrown: whoever asks for groups gets them by the handler above
+        template <class E, class F>
+        void for_each(F&&) const {}
+    };
 
     template <class E, class F>
     static void visit(const std::exception_ptr& failure, F& fn) {
+        using Nested =
+            std::conditional_t<std::is_base_of_v<E, ExceptionGroup>, Unasked, ExceptionGroup>;
         try {
             std::rethrow_exception(failure);
         } catch (const E& error) {
             fn(error);
-        } catch (const ExceptionGroup& nested) {
-            nested.for_each<E>(fn);
+        } catch (const Nested& nested) {
+            nested.template for_each<E>(fn);
         } catch (...) {  // another type: not asked for
         }
     }

@@ -4,15 +4,12 @@
 #include <cstdint>
 
 #include <eddy/detail/deadline_heap.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy {
-
-namespace detail {
-class LoopCore;
-}
 
 /// What an `Interval` does about ticks whose time passed while nobody asked.
 enum class MissedTick : std::uint8_t {
@@ -35,15 +32,14 @@ enum class MissedTick : std::uint8_t {
 /// moment this one was meant for, so timers that are a little late do not make it drift.
 ///
 /// Requires: one job ticks at a time.
-/// Throws:   `std::invalid_argument` for a period that is not positive; `InvalidState` outside a
-///           loop.
+/// Throws:   `std::invalid_argument` for a period that is not positive.
 /// Lifetime: outlives the waits for its ticks.
 /// Source:   tokio's `Interval`.
 class Interval final {
 public:
     class Tick;
 
-    /// The first tick comes at once.
+    /// The first tick comes at once. Throws: `InvalidState` outside a loop, which has the clock.
     explicit Interval(Duration period, MissedTick missed = MissedTick::burst);
     /// The first tick comes at `start`.
     Interval(TimePoint start, Duration period, MissedTick missed = MissedTick::burst);
@@ -66,9 +62,7 @@ public:
     [[nodiscard]] Tick tick() noexcept;
 
 private:
-    void require_own_loop() const;
-
-    detail::LoopCore* core_;
+    LoopBound bound_;
     TimePoint next_;
     Duration period_;
     MissedTick missed_;

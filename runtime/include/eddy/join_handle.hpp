@@ -13,10 +13,14 @@ namespace eddy {
 
 namespace detail {
 
+/// A handle goes: a failure that nobody has seen is reported now.
+void drop_handle(Job& job) noexcept;
+
 /// Waits for the end of a job.
 class JobWait : public QueuedWaiter {
 public:
     explicit JobWait(JobRef<Job> job) noexcept : job_(std::move(job)) {}
+    ~JobWait() override { drop_handle(*job_); }  // it may be the last one to know the job
 
     /// Throws: `InvalidState` when a job waits for itself, or through an empty handle.
     [[nodiscard]] bool try_now();
@@ -37,8 +41,6 @@ public:
     T take() { return take_result(static_cast<JobOf<T>&>(*job_)); }
 };
 
-/// A handle goes: a failure that nobody has seen is reported now.
-void drop_handle(Job& job) noexcept;
 void cancel_job(Job& job, std::string_view reason);
 [[nodiscard]] CancelHandle make_cancel_handle(Job& job);
 [[nodiscard]] Job& checked(Job* job);

@@ -5,30 +5,31 @@
 
 namespace eddy {
 
-/// Keeps a primitive on one thread: a member that learns its loop at the first use and throws
-/// `WrongThread` when another loop, or a thread without one, comes along.
+/// Keeps a primitive on one thread: a member that learns its loop's thread at the first use and
+/// throws `WrongThread` when another thread comes along.
 ///
 ///     void Gate::open() {
 ///         bound_.check("Gate::open");
 ///         ...
 ///     }
 ///
-/// Before the first loop (a global, set up in `main`) any thread may use the primitive.
+/// Before the first loop (a global, set up in `main`) any thread may use the primitive; after the
+/// last one, the thread that ran it may: to look at the result, or to run another loop.
 ///
-/// Cost: one thread-local load and a compare, in every build.
+/// Cost: a compare with the address of a thread-local, in every build.
 class LoopBound final {
 public:
     /// Throws: `WrongThread` naming `what`; nothing has been touched.
-    void check(const char* what) {
-        if (detail::thread_state.core != core_ || core_ == nullptr) [[unlikely]] {
+    void check(const char* what) const {
+        if (thread_ != &detail::thread_state) [[unlikely]] {
             bind(what);
         }
     }
 
 private:
-    void bind(const char* what);
+    void bind(const char* what) const;
 
-    const detail::LoopCore* core_ = nullptr;
+    mutable const detail::ThreadState* thread_ = nullptr;
 };
 
 }  // namespace eddy

@@ -49,6 +49,12 @@ public:
     Outcome() noexcept = default;
     explicit Outcome(detail::Stored<T> value) : value_(std::move(value)) {}
     explicit Outcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
+    /// Of a job that somebody cancelled, seen by another one: `error` is a `JobCancelled`.
+    [[nodiscard]] static Outcome job_cancelled(std::exception_ptr error) noexcept {
+        Outcome outcome(std::move(error));
+        outcome.job_cancelled_ = true;
+        return outcome;
+    }
 
     [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
@@ -58,7 +64,7 @@ public:
 
     /// True when it ended by a cancellation.
     [[nodiscard]] bool cancelled() const noexcept {
-        return error_ != nullptr && detail::is_cancelled(error_);
+        return job_cancelled_ || (error_ != nullptr && detail::is_cancelled(error_));
     }
 
     /// The value, moved out, or throws what the task threw.
@@ -78,6 +84,7 @@ private:
     // Invariant: not both.
     std::optional<detail::Stored<T>> value_;
     std::exception_ptr error_;
+    bool job_cancelled_ = false;
 };
 
 }  // namespace eddy

@@ -14,6 +14,7 @@ public:
     explicit Own(F&& fn) : fn_(std::move(fn)) {}
 
     template <class... Args>
+        requires std::is_invocable_v<F&, Args...>
     decltype(auto) operator()(Args&&... args) {
         return std::invoke(fn_, std::forward<Args>(args)...);
     }

@@ -66,7 +66,12 @@ public:
         requires(!std::is_void_v<V> && std::is_convertible_v<U &&, V>)
     {
         if (!state_->called) {
-            state_->value.emplace(std::forward<U>(value));
+            if constexpr (std::is_reference_v<V>) {
+                V referent = std::forward<U>(value);
+                state_->value.emplace(std::addressof(referent));
+            } else {
+                state_->value.emplace(std::forward<U>(value));
+            }
         }
         detail::StartHost::child_started(state_->host, state_->called);
     }

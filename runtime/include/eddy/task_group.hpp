@@ -23,6 +23,7 @@ class Started;
 
 namespace detail {
 class GroupHost;
+class JoinSetState;
 }
 
 /// Jobs that belong together: whoever opened the group leaves it when all of them have ended.
@@ -93,6 +94,7 @@ public:
 
     /// Cancels every job of the group, the body included. Repeating it does nothing.
     void cancel(std::string_view reason = {}) {
+        require_same_loop("TaskGroup::cancel");
         scope.cancel(CancelSource::explicit_call, reason);
     }
     [[nodiscard]] bool cancel_called() const noexcept { return scope.cancel_called; }
@@ -102,6 +104,7 @@ public:
 
 private:
     friend class detail::GroupHost;
+    friend class detail::JoinSetState;
     template <class V>
     friend class Started;
 
@@ -153,10 +156,26 @@ private:
 
 [[noreturn]] void throw_group_without_value();
 
+template <class T>
+Task<T> failed_task(std::exception_ptr error) {
+    std::rethrow_exception(std::move(error));
+    co_return co_await failed_task<T>(nullptr);
+}
+
+/// A plain function may spawn into the group and then throw instead of returning its task.
+template <class T, class F, class... Args>
+Task<T> call_body(F& fn, TaskGroup& group, Args&... args) {
+    try {
+        return std::invoke(fn, group, std::move(args)...);
+    } catch (...) {
+        return failed_task<T>(std::current_exception());
+    }
+}
+
 template <class T, class F, class... Args>
 Task<T> host_group(F fn, Args... args) {
     GroupHost host;
-    auto outcome = co_await outcome_of(std::invoke(fn, host.group(), std::move(args)...));
+    auto outcome = co_await outcome_of(call_body<T>(fn, host.group(), args...));
     host.body_ended(outcome.error());
     co_await host.join();
     const bool absorbed = host.leave();

@@ -23,7 +23,6 @@ Driver* driver_of(Handle* handle) noexcept {
     return static_cast<Driver*>(handle->data);
 }
 
-void do_nothing(uv_timer_t*) {}
 void do_nothing_idle(uv_idle_t*) {}
 // The turn that follows every poll drains the inbox: the callback has nothing to add.
 void do_nothing_async(uv_async_t*) {}
@@ -111,8 +110,20 @@ void Driver::arm(TimePoint now, TimePoint until) noexcept {
     // then the turn finds nothing due and arms it again. It is late by one at most.
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
     uv_update_time(loop_);
-    uv_timer_start(&timer_, do_nothing, wait > 0 ? static_cast<std::uint64_t>(wait) : 1, 0);
+    uv_timer_start(&timer_, timer_fired, wait > 0 ? static_cast<std::uint64_t>(wait) : 1, 0);
     armed_for_ = until;
+}
+
+void Driver::stay_awake(void* driver) noexcept { static_cast<Driver*>(driver)->dont_block(); }
+
+/// Up to 1.44 libuv runs timers before it polls. One that falls due between arming and there (the
+/// thread was preempted) would leave the poll without a timeout: so it must not block. A host's
+/// loop is not ours to stop, and needs no help: its prepare handle comes after the timers, and arms
+/// again.
+void Driver::timer_fired(uv_timer_t* timer) {
+    if (!driver_of(timer)->attached_) {
+        uv_stop(timer->loop);
+    }
 }
 
 void Driver::dont_block() noexcept { uv_idle_start(&idle_, do_nothing_idle); }

@@ -55,6 +55,7 @@ public:
 
     /// Host's loop: its next poll returns at once, or at `until` at the latest.
     void dont_block() noexcept;
+    static void stay_awake(void* driver) noexcept;  ///< the same, for a `ReadyQueue`
     void block_until(TimePoint now, TimePoint until) noexcept;
     /// Host's loop: our handles keep it running from now on, until they are closed.
     void keep_running() noexcept;
@@ -80,6 +81,7 @@ private:
 
     void init_handles();
     void arm(TimePoint now, TimePoint until) noexcept;
+    static void timer_fired(uv_timer_t* timer);
     void close_handle(uv_handle_t* handle) noexcept;
     template <class Handle>
     void close_if_open(Handle& handle) noexcept;

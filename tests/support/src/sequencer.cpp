@@ -41,16 +41,19 @@ bool Sequencer::Wait::try_now() {
         return true;
     }
     if (number_ < owner_.next_ || (number_ == owner_.next_ && owner_.open_)) {
+        had_its_turn_ = true;
         throw InvalidState("Sequencer: this step has begun already");
     }
     if (number_ != owner_.next_) {
         return false;
     }
     owner_.open_ = true;
+    had_its_turn_ = true;
     return true;
 }
 
 Sequencer::Step Sequencer::Wait::take() {
+    had_its_turn_ = true;
     if (owner_.broken_) {
         throw BrokenResource("Sequencer: a job was cancelled before its step");
     }

@@ -85,6 +85,7 @@ public:
         } catch (...) {
             WaiterAccess::state(waiter) = State::done;
             job.wait = nullptr;
+            job.leaf = nullptr;
             throw;
         }
     }

@@ -38,9 +38,7 @@ public:
     [[nodiscard]] bool claim() noexcept {
         return !claimed_.exchange(true, std::memory_order_acq_rel);
     }
-    [[nodiscard]] bool claimed() const noexcept {
-        return claimed_.load(std::memory_order_acquire);
-    }
+    [[nodiscard]] bool claimed() const noexcept { return claimed_.load(std::memory_order_acquire); }
 
     /// The claimer has stored how it ended. False: the loop is over.
     bool finish(std::shared_ptr<CallbackState> self, Ending ending) noexcept;
@@ -59,8 +57,8 @@ private:
     std::atomic<std::size_t> completions_{1};
     std::atomic<bool> claimed_{false};
     Ending ending_ = Ending::dropped;
-    CallbackWait* wait_ = nullptr;          // null when nobody waits any more
-    std::shared_ptr<Inbox> inbox_;          // of the loop
+    CallbackWait* wait_ = nullptr;           // null when nobody waits any more
+    std::shared_ptr<Inbox> inbox_;           // of the loop
     std::shared_ptr<CallbackState> posted_;  // keeps this alive in the inbox
 };
 
@@ -90,6 +88,7 @@ protected:
 
     /// Throws what a wait without a value throws.
     void throw_unless_value();
+    [[nodiscard]] CallbackState& state() noexcept { return *state_; }
 
 private:
     /// Asks the outside world to end it, in the loop's callback phase. True: it is undone, and no

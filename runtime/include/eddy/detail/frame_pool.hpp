@@ -46,7 +46,8 @@ public:
             return ::operator new((index + 1) * granularity);
         }
 #endif
-        return ::operator new(size);
+        // Whole classes here too: a file with a pool may be the one that releases it.
+        return ::operator new((size + granularity - 1) / granularity * granularity);
     }
 
     static void release(void* memory, std::size_t size) noexcept {

@@ -139,15 +139,17 @@ public:
     /// Calls `call(observer)` for those that asked for `hook`; `no_hooks` asks everybody.
     template <class F>
     void observe(std::uint32_t hook, F&& call) noexcept {
-        for (std::size_t i = 0; i < observers_.size(); ++i) {
+        for (std::size_t i = 0; i < observers_.size();) {
             Observer& observer = *observers_[i].observer;
-            if (hook != Observer::no_hooks && (observers_[i].hooks & hook) == 0) {
-                continue;
+            if (hook == Observer::no_hooks || (observers_[i].hooks & hook) != 0) {
+                try {
+                    call(observer);
+                } catch (...) {
+                    disable_observer(observer);
+                }
             }
-            try {
-                call(observer);
-            } catch (...) {
-                disable_observer(i--);
+            if (i < observers_.size() && observers_[i].observer == &observer) {
+                ++i;  // it may have left
             }
         }
     }
@@ -158,7 +160,7 @@ private:
     void finish(Job& job) noexcept;
     void run_callbacks() noexcept;
     void observe_scheduled(Job& job) noexcept;
-    void disable_observer(std::size_t index) noexcept;
+    void disable_observer(Observer& observer) noexcept;
     template <class F>
     void for_each_job(F&& fn) noexcept;
     static void destroy_frames(Job& job) noexcept;

@@ -28,7 +28,7 @@ public:
     LoopCore* core = nullptr;  // whose jobs these are
     std::size_t live = 0;
     std::size_t pending_starts = 0;  // children that may still move in
-    bool closed = false;             // the host has left
+    bool closed = false;             // the host has left, or is about to
 
     /// The host steps in and out of the scope.
     void enter(Job& host) noexcept {
@@ -47,10 +47,13 @@ public:
 
     void child_gone(Job& child) noexcept {
         --live;
-        child_ended(child);
         wake_host_if_empty();
+        child_ended(child);  // last: a nursery without a host may end its own life here
     }
     void wake_host_if_empty() noexcept;
+
+    /// Throws: `WrongThread` naming `what`.
+    void require_same_loop(const char* what) const;
 
 protected:
     Nursery() = default;
@@ -69,8 +72,9 @@ public:
 
     explicit Join(Nursery& nursery) noexcept : nursery_(nursery) {}
 
-    [[nodiscard]] bool try_now() const noexcept {
-        return nursery_.live == 0 && nursery_.pending_starts == 0;
+    [[nodiscard]] bool try_now() noexcept {
+        nursery_.closed = nursery_.live == 0 && nursery_.pending_starts == 0;
+        return nursery_.closed;
     }
     void start() noexcept { nursery_.host_ = this; }
     void take() const noexcept {}
@@ -89,6 +93,7 @@ inline void Nursery::wake_host_if_empty() noexcept {
     if (live == 0 && pending_starts == 0 && host_ != nullptr) {
         Waiter* host = host_;
         host_ = nullptr;
+        closed = true;  // who comes before the host has resumed comes too late
         host->commit();
     }
 }

@@ -23,6 +23,9 @@ public:
         job.queued = true;
         if (tail_ == nullptr) {
             head_ = &job;
+            if (wake_ != nullptr) [[unlikely]] {
+                wake_(wake_target_);
+            }
         } else {
             tail_->ready_next = &job;
         }
@@ -46,6 +49,13 @@ public:
         return job;
     }
 
+    /// Calls `wake(target)` whenever the queue stops being empty: on a host's loop, which may have
+    /// decided to block already. Null: no more.
+    void notify(void (*wake)(void* target) noexcept, void* target) noexcept {
+        wake_ = wake;
+        wake_target_ = target;
+    }
+
     /// Forgets everybody, for teardown.
     void clear() noexcept;
 
@@ -60,6 +70,8 @@ private:
     Job* tail_ = nullptr;
     std::size_t size_ = 0;
     std::size_t batch_ = 0;  // what is left of the shuffled batch; of no meaning when not seeded
+    void (*wake_)(void* target) noexcept = nullptr;
+    void* wake_target_ = nullptr;
     bool seeded_ = false;
     std::uint64_t random_state_ = 0;
 };

@@ -56,6 +56,10 @@ struct ScopeNode {
         return cancel_called && (shield || parent == nullptr || !parent->effective);
     }
 
+    /// True when this scope or any around it was cancelled, visible or not: a `Cancelled` that
+    /// was thrown before a shield went up is on its way legitimately.
+    [[nodiscard]] bool inside_cancelled() const noexcept;
+
     /// Recomputes `effective` here and below, iteratively, and aborts the waits that it uncovers.
     void push_down() noexcept;
 

@@ -12,33 +12,55 @@ namespace eddy::detail {
 /// One wait made of several, of which exactly one happens: the type-free half of `select`.
 ///
 /// Each operation is queued in its own place with `select_` pointing here. The first commit takes
-/// the others out before anything else can happen, so no second grant is ever made.
+/// the others out before anything else can happen. One that refuses to leave (it is in flight) is
+/// waited for, and what it brings is passed on, as if its frame had died.
+///
+/// Taking an operation out may let its queue grant another one of ours: that grant is passed on
+/// too.
 class SelectBase : public Waiter {
 public:
     /// One of the operations was committed by its waker.
-    void committed(Waiter& winner) noexcept;
+    void committed(Waiter& operation) noexcept;
 
     [[nodiscard]] const char* what() const noexcept override { return "select"; }
 
 protected:
-    explicit SelectBase(std::span<Waiter*> operations) noexcept : operations_(operations) {}
-    ~SelectBase() override = default;
+    SelectBase() noexcept = default;
+    ~SelectBase() = default;
 
     static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
-    /// Before the i-th operation starts. False: one has been committed meanwhile, start no more.
-    [[nodiscard]] bool prepare(std::size_t index) noexcept;
-    /// Starting operation `index` threw: the ones before it leave.
-    void start_failed(std::size_t index) noexcept;
+    /// Operation `index` could finish at once, and has.
+    void finished_at_once(std::size_t index) noexcept;
 
+    /// Around the start of operation `index`. False: one has been committed, start no more.
+    void prepare(std::size_t index) noexcept;
+    [[nodiscard]] bool started(std::size_t index) noexcept;
+    /// Starting it threw: the ones before it leave. False: one has been committed, and the
+    /// exception, of an operation that was not chosen, is not to be thrown.
+    [[nodiscard]] bool start_failed(std::size_t index) noexcept;
+
+    /// The winner's result is being taken.
+    void taken() noexcept;
+
+    std::span<Waiter* const> operations_;
     std::size_t winner_ = nobody;
 
 private:
     void unlink() noexcept override;
     void pass_on() noexcept override;
-    void withdraw_all() noexcept;
+    [[nodiscard]] bool abort() noexcept override;
+    [[nodiscard]] bool sever() noexcept override;
 
-    std::span<Waiter*> operations_;
+    [[nodiscard]] bool withdraw(std::size_t index) noexcept;
+    [[nodiscard]] bool withdraw_losers() noexcept;
+    void pass_on_losers() noexcept;
+    void finish_if_alone() noexcept;
+
+    // Invariant: queued operations point here; at most the winner is committed, but while one is
+    // starting or others are being withdrawn, when commits are only noted.
+    std::size_t starting_ = nobody;
+    bool withdrawing_ = false;
 };
 
 }  // namespace eddy::detail

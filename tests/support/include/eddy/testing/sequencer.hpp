@@ -58,6 +58,11 @@ class Sequencer::Wait final : public QueuedWaiter {
 public:
     explicit Wait(Sequencer& owner, std::uint32_t number) noexcept
         : owner_(owner), number_(number) {}
+    ~Wait() override {
+        if (!had_its_turn_) {
+            owner_.broken_by(*this);  // cancelled before it could even queue
+        }
+    }
 
     [[nodiscard]] bool try_now();
     void start() noexcept { owner_.waiting_.push_back(*this); }
@@ -71,6 +76,7 @@ private:
 
     Sequencer& owner_;
     std::uint32_t number_;
+    bool had_its_turn_ = false;
 };
 
 inline Sequencer::Wait Sequencer::step(std::uint32_t number) noexcept {

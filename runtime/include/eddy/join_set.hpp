@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <source_location>
+#include <string_view>
+#include <utility>
+
+#include <eddy/detail/collecting_nursery.hpp>
+#include <eddy/detail/completion_queue.hpp>
+#include <eddy/detail/nursery.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/join_handle.hpp>
+#include <eddy/outcome.hpp>
+#include <eddy/own.hpp>
+#include <eddy/task.hpp>
+#include <eddy/task_group.hpp>
+
+namespace eddy {
+
+namespace detail {
+
+/// What a set and its jobs share: lives until the set is gone and the last job has ended.
+///
+/// The jobs count as jobs of the parent, a group or the loop's root, which waits for them.
+///
+/// Invariant: `scope` hangs below the parent's while `live != 0`, and is in no tree otherwise.
+class JoinSetState final : public Nursery {
+public:
+    /// Null: the root group of the loop that spawns.
+    explicit JoinSetState(TaskGroup* group) noexcept;
+
+    void spawn(Job& job, std::string_view name, const std::source_location& where);
+    void cancel_all(std::string_view reason);
+    /// The set is destroyed: cancels what runs, reports what failed and was not collected.
+    void set_gone() noexcept;
+
+    CompletionQueue ended;
+
+private:
+    ~JoinSetState() = default;
+    void child_ended(Job& child) noexcept override;
+    void cancel_children(std::string_view reason) noexcept;
+    void step_out() noexcept;
+    void release() noexcept;
+
+    Nursery* group_;
+    Nursery* parent_ = nullptr;  // where the jobs that live are counted
+    std::size_t references_ = 1;
+    bool orphaned_ = false;  // the set is gone
+};
+
+}  // namespace detail
+
+/// Jobs that come and go, whose results are collected in the order in which they end.
+///
+///     co_await with_task_group([&](TaskGroup& group) -> Task<> {
+///         JoinSet<Page> pages(group);
+///         for (const Url& url : urls) pages.spawn(fetch, url);
+///         while (true) {
+///             std::optional<Outcome<Page>> page = co_await pages.join_next();
+///             if (!page) break;                      // nothing runs, nothing is left
+///             if (page->has_value()) show(page->value());
+///         }
+///     });
+///
+/// A job's failure goes to the set and cancels nobody, in contrast to `TaskGroup`. For a fixed
+/// number of tasks, `gather` and `as_completed`.
+///
+/// Threading:    binds to the loop of its first spawn.
+/// Cancellation: that of the group reaches the jobs. A job that was cancelled is an outcome.
+/// Lifetime:     with a group: jobs belong to it; spawn while the group lives. Without one: jobs
+///               belong to the loop's root group and own what they touch. Destroying the set
+///               cancels what still runs, without waiting: group or root do that, and failures are
+///               reported.
+/// Cost:         one allocation for the set; a spawn as in a group.
+/// Source:       tokio's JoinSet.
+template <class T = void>
+class JoinSet final {
+public:
+    class Next;
+
+    /// Its jobs run in the loop's root group.
+    JoinSet() : state_(new detail::JoinSetState(nullptr)) {}
+    /// Its jobs run in `group`.
+    explicit JoinSet(TaskGroup& group) : state_(new detail::JoinSetState(&group)) {}
+    JoinSet(const JoinSet&) = delete;
+    JoinSet& operator=(const JoinSet&) = delete;
+    ~JoinSet() { state_->set_gone(); }
+
+    /// Jobs that run, and those that ended and were not collected.
+    [[nodiscard]] std::size_t size() const noexcept { return state_->ended.size(); }
+    [[nodiscard]] bool empty() const noexcept { return state_->ended.exhausted(); }
+
+    /// Starts a job. It never runs inside this call. The handle is for looking and cancelling; it
+    /// may be dropped. A result taken through it is not there for `join_next`.
+    ///
+    /// Throws: `InvalidState` when the group has been left, `LoopClosed` when the loop is ending.
+    JoinHandle<T> spawn(Task<T> task,
+                        std::source_location where = std::source_location::current()) {
+        return launch(detail::make_job(std::move(task)), {}, where);
+    }
+    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
+        return launch(detail::make_job(std::move(task)), options.name, options.where);
+    }
+
+    /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    JoinHandle<T> spawn(F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
+        const auto where = detail::origin_of(*job);
+        return launch(std::move(job), {}, where);
+    }
+    template <class F, class... Args>
+        requires detail::NotTask<F>
+    JoinHandle<T> spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
+                      options.name,
+                      options.where);
+    }
+
+    /// Cancels every job that runs. Their outcomes are still collected, jobs that are spawned later
+    /// are not affected.
+    void cancel_all(std::string_view reason = {}) { state_->cancel_all(reason); }
+
+    /// The outcome of the next job to end, or of the first that has ended; empty when there are no
+    /// jobs. One outcome goes to one caller, callers are served in order of arrival.
+    ///
+    /// Cancellation: no outcome was taken.
+    [[nodiscard]] Next join_next() noexcept { return Next(*state_); }
+
+    /// The same without waiting: empty when no job has ended.
+    [[nodiscard]] std::optional<Outcome<T>> try_join_next() {
+        return outcome_of(state_->ended.pop());
+    }
+
+private:
+    [[nodiscard]] static std::optional<Outcome<T>> outcome_of(detail::JobRef<detail::Job> job) {
+        if (!job) {
+            return std::nullopt;
+        }
+        return detail::outcome_of_job(static_cast<detail::JobOf<T>&>(*job));
+    }
+
+    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job,
+                         std::string_view name,
+                         const std::source_location& where) {
+        state_->spawn(*job, name, where);
+        return JoinHandle<T>(std::move(job));
+    }
+
+    detail::JoinSetState* state_;  // counted
+};
+
+template <class T>
+class JoinSet<T>::Next final : public detail::CompletionQueue::Next {
+public:
+    explicit Next(detail::JoinSetState& set) noexcept : detail::CompletionQueue::Next(set.ended) {}
+
+    [[nodiscard]] std::optional<Outcome<T>> take() {
+        return outcome_of(detail::CompletionQueue::Next::take());
+    }
+    [[nodiscard]] const char* what() const noexcept override { return "JoinSet::join_next"; }
+};
+
+}  // namespace eddy

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <eddy/detail/promise.hpp>
+#include <eddy/detail/select_base.hpp>
+#include <eddy/waiter.hpp>
+
+#if defined(__clang__)
+#define EDDY_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define EDDY_LIFETIMEBOUND
+#endif
+
+namespace eddy {
+
+namespace detail {
+
+/// An operation `select` was given: it lives with the caller.
+template <class A>
+class Selected final {
+    static_assert(!is_task<std::remove_cvref_t<A>>,
+                  "select waits on operations; a task has to run: use race, or spawn it and select "
+                  "on the JoinHandle");
+    static_assert(std::derived_from<std::remove_cvref_t<A>, Waiter> &&
+                      WaitOperation<std::remove_cvref_t<A>>,
+                  "select takes wait operations of Eddy, and handles that make one");
+
+public:
+    explicit Selected(A& op) noexcept : op_(&op) {}
+    [[nodiscard]] A& op() noexcept { return *op_; }
+
+private:
+    A* op_;
+};
+
+/// An operation that a handle makes on the spot: it lives here.
+template <class A>
+    requires(!WaitOperation<std::remove_cvref_t<A>> && HasCoAwait<A>)
+class Selected<A> final {
+public:
+    explicit Selected(A& handle) : op_(static_cast<A&&>(handle).operator co_await()) {}
+    Selected(const Selected&) = delete;
+    Selected& operator=(const Selected&) = delete;
+    [[nodiscard]] auto& op() noexcept { return op_; }
+
+private:
+    decltype(std::declval<A>().operator co_await()) op_;
+};
+
+/// What a select keeps of an operation's result: `monostate` for void, a pointer for a reference.
+template <class R>
+using SelectedResult = std::conditional_t<
+    std::is_void_v<R>,
+    std::monostate,
+    std::conditional_t<std::is_reference_v<R>, std::add_pointer_t<R>, std::remove_cv_t<R>>>;
+
+}  // namespace detail
+
+/// A wait for the first of several operations; what `select` returns.
+template <class... A>
+class Select final : public detail::SelectBase {
+    static_assert(sizeof...(A) != 0, "select needs something to wait for");
+
+public:
+    using Result = std::variant<
+        detail::SelectedResult<decltype(std::declval<detail::Selected<A>&>().op().take())>...>;
+
+    explicit Select(A&... ops) : selected_(ops...) {
+        std::apply([this](auto&... held) { list_ = {&waiter(held.op())...}; }, selected_);
+        operations_ = list_;
+    }
+
+    [[nodiscard]] bool try_now() { return try_each(std::index_sequence_for<A...>()); }
+    void start() { start_each(std::index_sequence_for<A...>()); }
+    [[nodiscard]] Result take() {
+        taken();
+        return take_from<0>();
+    }
+
+private:
+    [[nodiscard]] static Waiter& waiter(Waiter& op) noexcept { return op; }
+    template <std::size_t I>
+    [[nodiscard]] auto& op() noexcept {
+        return std::get<I>(selected_).op();
+    }
+
+    template <std::size_t... I>
+    [[nodiscard]] bool try_each(std::index_sequence<I...>) {
+        winner_ = nobody;
+        return (try_one<I>() || ...);
+    }
+    template <std::size_t I>
+    [[nodiscard]] bool try_one() {
+        if (!op<I>().try_now()) {
+            return false;
+        }
+        finished_at_once(I);
+        return true;
+    }
+
+    template <std::size_t... I>
+    void start_each(std::index_sequence<I...>) {
+        static_cast<void>((start_one<I>() && ...));
+    }
+    template <std::size_t I>
+    [[nodiscard]] bool start_one() {
+        prepare(I);
+        try {
+            op<I>().start();
+        } catch (...) {
+            if (start_failed(I)) {
+                throw;
+            }
+            return false;
+        }
+        return started(I);
+    }
+
+    template <std::size_t I>
+    [[nodiscard]] Result take_from() {
+        if constexpr (I + 1 < sizeof...(A)) {
+            if (winner_ != I) {
+                return take_from<I + 1>();
+            }
+        }
+        using R = decltype(op<I>().take());
+        if constexpr (std::is_void_v<R>) {
+            op<I>().take();
+            return Result(std::in_place_index<I>);
+        } else if constexpr (std::is_reference_v<R>) {
+            auto&& result = op<I>().take();
+            return Result(std::in_place_index<I>, std::addressof(result));
+        } else {
+            return Result(std::in_place_index<I>, op<I>().take());
+        }
+    }
+
+    std::tuple<detail::Selected<A>...> selected_;
+    std::array<Waiter*, sizeof...(A)> list_;
+};
+
+/// Waits until one of several operations can happen, and lets exactly that one happen.
+///
+///     const auto got = co_await select(queue.get(), stop.wait(), sleep_for(1s));
+///     if (got.index() == 0) use(std::get<0>(got));
+///
+/// The first to be granted takes the others out of their queues at once: no item, permit or wake-up
+/// is taken that is not returned. No job is spawned; for whole tasks see `race`, which cancels the
+/// losers, but cannot undo what they had done.
+///
+/// Takes waits on primitives, sleeps and handles of jobs; gives a `variant` whose `index()` says
+/// which happened, `monostate` for void, a pointer for a reference.
+///
+/// Throws:       what the chosen operation throws, or one of them when it is tried or queued; then
+///               none has happened.
+/// Cancellation: none has happened.
+/// Order:        those that can finish at once are tried in the order of the arguments.
+/// Lifetime:     temporaries among the arguments live as long as the `co_await` expression, so
+///               await it in the same expression.
+/// Cost:         no allocation; linear in the number of operations.
+///
+/// An operation on the outside world that is in flight (see `from_callback`) cannot be taken back:
+/// when another one has won, or the job is cancelled, it is asked to end and waited for. What a
+/// loser brings then is dropped.
+template <class... A>
+[[nodiscard]] Select<std::remove_reference_t<A>...> select(A&&... operations EDDY_LIFETIMEBOUND) {
+    return Select<std::remove_reference_t<A>...>(operations...);
+}
+
+}  // namespace eddy

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/loop_metrics.hpp>
+
+#include <stdexcept>
+
+#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/observer.hpp>
+
+namespace eddy {
+
+/// The probe is a bare deadline, no job: it is due where every timer of the loop is.
+class LoopMetrics::Probe final : public Observer,
+                                 private detail::DeadlineNode,
+                                 private detail::CloseListener {
+public:
+    explicit Probe(const LoopMetricsOptions& options)
+        : core_(&detail::require_loop("LoopMetrics")),
+          interval_(options.probe_interval),
+          hooks_(polls | (options.steps ? static_cast<std::uint32_t>(steps) : 0U)) {
+        if (interval_ < std::chrono::microseconds(1)) {
+            throw std::invalid_argument("LoopMetrics: the probe interval is at least 1 us");
+        }
+        next_ = after(core_->clock->now(), interval_);
+        core_->deadlines.insert(*this, next_);
+        try {
+            core_->add_observer(*this);
+        } catch (...) {
+            core_->deadlines.remove(*this);
+            throw;
+        }
+        core_->listen_to_close(*this);
+    }
+    Probe(const Probe&) = delete;
+    Probe& operator=(const Probe&) = delete;
+    ~Probe() override { stop(); }
+
+    Histogram lag;
+    Histogram step_time;
+    Histogram poll_time;
+    Histogram ready_depth;
+
+    [[nodiscard]] std::uint32_t hooks() const noexcept override { return hooks_; }
+
+    void before_step(const JobInfo&) override { step_began_ = core_->clock->now(); }
+    void after_step(const JobInfo&) override {
+        step_time.record(core_->clock->now() - step_began_);
+    }
+    void before_poll(Duration) override {
+        ready_depth.record(static_cast<std::int64_t>(core_->ready.size()));
+        poll_began_ = core_->clock->now();
+    }
+    void after_poll() override { poll_time.record(core_->clock->now() - poll_began_); }
+
+private:
+    void due() noexcept override {
+        const TimePoint now = core_->clock->now();
+        while (next_ <= now) {  // the missed ones too, each as late as it would have been
+            lag.record(now - next_);
+            next_ = after(next_, interval_);
+        }
+        core_->deadlines.insert(*this, next_);  // its place has just become free
+    }
+
+    void loop_closing() noexcept override { stop(); }
+
+    void stop() noexcept {
+        if (core_ != nullptr) {
+            core_->deadlines.remove(*this);
+            core_->forget(*this);
+            core_->remove_observer(*this);
+            core_ = nullptr;
+        }
+    }
+
+    detail::LoopCore* core_;
+    Duration interval_;
+    std::uint32_t hooks_;
+    TimePoint next_;
+    TimePoint step_began_{};
+    TimePoint poll_began_{};
+};
+
+LoopMetrics::LoopMetrics(const LoopMetricsOptions& options)
+    : probe_(std::make_unique<Probe>(options)) {}
+
+LoopMetrics::~LoopMetrics() = default;
+
+const Histogram& LoopMetrics::lag() const noexcept { return probe_->lag; }
+const Histogram& LoopMetrics::step_time() const noexcept { return probe_->step_time; }
+const Histogram& LoopMetrics::poll_time() const noexcept { return probe_->poll_time; }
+const Histogram& LoopMetrics::ready_depth() const noexcept { return probe_->ready_depth; }
+
+void LoopMetrics::reset() noexcept {
+    probe_->lag.reset();
+    probe_->step_time.reset();
+    probe_->poll_time.reset();
+    probe_->ready_depth.reset();
+}
+
+}  // namespace eddy

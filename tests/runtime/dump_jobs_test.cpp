@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/dump_jobs.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <eddy/error.hpp>
+#include <eddy/join_handle.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "test_kit.hpp"
+
+using namespace std::chrono_literals;
+using eddy::Task;
+using eddy::TaskGroup;
+using eddy::with_task_group;
+using eddy::testing::Gate;
+using eddy::testing::settle;
+
+namespace {
+
+constexpr int leaf_line = __LINE__ + 1;
+Task<> waits_at(Gate& gate) { co_await gate.wait(); }
+Task<> goes_through(Gate& gate) {
+    co_await waits_at(gate);  // three lines below leaf_line
+}
+Task<> opens_group(Gate& gate) {
+    co_await with_task_group([&gate](TaskGroup& group) -> Task<> {
+        group.spawn(goes_through(gate), {.name = "child"});
+        co_return;
+    });
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const std::size_t end = text.find('\n', begin);
+        lines.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return lines;
+}
+/// The index of the first line that contains `part`, or the number of lines.
+std::size_t find(const std::vector<std::string>& lines, std::string_view part) {
+    std::size_t index = 0;
+    while (index < lines.size() && lines[index].find(part) == std::string::npos) {
+        ++index;
+    }
+    return index;
+}
+std::size_t indent(const std::string& line) { return line.find_first_not_of(' '); }
+
+}  // namespace
+
+EDDY_TEST_CASE("the dump names every job with its place, its wait and since when") {
+    Gate gate;
+    auto job = eddy::spawn(goes_through(gate), {.name = "walker"});
+    co_await eddy::sleep_for(1500ms);
+    const std::string dump = eddy::dump_jobs();
+    const auto lines = lines_of(dump);
+    const std::size_t walker = find(lines, "walker #2");
+    REQUIRE(walker + 2 < lines.size() + 1);
+    CHECK(lines[walker].find("(dump_jobs_test.cpp:") != std::string::npos);
+    CHECK(lines[walker].find("waits for Gate since 1.500 s") != std::string::npos);
+    // Below it its awaits, outermost first, by file and line.
+    CHECK(lines[walker + 1].find("dump_jobs_test.cpp:" + std::to_string(leaf_line + 2)) !=
+          std::string::npos);
+    CHECK(lines[walker + 2].find("dump_jobs_test.cpp:" + std::to_string(leaf_line)) !=
+          std::string::npos);
+    const std::size_t self = find(lines, "main #1");
+    REQUIRE(self < lines.size());
+    CHECK(lines[self].find("running") != std::string::npos);
+    CHECK(dump == eddy::dump_jobs());  // looking changes nothing
+    gate.open();
+    const auto ready = lines_of(eddy::dump_jobs());
+    CHECK(ready[find(ready, "walker")].find("ready") != std::string::npos);
+    co_await job;
+    CHECK(find(lines_of(eddy::dump_jobs()), "walker") == lines_of(eddy::dump_jobs()).size());
+}
+
+EDDY_TEST_CASE("children of a group stand below their host, indented") {
+    Gate gate;
+    auto job = eddy::spawn(opens_group(gate), {.name = "host"});
+    co_await settle();
+    const auto lines = lines_of(eddy::dump_jobs());
+    const std::size_t host = find(lines, "host #");
+    const std::size_t child = find(lines, "child #");
+    REQUIRE(child < lines.size());
+    CHECK(host < child);
+    CHECK(indent(lines[child]) > indent(lines[host]));
+    CHECK(lines[host].find("waits for its children") != std::string::npos);
+    gate.open();
+    co_await job;
+}
+
+EDDY_TEST_CASE("a cancelled job that goes on says so") {
+    Gate gate;
+    auto job = eddy::spawn(eddy::shield(waits_at(gate)), {.name = "stubborn"});
+    co_await settle();
+    job.cancel();
+    const auto lines = lines_of(eddy::dump_jobs());
+    const std::size_t at = find(lines, "stubborn #");
+    REQUIRE(at < lines.size());
+    CHECK(lines[at].find("cancelled") != std::string::npos);
+    gate.open();
+    co_await job;
+}
+
+EDDY_TEST_CASE("a job without a name is called by its number") {
+    Gate gate;
+    auto job = eddy::spawn(waits_at(gate));
+    co_await settle();
+    CHECK(eddy::dump_jobs().find("job #2 (") != std::string::npos);
+    gate.open();
+    co_await job;
+}
+
+TEST_CASE("there is nothing to dump outside a loop") {
+    CHECK_THROWS_AS(static_cast<void>(eddy::dump_jobs()), eddy::InvalidState);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+/// What this executable's `operator new` can do for a test. Per thread; idle unless asked.
+
+namespace eddy::testing {
+
+struct HeapCounters {
+    std::size_t allocations = 0;
+    std::size_t releases = 0;
+};
+
+/// Calls of operator new and delete by this thread so far.
+[[nodiscard]] HeapCounters heap_counters() noexcept;
+
+/// While it lives, the n-th allocation of this thread from now, counted from zero, throws
+/// `std::bad_alloc`; with `and_after`, so does every later one.
+class FailAllocation final {
+public:
+    enum class Mode : bool { once, and_after };
+
+    explicit FailAllocation(std::size_t nth, Mode mode = Mode::once) noexcept;
+    FailAllocation(const FailAllocation&) = delete;
+    FailAllocation& operator=(const FailAllocation&) = delete;
+    ~FailAllocation() { stop(); }
+
+    /// True once an allocation has failed. Everything succeeds from then on.
+    bool stop() noexcept;
+};
+
+}  // namespace eddy::testing

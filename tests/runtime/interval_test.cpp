@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/interval.hpp>
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include <eddy/error.hpp>
+#include <eddy/run.hpp>
+#include <eddy/select.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/time.hpp>
+#include <eddy/with_scope.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using eddy::Interval;
+using eddy::MissedTick;
+using eddy::sleep_for;
+using eddy::Task;
+using eddy::TimePoint;
+using eddy::testing::settle;
+
+[[nodiscard]] eddy::Duration since(TimePoint start) { return eddy::now() - start; }
+
+Task<TimePoint> one_tick(Interval& interval) { co_return co_await interval.tick(); }
+
+}  // namespace
+
+EDDY_TEST_CASE("the first tick comes at once, the others a period apart") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms);
+    for (int i = 0; i < 3; ++i) {
+        const TimePoint meant = co_await interval.tick();
+        CHECK(since(start) == i * 10ms);
+        CHECK(meant == eddy::now());
+    }
+}
+
+EDDY_TEST_CASE("the first tick may be put off") {
+    const TimePoint start = eddy::now();
+    Interval interval(start + 1s, 10ms);
+    co_await interval.tick();
+    CHECK(since(start) == 1s);
+    co_await interval.tick();
+    CHECK(since(start) == 1010ms);
+}
+
+EDDY_TEST_CASE("the time of the work between two ticks is not added to the period") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms);
+    for (int i = 0; i < 4; ++i) {
+        co_await interval.tick();
+        CHECK(since(start) == i * 10ms);
+        co_await sleep_for(7ms);
+    }
+}
+
+EDDY_TEST_CASE("burst makes up for missed ticks at once") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms);
+    co_await interval.tick();
+    co_await sleep_for(35ms);
+    for (const auto expected : {10ms, 20ms, 30ms}) {
+        const TimePoint meant = co_await interval.tick();
+        CHECK(meant - start == expected);
+        CHECK(since(start) == 35ms);
+    }
+    co_await interval.tick();
+    CHECK(since(start) == 40ms);
+}
+
+EDDY_TEST_CASE("delay goes on a period after a late tick") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms, MissedTick::delay);
+    co_await interval.tick();
+    co_await sleep_for(35ms);
+    const TimePoint meant = co_await interval.tick();
+    CHECK(meant - start == 10ms);
+    CHECK(since(start) == 35ms);
+    co_await interval.tick();
+    CHECK(since(start) == 45ms);
+}
+
+EDDY_TEST_CASE("skip goes on at the next multiple of the period") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms, MissedTick::skip);
+    co_await interval.tick();
+    co_await sleep_for(35ms);
+    const TimePoint meant = co_await interval.tick();
+    CHECK(meant - start == 10ms);
+    CHECK(since(start) == 35ms);
+    co_await interval.tick();
+    CHECK(since(start) == 40ms);
+}
+
+EDDY_TEST_CASE("skip after a whole number of periods waits for the next one") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms, MissedTick::skip);
+    co_await interval.tick();
+    co_await sleep_for(30ms);
+    co_await interval.tick();
+    co_await interval.tick();
+    CHECK(since(start) == 40ms);
+}
+
+EDDY_TEST_CASE("a tick that is late by five milliseconds is in time, one nanosecond more is not") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms, MissedTick::delay);
+    co_await interval.tick();
+    co_await sleep_for(15ms);
+    co_await interval.tick();
+    CHECK(since(start) == 15ms);
+    co_await interval.tick();
+    CHECK(since(start) == 20ms);
+    co_await sleep_for(15ms + 1ns);
+    co_await interval.tick();
+    CHECK(since(start) == 35ms + 1ns);
+    co_await interval.tick();
+    CHECK(since(start) == 45ms + 1ns);
+}
+
+EDDY_TEST_CASE("reset moves the next tick to a period from now") {
+    const TimePoint start = eddy::now();
+    Interval interval(10ms);
+    co_await interval.tick();
+    co_await sleep_for(7ms);
+    interval.reset();
+    co_await interval.tick();
+    CHECK(since(start) == 17ms);
+}
+
+EDDY_TEST_CASE("reset moves a tick that is being waited for") {
+    const TimePoint start = eddy::now();
+    Interval interval(start + 10ms, 20ms);
+    auto ticking = eddy::spawn(one_tick(interval));
+    co_await sleep_for(7ms);
+    interval.reset();
+    const TimePoint meant = co_await ticking;
+    CHECK(meant - start == 27ms);
+    CHECK(since(start) == 27ms);
+}
+
+EDDY_TEST_CASE("a tick that was cancelled is not used up") {
+    const TimePoint start = eddy::now();
+    Interval interval(start + 10ms, 10ms);
+    const auto none = co_await eddy::move_on_after(3ms, one_tick(interval));
+    CHECK_FALSE(none.has_value());
+    co_await interval.tick();
+    CHECK(since(start) == 10ms);
+}
+
+EDDY_TEST_CASE("a tick that select did not choose is not used up") {
+    const TimePoint start = eddy::now();
+    Interval interval(start + 10ms, 10ms);
+    const auto got = co_await eddy::select(interval.tick(), sleep_for(3ms));
+    CHECK(got.index() == 1);
+    co_await interval.tick();
+    CHECK(since(start) == 10ms);
+}
+
+EDDY_TEST_CASE("one job ticks at a time") {
+    Interval interval(eddy::now() + 10ms, 10ms);
+    auto ticking = eddy::spawn(one_tick(interval));
+    co_await settle();
+    bool refused = false;
+    try {
+        co_await interval.tick();
+    } catch (const eddy::BusyResource&) {
+        refused = true;
+    }
+    CHECK(refused);
+    static_cast<void>(co_await ticking);
+}
+
+EDDY_TEST_CASE("two ticks of one interval in the same select are refused") {
+    Interval interval(eddy::now() + 10ms, 10ms);
+    bool refused = false;
+    try {
+        static_cast<void>(co_await eddy::select(interval.tick(), interval.tick()));
+    } catch (const eddy::BusyResource&) {
+        refused = true;
+    }
+    CHECK(refused);
+    co_await interval.tick();
+}
+
+EDDY_TEST_CASE("a period that is not positive is an invalid argument") {
+    CHECK_THROWS_AS(Interval(0ms), std::invalid_argument);
+    CHECK_THROWS_AS(Interval(-1ms), std::invalid_argument);
+    co_return;
+}
+
+EDDY_TEST_CASE("a period without end ticks once") {
+    Interval interval(eddy::Duration::max());
+    co_await interval.tick();
+    const auto none = co_await eddy::move_on_after(24h, one_tick(interval));
+    CHECK_FALSE(none.has_value());
+}
+
+TEST_CASE("an interval outside a loop has no clock to start by") {
+    CHECK_THROWS_AS(Interval(1ms), eddy::InvalidState);
+}
+
+EDDY_TEST_CASE("an interval belongs to the loop of its first tick") {
+    Interval interval(1ms);
+    co_await interval.tick();
+    std::thread([&interval] {
+        CHECK_THROWS_AS(static_cast<void>(eddy::run(one_tick(interval))), eddy::WrongThread);
+        CHECK_THROWS_AS(interval.reset(), eddy::WrongThread);
+    }).join();
+    co_await interval.tick();
+}

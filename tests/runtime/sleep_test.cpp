@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/sleep.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <eddy/error.hpp>
+#include <eddy/join_handle.hpp>
+#include <eddy/loop.hpp>
+#include <eddy/run.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "test_kit.hpp"
+
+using namespace std::chrono_literals;
+using eddy::Task;
+using eddy::TaskGroup;
+using eddy::with_task_group;
+using eddy::testing::let_run;
+using eddy::testing::settle;
+using eddy::testing::test_clock;
+
+namespace {
+
+Task<> notes(int name, eddy::Duration time, std::vector<int>& order) {
+    co_await eddy::sleep_for(time);
+    order.push_back(name);
+}
+Task<> counts(eddy::Duration time, std::size_t& count) {
+    co_await eddy::sleep_for(time);
+    ++count;
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("sleep_for lasts as long as it says") {
+    const auto start = eddy::now();
+    co_await eddy::sleep_for(1h);
+    CHECK(eddy::now() - start == 1h);
+    co_await eddy::sleep_for(1ns);
+    CHECK(eddy::now() - start == 1h + 1ns);
+}
+
+EDDY_TEST_CASE("sleep_until waits for the moment, and yields once for one that has passed") {
+    const auto start = eddy::now();
+    co_await eddy::sleep_until(start + 5s);
+    CHECK(eddy::now() == start + 5s);
+    co_await eddy::sleep_until(start);
+    co_await eddy::sleep_until(eddy::TimePoint::min());
+    CHECK(eddy::now() == start + 5s);
+}
+
+EDDY_TEST_CASE("sleep_for of zero or less lets the others go first") {
+    for (const eddy::Duration time :
+         {eddy::Duration(0), eddy::Duration(-1), eddy::Duration::min()}) {
+        const auto start = eddy::now();
+        bool other = false;
+        auto job = eddy::spawn([&other]() -> Task<> {
+            other = true;
+            co_return;
+        });
+        co_await eddy::sleep_for(time);
+        co_await eddy::sleep_for(time);  // a random order may have put this job first once
+        CHECK(other);
+        CHECK(eddy::now() == start);
+        co_await job;
+    }
+}
+
+EDDY_TEST_CASE("huge sleeps last for ever, without overflow") {
+    std::vector<int> order;
+    for (const eddy::Duration time : {eddy::Duration::max(), eddy::Duration::max() - 1ns}) {
+        const bool done = co_await eddy::move_on_after(1h, notes(1, time, order));
+        CHECK_FALSE(done);
+    }
+    const bool until = co_await eddy::move_on_after(
+        1h, []() -> Task<> { co_await eddy::sleep_until(eddy::never); });
+    CHECK_FALSE(until);
+    CHECK(order.empty());
+}
+
+EDDY_TEST_CASE("sleepers wake in the order of their deadlines") {
+    std::vector<int> order;
+    co_await with_task_group([&order](TaskGroup& group) -> Task<> {
+        for (const int name : {5, 1, 4, 2, 3}) {
+            group.spawn(notes(name, std::chrono::seconds(name), order));
+        }
+        co_return;
+    });
+    CHECK(order == std::vector<int>{1, 2, 3, 4, 5});
+}
+
+EDDY_TEST_CASE_FIFO("equal deadlines wake in the order of registration") {
+    std::vector<int> order;
+    co_await with_task_group([&order](TaskGroup& group) -> Task<> {
+        for (int name = 0; name < 100; ++name) {
+            group.spawn(notes(name, 1s, order));
+        }
+        co_return;
+    });
+    CHECK(order.size() == 100);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+EDDY_TEST_CASE("a sleep never ends early, not by a nanosecond") {
+    auto& clock = test_clock();
+    const auto start = eddy::now();
+    bool woke = false;
+    auto job = eddy::spawn([&woke]() -> Task<> {
+        co_await eddy::sleep_for(1s);
+        woke = true;
+    });
+    co_await let_run();
+    const auto registered = eddy::now();
+    CHECK(registered == start);
+    clock.advance(1s - 1ns);
+    co_await let_run();
+    CHECK_FALSE(woke);
+    clock.advance(1ns);
+    co_await let_run();
+    co_await job;
+    CHECK(woke);
+}
+
+TEST_CASE("on the machine's clock a sleep never ends early either") {
+    bool early = false;
+    eddy::run([](bool& out) -> Task<> {
+        for (const eddy::Duration time : {100us, 900us, 1001us, 3000us}) {
+            const auto start = eddy::now();
+            co_await eddy::sleep_for(time);
+            out = out || eddy::now() - start < time;
+        }
+    }(early));
+    CHECK_FALSE(early);
+}
+
+EDDY_TEST_CASE("sleep_forever ends by cancellation only") {
+    const auto start = eddy::now();
+    const bool done =
+        co_await eddy::move_on_after(24h, []() -> Task<> { co_await eddy::sleep_forever(); });
+    CHECK_FALSE(done);
+    CHECK(eddy::now() - start == 24h);
+}
+
+EDDY_TEST_CASE("a cancelled sleeper leaves no deadline behind") {
+    auto sleeper = eddy::spawn([]() -> Task<> { co_await eddy::sleep_for(1h); });
+    co_await settle();
+    CHECK(eddy::Loop::current().statistics().deadlines == 1);
+    sleeper.cancel();
+    CHECK(eddy::Loop::current().statistics().deadlines == 0);
+    co_await sleeper.wait();
+}
+
+EDDY_TEST_CASE_FIFO("a hundred thousand sleeping jobs") {
+    std::size_t count = 0;
+    const auto start = eddy::now();
+    co_await with_task_group([&count](TaskGroup& group) -> Task<> {
+        for (std::size_t i = 0; i < 100'000; ++i) {
+            group.spawn(counts(std::chrono::milliseconds(1 + i * 7919 % 1000), count));
+        }
+        co_await settle();
+        CHECK(eddy::Loop::current().statistics().deadlines == 100'000);
+        CHECK(count == 0);
+    });
+    CHECK(count == 100'000);
+    CHECK(eddy::now() - start == 1s);
+}
+
+EDDY_TEST_CASE("a job that sleeps for zero for ever starves nobody") {
+    auto spinner = eddy::spawn([]() -> Task<> {
+        while (true) {
+            co_await eddy::sleep_for(0s);
+        }
+    });
+    int turns = 0;
+    auto other = eddy::spawn([&turns]() -> Task<> {
+        for (int i = 0; i < 1000; ++i) {
+            co_await eddy::yield();
+            ++turns;
+        }
+    });
+    co_await other;
+    CHECK(turns == 1000);
+    bool posted = false;
+    CHECK(eddy::Loop::current().post([&posted] { posted = true; }));
+    auto sleeper = eddy::spawn([]() -> Task<> { co_await eddy::sleep_for(1s); });
+    while (!posted) {
+        co_await eddy::yield();
+    }
+    test_clock().advance(2s);  // time is the test's to move while somebody is busy
+    co_await sleeper;
+    spinner.cancel();
+    co_await spinner.wait();
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <eddy/loop.hpp>
+#include <eddy/run.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/virtual_clock.hpp>
+#include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
+
+// What belongs to a loop refuses other threads, with and without a loop of their own. The loop's
+// thread stands still meanwhile, so nothing races.
+
+namespace {
+
+using namespace std::chrono_literals;
+using eddy::testing::VirtualClock;
+
+eddy::Task<> sleeps() { co_await eddy::sleep_forever(); }
+
+/// Runs `fn` on a thread without a loop, then inside a job of another loop.
+template <class F>
+void elsewhere(F fn) {
+    std::thread(fn).join();
+    std::thread([&fn] {
+        const auto main = [&fn]() -> eddy::Task<> {
+            fn();
+            co_return;
+        };
+        eddy::run(main());
+    }).join();
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("spawning, cancelling and detaching a loop from another thread is WrongThread") {
+    eddy::Loop& loop = eddy::Loop::current();
+    elsewhere([&loop] {
+        CHECK_THROWS_AS(loop.spawn(sleeps()), eddy::WrongThread);
+        CHECK_THROWS_AS(loop.spawn(sleeps), eddy::WrongThread);
+        CHECK_THROWS_AS(loop.cancel(), eddy::WrongThread);
+        CHECK_THROWS_AS(loop.detach([] {}), eddy::WrongThread);
+    });
+    co_await eddy::checkpoint();
+    CHECK(loop.statistics().jobs_alive == 1);
+}
+
+EDDY_TEST_CASE("cancelling a job from another thread is WrongThread, and does not cancel it") {
+    eddy::JoinHandle<void> job = eddy::spawn(sleeps());
+    co_await eddy::yield();
+    elsewhere([&job] { CHECK_THROWS_AS(job.cancel(), eddy::WrongThread); });
+    CHECK(job.state() == eddy::JobState::pending);
+}
+
+EDDY_TEST_CASE("touching a scope from another thread is WrongThread") {
+    eddy::CancelScope scope;
+    const bool done =
+        co_await eddy::with_scope(scope, [](eddy::CancelScope& inside) -> eddy::Task<> {
+            elsewhere([&inside] {
+                CHECK_THROWS_AS(inside.cancel(), eddy::WrongThread);
+                CHECK_THROWS_AS(inside.set_deadline(eddy::never), eddy::WrongThread);
+                CHECK_THROWS_AS(inside.set_shield(true), eddy::WrongThread);
+            });
+            co_await eddy::checkpoint();
+        });
+    CHECK(done);
+    CHECK_FALSE(scope.cancel_called());
+}
+
+EDDY_TEST_CASE("touching a group from another thread is WrongThread") {
+    const auto body = [](eddy::TaskGroup& group) -> eddy::Task<> {
+        elsewhere([&group] {
+            CHECK_THROWS_AS(group.spawn(sleeps()), eddy::WrongThread);
+            CHECK_THROWS_AS(group.cancel(), eddy::WrongThread);
+        });
+        CHECK(group.size() == 0);
+        CHECK_FALSE(group.cancel_called());
+        co_await eddy::checkpoint();
+    };
+    co_await eddy::with_task_group(body);
+}
+
+EDDY_TEST_CASE("a job of one loop is not awaited in another") {
+    eddy::JoinHandle<void> job = eddy::spawn(sleeps());
+    co_await eddy::yield();
+    std::thread([&job] {
+        const auto main = [&job]() -> eddy::Task<> {
+            int refused = 0;
+            try {
+                co_await job.wait();
+            } catch (const eddy::WrongThread&) {
+                ++refused;
+            }
+            try {
+                co_await job;
+            } catch (const eddy::WrongThread&) {
+                ++refused;
+            }
+            CHECK(refused == 2);
+        };
+        eddy::run(main());
+    }).join();
+    CHECK(job.state() == eddy::JobState::pending);
+}
+
+TEST_CASE("a loop that does not run takes no jobs, only posts") {
+    eddy::Loop loop;
+    CHECK_THROWS_AS(loop.spawn(sleeps()), eddy::WrongThread);
+    CHECK_THROWS_AS(loop.cancel(), eddy::WrongThread);
+    bool spawned = false;
+    CHECK(loop.post([&] {
+        eddy::spawn(
+            [](bool& flag) -> eddy::Task<> {
+                flag = true;
+                co_return;
+            },
+            std::ref(spawned));
+    }));
+    const auto main = []() -> eddy::Task<> {
+        co_await eddy::sleep_for(1ns);
+        co_await eddy::yield();
+    };
+    loop.run(main());
+    CHECK(spawned);
+}
+
+TEST_CASE("eight threads run a loop each") {
+    // Made and destroyed here: libuv closes descriptors behind the back of the thread sanitizer,
+    // which takes a number that another thread gets again for a race.
+    struct Lane {
+        VirtualClock clock;
+        eddy::Loop loop{{.clock = &clock}};
+        int sum = 0;
+    };
+    std::vector<std::unique_ptr<Lane>> lanes;
+    for (int id = 0; id < 8; ++id) {
+        lanes.push_back(std::make_unique<Lane>());
+    }
+    const auto child = [](int value, int& sum) -> eddy::Task<> {
+        co_await eddy::sleep_for(std::chrono::seconds(value));
+        co_await eddy::yield();
+        sum += value;
+    };
+    const auto main = [&child](int& sum) -> eddy::Task<> {
+        const auto body = [&](eddy::TaskGroup& group) -> eddy::Task<> {
+            for (int i = 0; i < 1'000; ++i) {
+                group.spawn(child(i, sum));
+            }
+            co_return;
+        };
+        co_await eddy::with_task_group(body);
+        eddy::spawn(sleeps());
+    };
+    std::vector<std::thread> threads;
+    for (const auto& lane : lanes) {
+        threads.emplace_back([&main, &lane] { lane->loop.run(main(lane->sum)); });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    for (const auto& lane : lanes) {
+        CHECK(lane->sum == 499'500);
+        CHECK(lane->loop.statistics().jobs_alive == 0);
+    }
+}
