@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/remote_event.hpp>
+
+#include "remote_flag.hpp"  // IWYU pragma: keep
+
+namespace eddy {
+
+bool RemoteEvent::set() const noexcept { return flag_->set(); }
+
+bool RemoteEvent::closed() const noexcept { return flag_->closed(); }
+
+}  // namespace eddy
