@@ -22,12 +22,13 @@ eddy::Task<int> greet(std::string name, eddy::Duration pause) {
 }
 
 eddy::Task<> hello() {
-    const int letters = co_await eddy::with_task_group([](eddy::TaskGroup& group) -> eddy::Task<int> {
-        eddy::JoinHandle<int> world = group.spawn(greet("world", 20ms));
-        eddy::JoinHandle<int> loop = group.spawn(greet("loop", 10ms));
-        const int first = co_await loop;
-        co_return first + co_await world;
-    });
+    const int letters =
+        co_await eddy::with_task_group([](eddy::TaskGroup& group) -> eddy::Task<int> {
+            eddy::JoinHandle<int> world = group.spawn(greet("world", 20ms));
+            eddy::JoinHandle<int> loop = group.spawn(greet("loop", 10ms));
+            const int first = co_await loop;
+            co_return first + co_await world;
+        });
     std::cout << letters << " letters\n";
 
     const auto slow = co_await eddy::move_on_after(30ms, greet("sloth", 1h));

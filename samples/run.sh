@@ -6,13 +6,16 @@
 #   samples/run.sh --list                       the names of all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-name=hello
+name=loop_latency
 
 case "${1:-}" in
 --list)
-    for source in "$here"/*.cpp; do
-        basename "$source" .cpp
-    done
+    for source in "$here"/*.cpp "$here"/*/main.cpp; do
+        case $source in
+        */main.cpp) basename "$(dirname "$source")" ;;
+        *) basename "$source" .cpp ;;
+        esac
+    done | sort
     exit 0
     ;;
 --sample)
@@ -21,7 +24,7 @@ case "${1:-}" in
     shift 2
     ;;
 esac
-if [ ! -f "$here/$name.cpp" ]; then
+if [ ! -f "$here/$name.cpp" ] && [ ! -f "$here/$name/main.cpp" ]; then
     echo "samples/run.sh: there is no sample \"$name\"; --list shows them" >&2
     exit 2
 fi
@@ -29,7 +32,7 @@ fi
 (
     cd "$here/.."
     . ./.ci/deps.sh
-    eddy_deps build
+    eddy_deps build samples
     cmake --preset release -B build/samples -DEDDY_BUILD_TESTS=OFF -DEDDY_BUILD_BENCH=OFF \
         -DEDDY_TESTING=OFF
     cmake --build build/samples --parallel "$(eddy_jobs)" --target "sample_$name"

@@ -10,6 +10,23 @@ void DeadlineHeap::insert(DeadlineNode& node, TimePoint when) {
     sift_up(entries_.size() - 1, {when, &node});
 }
 
+void DeadlineHeap::move(DeadlineNode& node, TimePoint when) {
+    if (!node.armed()) {
+        insert(node, when);
+        return;
+    }
+    node.order_ = next_order_++;
+    settle(node.slot_, {when, &node});
+}
+
+void DeadlineHeap::settle(std::size_t slot, Entry entry) noexcept {
+    if (slot != 0 && before(entry, entries_[(slot - 1) / 4])) {
+        sift_up(slot, entry);
+    } else {
+        sift_down(slot, entry);
+    }
+}
+
 void DeadlineHeap::remove(DeadlineNode& node) noexcept {
     if (node.armed()) {
         remove_at(node.slot_);
@@ -64,13 +81,8 @@ void DeadlineHeap::remove_at(std::size_t slot) noexcept {
     entries_[slot].node->slot_ = DeadlineNode::unarmed;
     const Entry moved = entries_.back();
     entries_.pop_back();
-    if (slot == entries_.size()) {
-        return;
-    }
-    if (slot != 0 && before(moved, entries_[(slot - 1) / 4])) {
-        sift_up(slot, moved);
-    } else {
-        sift_down(slot, moved);
+    if (slot != entries_.size()) {
+        settle(slot, moved);
     }
 }
 

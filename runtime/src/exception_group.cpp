@@ -6,9 +6,8 @@
 #include <eddy/error.hpp>
 
 #if __has_include(<cxxabi.h>)
-#include <cxxabi.h>
-
 #include <cstdlib>
+#include <cxxabi.h>
 #define EDDY_HAS_CXXABI 1
 #else
 #define EDDY_HAS_CXXABI 0

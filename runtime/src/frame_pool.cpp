@@ -3,34 +3,35 @@
 
 namespace eddy::detail {
 
-/// Gives the cache back when the thread ends. Frames that come back after that, from other
-/// thread-local destructors, find empty lists and `ended`, and go to the heap.
+/// Makes room when the thread first releases something, and gives the cache back when it ends.
+/// Frames that come back after that, from other thread-local destructors, find no room.
 struct FramePool::ThreadExit {
     bool armed = false;
-    bool ended = false;
 
     ~ThreadExit() {
-        ended = true;
         for (FreeList& list : lists_) {
             while (list.head != nullptr) {
                 Block* next = list.head->next;
                 ::operator delete(list.head);
                 list.head = next;
             }
-            list.length = 0;
+            list.room = 0;
         }
     }
 };
 
 void FramePool::release_slow(FreeList& list, void* memory) noexcept {
     static thread_local ThreadExit exit_guard;
-    exit_guard.armed = true;
-    if (exit_guard.ended || list.length >= max_cached) {
+    if (exit_guard.armed) {  // full, or the thread is ending
         ::operator delete(memory);
         return;
     }
+    exit_guard.armed = true;
+    for (FreeList& each : lists_) {
+        each.room = max_cached;
+    }
     list.head = new (memory) Block{list.head};
-    ++list.length;
+    --list.room;
 }
 
 }  // namespace eddy::detail

@@ -17,7 +17,6 @@ std::uint32_t fork_generation() noexcept { return 0; }
 
 #include <cerrno>
 #include <csignal>
-
 #include <fcntl.h>
 #include <pthread.h>
 
@@ -46,7 +45,8 @@ std::atomic<std::uint32_t> generation{0};  // written in the only thread of a fr
 
 std::uint32_t fork_generation() noexcept {
     static const bool counting = [] {
-        pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+        pthread_atfork(
+            nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
         return true;
     }();
     static_cast<void>(counting);

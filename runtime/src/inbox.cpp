@@ -22,8 +22,8 @@ bool Inbox::push(InboxNode& node) noexcept {
     do {
         node.next_ = top;
         // release: publishes the node; pairs with the acquire in take_all().
-    } while (!top_.compare_exchange_weak(top, &node, std::memory_order_release,
-                                         std::memory_order_relaxed));
+    } while (!top_.compare_exchange_weak(
+        top, &node, std::memory_order_release, std::memory_order_relaxed));
     if (top == nullptr) {
         wake_(target_);
     }

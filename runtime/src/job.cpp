@@ -64,19 +64,22 @@ void Job::abort_wait() noexcept {
     thread_state.core->make_ready(*this);
 }
 
-void root_reached_end() noexcept { thread_state.job->body_done = true; }
+void root_reached_end(PromiseBase& root) noexcept {
+    thread_state.job->leaf = &root;
+    thread_state.job->body_done = true;
+}
 
 void throw_empty_task() {
     throw InvalidState(
         "this Task is empty: it was awaited, spawned or moved from before; a task runs once");
 }
 
-void throw_aborted(Job& job) {
+Cancelled make_aborted(Job& job) {
     if (job.severed) {
         job.severed = false;
         throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
     }
-    throw job.scope->make_cancelled();
+    return job.scope->make_cancelled();
 }
 
 void throw_no_value(const Job& job) {

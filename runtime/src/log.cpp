@@ -40,7 +40,8 @@ void log(spdlog::level::level_enum level, std::string_view text) noexcept {
 void log_error(std::string_view text) noexcept { log(spdlog::level::err, text); }
 void log_warning(std::string_view text) noexcept { log(spdlog::level::warn, text); }
 
-void log_failure(const JobInfo& job, const std::exception_ptr& error,
+void log_failure(const JobInfo& job,
+                 const std::exception_ptr& error,
                  std::string_view where) noexcept {
     try {
         std::string text(where);

@@ -12,7 +12,8 @@ namespace eddy::detail {
 /// unless the application has registered its own.
 void log_error(std::string_view text) noexcept;
 void log_warning(std::string_view text) noexcept;
-void log_failure(const JobInfo& job, const std::exception_ptr& error,
+void log_failure(const JobInfo& job,
+                 const std::exception_ptr& error,
                  std::string_view where) noexcept;
 
 }  // namespace eddy::detail

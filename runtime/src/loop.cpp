@@ -50,7 +50,8 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     : options(prepare_process(given)),
       driver(host == nullptr ? detail::Driver::own(*this)
                              : detail::Driver::attach(*this, host, keep_alive)),
-      core(loop, options.clock != nullptr ? *options.clock : Clock::steady(),
+      core(loop,
+           options.clock != nullptr ? *options.clock : Clock::steady(),
            std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
       attached(host != nullptr),
       generation(detail::fork_generation()) {
@@ -98,7 +99,7 @@ void Loop::Impl::poll(TimePoint until) {
         wait = until > now;
     }
     if (observed) [[unlikely]] {
-        const Duration timeout = !wait           ? Duration::zero()
+        const Duration timeout = !wait            ? Duration::zero()
                                  : until == never ? Duration::max()
                                                   : until - now;
         core.observe(Observer::polls, [&](Observer& o) { o.before_poll(timeout); });
@@ -159,7 +160,8 @@ void Loop::Impl::signal_arrived(int number) noexcept {
 
 // --- owning ------------------------------------------------------------------------------------
 
-void Loop::Impl::run_main(detail::Job& main, const RunOptions& run,
+void Loop::Impl::run_main(detail::Job& main,
+                          const RunOptions& run,
                           const std::source_location& where) {
     if (attached) {
         throw InvalidState("Loop::run: an attached loop is run by its host; spawn instead");
@@ -300,7 +302,8 @@ std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options
     return std::unique_ptr<Loop>(new Loop(host, options));
 }
 
-void Loop::run_main(detail::Job& main, const RunOptions& options,
+void Loop::run_main(detail::Job& main,
+                    const RunOptions& options,
                     const std::source_location& where) {
     impl_->run_main(main, options, where);
 }

@@ -190,9 +190,8 @@ void LoopCore::for_each_job(F&& fn) noexcept {
 
 void LoopCore::report_abandoned_jobs() noexcept {
     for_each_job([this](Job& job) {
-        observe(Observer::no_hooks, [&](Observer& observer) {
-            observer.job_abandoned(job.info(), describe_job(job));
-        });
+        observe(Observer::no_hooks,
+                [&](Observer& observer) { observer.job_abandoned(job.info(), describe_job(job)); });
     });
 }
 
@@ -274,9 +273,10 @@ void LoopCore::add_observer(Observer& observer) {
 }
 
 void LoopCore::remove_observer(Observer& observer) {
-    const auto found = std::find_if(observers_.begin(), observers_.end(), [&](const auto& watching) {
-        return watching.observer == &observer;
-    });
+    const auto found =
+        std::find_if(observers_.begin(), observers_.end(), [&](const auto& watching) {
+            return watching.observer == &observer;
+        });
     if (found == observers_.end()) {
         throw std::invalid_argument("this observer does not watch the loop");
     }
@@ -299,7 +299,8 @@ void LoopCore::observe_scheduled(Job& job) noexcept {
     observe(Observer::scheduled, [&](Observer& o) { o.job_scheduled(job.info()); });
 }
 
-void LoopCore::report_failure(const Job* job, std::exception_ptr error,
+void LoopCore::report_failure(const Job* job,
+                              std::exception_ptr error,
                               std::string_view where) noexcept {
     const JobInfo info = job != nullptr ? job->info() : JobInfo{};
     if (observers_.empty()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/nursery.hpp>
+
+#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
@@ -32,7 +33,9 @@ void Nursery::require_same_loop(const char* what) const {
     }
 }
 
-void start_job(Nursery& nursery, Job& job, std::string_view name,
+void start_job(Nursery& nursery,
+               Job& job,
+               std::string_view name,
                const std::source_location& where) {
     nursery.require_same_loop("spawn");
     LoopCore& core = *nursery.core;

@@ -9,14 +9,22 @@
 
 namespace eddy::detail {
 
-void contract_broken(const char* condition, const char* remedy, const char* file,
+void contract_broken(const char* condition,
+                     const char* remedy,
+                     const char* file,
                      int line) noexcept {
     const Job* job = thread_state.job;
-    std::fprintf(stderr, "eddy: broken contract: %s\n  checked: %s (%s:%d)\n", remedy, condition,
-                 file, line);
+    std::fprintf(stderr,
+                 "eddy: broken contract: %s\n  checked: %s (%s:%d)\n",
+                 remedy,
+                 condition,
+                 file,
+                 line);
     if (job != nullptr) {
-        std::fprintf(stderr, "  in job #%llu, spawned at %s:%u\n",
-                     static_cast<unsigned long long>(job->id), job->spawned.file_name(),
+        std::fprintf(stderr,
+                     "  in job #%llu, spawned at %s:%u\n",
+                     static_cast<unsigned long long>(job->id),
+                     job->spawned.file_name(),
                      static_cast<unsigned>(job->spawned.line()));
     }
     std::abort();

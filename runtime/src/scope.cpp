@@ -17,8 +17,9 @@ namespace eddy {
 CancelScope::CancelScope(const ScopeOptions& options)
     : deadline_(options.deadline), timeout_(options.timeout) {
     if (options.timeout < Duration::zero()) {
-        throw std::invalid_argument("a timeout cannot be negative; for a moment in the past, give "
-                                    "a deadline");
+        throw std::invalid_argument(
+            "a timeout cannot be negative; for a moment in the past, give "
+            "a deadline");
     }
     shield = options.shield;
 }
@@ -57,10 +58,9 @@ void CancelScope::set_deadline(TimePoint when) {
     require_same_loop();
     if (phase_ == Phase::entered) {
         detail::LoopCore& core = *detail::thread_state.core;
-        const bool passed = when <= core.clock->now();
+        const bool passed = when != never && when <= core.clock->now();
         if (!passed && when != never && !ScopeNode::cancel_called) {
-            core.deadlines.remove(*this);
-            core.deadlines.insert(*this, when);
+            core.deadlines.move(*this, when);
         } else {
             core.deadlines.remove(*this);
         }
@@ -103,14 +103,17 @@ ScopeEntry::ScopeEntry(CancelScope& scope)
         throw InvalidState("a CancelScope is entered once: make a new one");
     }
     detail::LoopCore& core = *detail::thread_state.core;
-    if (scope.timeout_ != Duration::max()) {
-        scope.deadline_ = std::min(scope.deadline_, after(core.clock->now(), scope.timeout_));
-    }
-    if (scope.deadline_ != never && !scope.ScopeNode::cancel_called) {
-        if (scope.deadline_ <= core.clock->now()) {
-            scope.ScopeNode::cancel(CancelSource::deadline, {});
-        } else {
-            core.deadlines.insert(scope, scope.deadline_);
+    if (scope.timeout_ != Duration::max() || scope.deadline_ != never) {
+        const TimePoint now = core.clock->now();
+        if (scope.timeout_ != Duration::max()) {
+            scope.deadline_ = std::min(scope.deadline_, after(now, scope.timeout_));
+        }
+        if (scope.deadline_ != never && !scope.ScopeNode::cancel_called) {
+            if (scope.deadline_ <= now) {
+                scope.ScopeNode::cancel(CancelSource::deadline, {});
+            } else {
+                core.deadlines.insert(scope, scope.deadline_);
+            }
         }
     }
     scope.cancel_scope = true;

@@ -82,8 +82,8 @@ void ScopeNode::cancel(CancelSource why, std::string_view reason) noexcept {
     if (why != CancelSource::deadline) {
         try {
             const Job* by = thread_state.job;
-            cause = std::make_shared<const CancelCause>(CancelCause{
-                why, std::string(reason), by != nullptr ? by->label() : std::string()});
+            cause = std::make_shared<const CancelCause>(
+                CancelCause{why, std::string(reason), by != nullptr ? by->label() : std::string()});
         } catch (...) {  // out of memory: the source has to do
             cause = nullptr;
         }

@@ -6,14 +6,13 @@
 #include <cstdint>
 #include <ctime>
 #include <string>
-#include <string_view>
 #include <vector>
 
 /// The bench kit: what a row is, and how its contenders are measured.
 ///
-/// Machines drift by a third from hour to hour, so a cost alone says little. The contenders of a row
-/// therefore take turns, round by round, in one process; costs are medians over the rounds, and a
-/// ratio is the median of the ratios within each round. Differences under 15 % are ties.
+/// Machines drift by a third from hour to hour, so a cost alone says little. The contenders of a
+/// row therefore take turns, round by round, in one process; costs are medians over the rounds, and
+/// a ratio is the median of the ratios within each round. Differences under 15 % are ties.
 ///
 /// A program is one source: it includes `counting_new.hpp` once and gives its rows to `run_main`
 /// (`command_line.hpp`).
@@ -36,8 +35,8 @@ struct Sample {
 
 /// Measures from its construction to `stop`.
 ///
-/// The default clock is the thread's CPU time: a single-threaded row then does not see what else the
-/// machine does. Rows with two threads need CLOCK_MONOTONIC.
+/// The default clock is the thread's CPU time: a single-threaded row then does not see what else
+/// the machine does. Rows with two threads need CLOCK_MONOTONIC.
 class Meter final {
 public:
     explicit Meter(clockid_t clock = CLOCK_THREAD_CPUTIME_ID) noexcept

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "bench.hpp"
@@ -59,7 +61,8 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
 }
 
 /// Nothing, after a message, when the arguments make no sense.
-[[nodiscard]] inline std::optional<Options> parse(int count, char** arguments,
+[[nodiscard]] inline std::optional<Options> parse(int count,
+                                                  char** arguments,
                                                   const std::vector<Row>& rows) {
     Options options;
     for (int i = 1; i < count; ++i) {

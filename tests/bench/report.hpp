@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <ostream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bench.hpp"
@@ -29,13 +29,21 @@ namespace detail {
 }  // namespace detail
 
 inline void print_header() {
-    std::printf("%-14s %-11s %10s  %-15s %7s %8s  %s\n", "row", "contender", "median", "quartiles",
-                "allocs", "eddy/it", "target");
+    std::printf("%-14s %-11s %10s  %-15s %7s %8s  %s\n",
+                "row",
+                "contender",
+                "median",
+                "quartiles",
+                "allocs",
+                "eddy/it",
+                "target");
 }
 
 inline void print(const Result& result) {
     using detail::figure;
-    std::printf("\n%s: %s, %s\n", result.row->name.c_str(), result.row->title.c_str(),
+    std::printf("\n%s: %s, %s\n",
+                result.row->name.c_str(),
+                result.row->title.c_str(),
                 result.row->unit.c_str());
     for (const Measured& one : result.contenders) {
         const bool own = &one == result.contenders.data();
@@ -47,9 +55,13 @@ inline void print(const Result& result) {
                 verdicts += verdict.text + ": " + detail::word(verdict);
             }
         }
-        std::printf("%-14s %-11s %10s  %-15s %7s %8s  %s\n", "", one.name.c_str(),
-                    figure(one.cost.median).c_str(), quartiles.c_str(),
-                    figure(one.allocations).c_str(), own ? "" : figure(one.ratio).c_str(),
+        std::printf("%-14s %-11s %10s  %-15s %7s %8s  %s\n",
+                    "",
+                    one.name.c_str(),
+                    figure(one.cost.median).c_str(),
+                    quartiles.c_str(),
+                    figure(one.allocations).c_str(),
+                    own ? "" : figure(one.ratio).c_str(),
                     verdicts.c_str());
     }
     std::fflush(stdout);
@@ -67,8 +79,8 @@ inline void print_summary(const std::vector<Result>& results) {
             }
         }
     }
-    std::printf("\n%zu targets, %s%s\n", targets, missed.empty() ? "all met" : "missed:",
-                missed.c_str());
+    std::printf(
+        "\n%zu targets, %s%s\n", targets, missed.empty() ? "all met" : "missed:", missed.c_str());
 }
 
 /// One object per row. Names and titles are ours and need no escaping.

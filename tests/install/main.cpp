@@ -5,12 +5,8 @@
 
 namespace {
 
-eddy::Task<int> answer() {
-    co_return 42;
-}
+eddy::Task<int> answer() { co_return 42; }
 
 }  // namespace
 
-int main() {
-    return eddy::run(answer()) == 42 ? 0 : 1;
-}
+int main() { return eddy::run(answer()) == 42 ? 0 : 1; }

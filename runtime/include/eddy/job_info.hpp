@@ -25,8 +25,8 @@ enum class JobState : std::uint8_t {
 /// What one can see of a job: a snapshot, its strings valid for the call that handed it out.
 struct JobInfo {
     JobId id = 0;
-    JobId parent = 0;              ///< the job that spawned it, 0 for the loop's own
-    std::string_view name;         ///< empty if it was given none
+    JobId parent = 0;       ///< the job that spawned it, 0 for the loop's own
+    std::string_view name;  ///< empty if it was given none
     JobState state = JobState::pending;
     std::source_location spawned;  ///< where
     std::source_location at;       ///< its innermost await, or the head of a body not yet started

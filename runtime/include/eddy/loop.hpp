@@ -63,8 +63,8 @@ struct LoopStatistics {
 /// One thread that runs jobs: a libuv loop, a queue of what is ready, a heap of deadlines and an
 /// inbox for other threads.
 ///
-/// `eddy::run(task)` is the usual way in; this class is for those who post from other threads before
-/// it starts, watch it, or join a loop that a host runs:
+/// `eddy::run(task)` is the usual way in; this class is for those who post from other threads
+/// before it starts, watch it, or join a loop that a host runs:
 ///
 ///     std::unique_ptr<Loop> loop = Loop::attach(uv_default_loop(), {.keep_alive = false});
 ///     loop->spawn(service());
@@ -92,7 +92,8 @@ public:
     ///         (a cancelled `Task<void>` just ends); `InvalidState` when this thread runs a loop
     ///         already, when this loop has run before, or in a child after `fork`.
     template <class T>
-    T run(Task<T> task, const RunOptions& options = {},
+    T run(Task<T> task,
+          const RunOptions& options = {},
           std::source_location where = std::source_location::current()) {
         auto main = detail::make_job(std::move(task));
         run_main(*main, options, where);
@@ -142,7 +143,8 @@ public:
     auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
         EDDY_CHECK_CALLABLE(F);
         return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                      options.name, options.where);
+                      options.name,
+                      options.where);
     }
 
     /// Has the loop call `fn()` on its thread, from any thread. False: the loop is over. See
@@ -177,7 +179,8 @@ private:
     [[nodiscard]] detail::Nursery& root();
 
     template <class T>
-    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job, std::string_view name,
+    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job,
+                         std::string_view name,
                          const std::source_location& where) {
         detail::start_job(root(), *job, name, where);
         return JoinHandle<T>(std::move(job));

@@ -24,8 +24,7 @@ public:
     /// Cost:  one allocation; a wake-up only for the first of a burst.
     template <class F>
     [[nodiscard]] bool post(F&& fn) const {
-        auto node =
-            std::make_unique<detail::PostedFunction<std::decay_t<F>>>(std::forward<F>(fn));
+        auto node = std::make_unique<detail::PostedFunction<std::decay_t<F>>>(std::forward<F>(fn));
         if (!inbox_->push(*node)) {
             return false;
         }

@@ -23,10 +23,10 @@ struct LoopMetricsOptions {
 
 /// How a loop feels to those who live on it: while it exists, it measures.
 ///
-/// *Lag* is the lateness of a probe whose deadline recurs every `probe_interval`: what a timer, or a
-/// client, would have waited too long. When the loop was blocked, every probe it missed counts with
-/// the lateness it would have had, so that one long stall weighs as much as it hurt. An idle loop
-/// shows a floor of up to 1 ms, libuv's timer resolution.
+/// *Lag* is the lateness of a probe whose deadline recurs every `probe_interval`: what a timer, or
+/// a client, would have waited too long. When the loop was blocked, every probe it missed counts
+/// with the lateness it would have had, so that one long stall weighs as much as it hurt. An idle
+/// loop shows a floor of up to 1 ms, libuv's timer resolution.
 ///
 ///     LoopMetrics metrics;                       // in a job
 ///     ...

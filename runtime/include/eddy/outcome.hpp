@@ -21,7 +21,8 @@ struct Unit final {
 /// What a `T` is kept as: itself, a pointer for a reference, `Unit` for void.
 template <class T>
 using Stored = std::conditional_t<
-    std::is_void_v<T>, Unit,
+    std::is_void_v<T>,
+    Unit,
     std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<std::remove_reference_t<T>>, T>>;
 
 /// Turns a `Stored<T>` back into the `T` it stands for.

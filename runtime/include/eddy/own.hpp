@@ -46,9 +46,9 @@ inline constexpr bool is_own<Own<F>> = true;
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 template <class F>
-inline constexpr bool safe_in_await = std::is_lvalue_reference_v<F> ||
-                                      std::is_trivially_destructible_v<std::remove_cvref_t<F>> ||
-                                      is_own<std::remove_cvref_t<F>>;
+inline constexpr bool safe_in_await =
+    std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<std::remove_cvref_t<F>> ||
+    is_own<std::remove_cvref_t<F>>;
 #else
 template <class F>
 inline constexpr bool safe_in_await = true;

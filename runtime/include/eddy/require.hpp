@@ -8,16 +8,18 @@
 
 namespace eddy::detail {
 
-[[noreturn]] void contract_broken(const char* condition, const char* remedy, const char* file,
+[[noreturn]] void contract_broken(const char* condition,
+                                  const char* remedy,
+                                  const char* file,
                                   int line) noexcept;
 
 }  // namespace eddy::detail
 
-#define EDDY_REQUIRE(condition, remedy)                                                      \
-    do {                                                                                     \
-        if (!(condition)) [[unlikely]] {                                                     \
-            ::eddy::detail::contract_broken(#condition, remedy, __FILE__, __LINE__);         \
-        }                                                                                    \
+#define EDDY_REQUIRE(condition, remedy)                                              \
+    do {                                                                             \
+        if (!(condition)) [[unlikely]] {                                             \
+            ::eddy::detail::contract_broken(#condition, remedy, __FILE__, __LINE__); \
+        }                                                                            \
     } while (false)
 
 #ifdef NDEBUG

@@ -15,7 +15,9 @@ namespace eddy {
 ///
 /// Throws: see `Loop::run`.
 template <class T>
-T run(Task<T> task, const RunOptions& options = {}, const LoopOptions& loop_options = {},
+T run(Task<T> task,
+      const RunOptions& options = {},
+      const LoopOptions& loop_options = {},
       std::source_location where = std::source_location::current()) {
     Loop loop(loop_options);
     return loop.run(std::move(task), options, where);

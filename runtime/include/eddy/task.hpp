@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -73,9 +74,7 @@ template <class T>
 inline Task<T> Promise<T>::get_return_object() noexcept {
     return Task<T>(*this);
 }
-inline Task<void> Promise<void>::get_return_object() noexcept {
-    return Task<void>(*this);
-}
+inline Task<void> Promise<void>::get_return_object() noexcept { return Task<void>(*this); }
 
 [[noreturn]] void throw_empty_task();
 
@@ -99,7 +98,10 @@ public:
         return false;
     }
     template <std::derived_from<PromiseBase> P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> caller) noexcept {
+    std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<P> caller,
+        std::source_location where = std::source_location::current()) noexcept {
+        caller.promise().site = where;
         parent = &caller.promise();
         child->awaiter = this;
         return transfer(*child);

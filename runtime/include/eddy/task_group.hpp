@@ -24,7 +24,7 @@ class Started;
 namespace detail {
 class GroupHost;
 class JoinSetState;
-}
+}  // namespace detail
 
 /// Jobs that belong together: whoever opened the group leaves it when all of them have ended.
 ///
@@ -79,12 +79,13 @@ public:
     auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
         EDDY_CHECK_CALLABLE(F);
         return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                      options.name, options.where);
+                      options.name,
+                      options.where);
     }
 
     /// Starts `fn(Started<V>, args...)` and waits until it calls `started(value)`; from then on the
-    /// child belongs to the group. Until then it runs on the caller's account: its failure is thrown
-    /// here, raw, and a cancelled caller takes it along; the group does not notice.
+    /// child belongs to the group. Until then it runs on the caller's account: its failure is
+    /// thrown here, raw, and a cancelled caller takes it along; the group does not notice.
     ///
     ///     const int port = co_await group.start<int>(serve, address);
     ///
@@ -112,7 +113,8 @@ private:
     ~TaskGroup();
 
     template <class T>
-    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job, std::string_view name,
+    JoinHandle<T> launch(detail::JobRef<detail::JobOf<T>> job,
+                         std::string_view name,
                          const std::source_location& where) {
         detail::start_job(*this, *job, name, where);
         return JoinHandle<T>(std::move(job));
@@ -142,8 +144,8 @@ public:
     void body_ended(const std::exception_ptr& error);
     [[nodiscard]] Nursery::Join join() noexcept { return static_cast<Nursery&>(group_).join(); }
 
-    /// All have ended: leaves the scope and throws what must be thrown. True: the body's `Cancelled`
-    /// was absorbed.
+    /// All have ended: leaves the scope and throws what must be thrown. True: the body's
+    /// `Cancelled` was absorbed.
     [[nodiscard]] bool leave();
 
 private:

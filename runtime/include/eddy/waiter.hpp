@@ -16,8 +16,8 @@ struct WaiterAccess;
 ///
 /// A waiter lives in the coroutine's frame and goes through three phases. *Queued*: somebody may
 /// wake it, and cancellation may take it away. *Committed*: a waker has unlinked it and already
-/// given it what it waited for; from now on the wait succeeds. *Resumed*: the job runs again. A wait
-/// on the outside world is *in flight* instead of queued: cancellation only requests its end.
+/// given it what it waited for; from now on the wait succeeds. *Resumed*: the job runs again. A
+/// wait on the outside world is *in flight* instead of queued: cancellation only requests its end.
 ///
 /// An operation that can be awaited derives from this and has, besides the overrides below,
 ///

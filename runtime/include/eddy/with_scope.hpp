@@ -120,7 +120,7 @@ template <class F, class... Args>
     EDDY_CHECK_CALLABLE(F);
     using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
     return host_call<T, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(fn),
-                                                               std::forward<Args>(args)...);
+                                                                std::forward<Args>(args)...);
 }
 
 [[nodiscard]] inline ScopeOptions until(TimePoint deadline) noexcept {

@@ -48,9 +48,8 @@ Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_al
     uv_idle_init(host, &driver->idle_);
     driver->open_handles_ += 3;
     driver->prepare_.data = driver->check_.data = driver->idle_.data = driver.get();
-    uv_prepare_start(&driver->prepare_, [](uv_prepare_t* handle) {
-        driver_of(handle)->client_.before_host_poll();
-    });
+    uv_prepare_start(&driver->prepare_,
+                     [](uv_prepare_t* handle) { driver_of(handle)->client_.before_host_poll(); });
     uv_check_start(&driver->check_,
                    [](uv_check_t* handle) { driver_of(handle)->client_.after_host_poll(); });
     if (!keep_alive) {

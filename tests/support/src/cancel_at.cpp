@@ -59,8 +59,8 @@ bool run_cancelled(const std::function<Task<>()>& scenario, std::size_t target, 
     RecordingObserver observer;
     CancelAt hook(target, moment);
     Loop loop({.clock = &clock, .observer = &observer});
-    INFO("cancelled ", moment == Moment::on_entry ? "on entry of" : "after", " checkpoint ",
-         target);
+    INFO(
+        "cancelled ", moment == Moment::on_entry ? "on entry of" : "after", " checkpoint ", target);
     loop.run(host(hook, scenario));
     CHECK(loop.statistics().jobs_alive == 0);
     CHECK(loop.statistics().deadlines == 0);

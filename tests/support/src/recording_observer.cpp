@@ -5,7 +5,8 @@
 
 namespace eddy::testing {
 
-void RecordingObserver::failure(const JobInfo& job, std::exception_ptr error,
+void RecordingObserver::failure(const JobInfo& job,
+                                std::exception_ptr error,
                                 std::string_view where) {
     failures.push_back({std::string(job.name), std::string(where), error, detail::describe(error)});
 }

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <coroutine>
+#include <source_location>
 #include <utility>
 
 #include <eddy/detail/job.hpp>
@@ -29,8 +30,8 @@ struct WaiterAccess {
     static void abandon(Waiter& waiter) noexcept;
 };
 
-/// Throws `Cancelled`, or `LoopClosed` for a wait the ending loop cut off.
-[[noreturn]] void throw_aborted(Job& job);
+/// The `Cancelled` of an aborted wait. Throws `LoopClosed` for one the ending loop cut off.
+[[nodiscard]] Cancelled make_aborted(Job& job);
 
 /// `co_await operation`: the one checkpoint contract (rule R6) around every wait of the library.
 ///
@@ -66,7 +67,9 @@ public:
     }
 
     template <std::derived_from<PromiseBase> P>
-    void await_suspend(std::coroutine_handle<P> self) {
+    void await_suspend(std::coroutine_handle<P> self,
+                       std::source_location where = std::source_location::current()) {
+        self.promise().site = where;
         ThreadState& thread = thread_state;
         Job& job = *thread.job;
         job.leaf = &self.promise();
@@ -94,7 +97,7 @@ public:
         auto& state = WaiterAccess::state(op_);
         if (state == State::aborted) [[unlikely]] {
             state = State::done;
-            throw_aborted(*thread_state.job);
+            throw make_aborted(*thread_state.job);  // here: one stack frame less to unwind
         }
         state = State::done;
         return op_.take();
@@ -127,8 +130,9 @@ public:
 
     [[nodiscard]] bool await_ready() { return awaiting_.await_ready(); }
     template <std::derived_from<PromiseBase> P>
-    void await_suspend(std::coroutine_handle<P> self) {
-        awaiting_.await_suspend(self);
+    void await_suspend(std::coroutine_handle<P> self,
+                       std::source_location where = std::source_location::current()) {
+        awaiting_.await_suspend(self, where);
     }
     decltype(auto) await_resume() { return awaiting_.await_resume(); }
 

@@ -55,6 +55,9 @@ public:
     /// Throws: std::bad_alloc, nothing changed.
     void insert(DeadlineNode& node, TimePoint when);
 
+    /// Gives the node another deadline, armed or not; it is registered anew. Throws like `insert`.
+    void move(DeadlineNode& node, TimePoint when);
+
     /// Does nothing to a node that is not armed.
     void remove(DeadlineNode& node) noexcept;
 
@@ -77,6 +80,7 @@ private:
     }
     void sift_up(std::size_t slot, Entry entry) noexcept;
     void sift_down(std::size_t slot, Entry entry) noexcept;
+    void settle(std::size_t slot, Entry entry) noexcept;
     void remove_at(std::size_t slot) noexcept;
 
     // Invariant: entries_[i].node->slot_ == i, and no entry is before its parent (i - 1) / 4.

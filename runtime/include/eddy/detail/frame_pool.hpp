@@ -20,44 +20,47 @@
 
 namespace eddy::detail {
 
-/// Recycles the memory of coroutine frames and jobs, per thread, in classes of 32 bytes.
+/// Recycles the memory of coroutine frames and jobs, per thread, in classes of 16 bytes.
 ///
 /// Bounded: a class keeps at most `max_cached` blocks, what comes back beyond that goes to the
 /// heap. Memory may come back on another thread than it was taken on. Off under sanitizers, so that
 /// they see every frame's end (each file may decide for itself: both ways share the same heap).
 ///
+/// Always inlined: in a frame the size is a constant, and what is left is six instructions.
+///
 /// Cost: about 1 ns each way when warm, against 12 to 40 ns for malloc and free.
 class FramePool final {
 public:
-    static constexpr std::size_t granularity = 32;
-    static constexpr std::size_t class_count = 32;  // up to 1,024 bytes
+    // 8, 24, 40 ... bytes: with the 8 bytes that most heaps put before a block, no byte is lost.
+    static constexpr std::size_t granularity = 16;
+    static constexpr std::size_t class_count = 64;  // up to 1,016 bytes
     static constexpr std::size_t max_cached = 4'096;
 
-    [[nodiscard]] static void* allocate(std::size_t size) {
+    [[nodiscard, gnu::always_inline]] static void* allocate(std::size_t size) {
 #if EDDY_FRAME_POOL
-        const std::size_t index = (size - 1) / granularity;
+        const std::size_t index = class_of(size);
         if (index < class_count) [[likely]] {
             FreeList& list = lists_[index];
             if (Block* block = list.head) [[likely]] {
                 list.head = block->next;
-                --list.length;
+                ++list.room;
                 return block;
             }
-            return ::operator new((index + 1) * granularity);
+            return ::operator new(bytes_of(index));
         }
 #endif
         // Whole classes here too: a file with a pool may be the one that releases it.
-        return ::operator new((size + granularity - 1) / granularity * granularity);
+        return ::operator new(bytes_of(class_of(size)));
     }
 
-    static void release(void* memory, std::size_t size) noexcept {
+    [[gnu::always_inline]] static void release(void* memory, std::size_t size) noexcept {
 #if EDDY_FRAME_POOL
-        const std::size_t index = (size - 1) / granularity;
+        const std::size_t index = class_of(size);
         if (index < class_count) [[likely]] {
             FreeList& list = lists_[index];
-            if (list.length != 0 && list.length < max_cached) [[likely]] {
+            if (list.room != 0) [[likely]] {
                 list.head = new (memory) Block{list.head};
-                ++list.length;
+                --list.room;
                 return;
             }
             release_slow(list, memory);
@@ -69,15 +72,23 @@ public:
     }
 
 private:
+    [[nodiscard]] static constexpr std::size_t class_of(std::size_t size) noexcept {
+        return (size + granularity / 2 - 1) / granularity;
+    }
+    [[nodiscard]] static constexpr std::size_t bytes_of(std::size_t index) noexcept {
+        return index * granularity + granularity / 2;
+    }
+
     struct Block {
         Block* next;
     };
     struct FreeList {
         Block* head;
-        std::size_t length;
+        std::size_t room;  // for so many more; none before the thread's first release
     };
 
-    /// An empty or full list: makes sure the thread's end gives back what is cached.
+    /// No room: the thread's first release, which makes sure that its end gives everything back,
+    /// or a full list.
     static void release_slow(FreeList& list, void* memory) noexcept;
 
     struct ThreadExit;

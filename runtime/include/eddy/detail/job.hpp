@@ -8,6 +8,7 @@
 #include <optional>
 #include <source_location>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <eddy/detail/frame_pool.hpp>
@@ -39,8 +40,8 @@ public:
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    Job* ready_next = nullptr;      // the ready queue; after the end: the group's list of failures
-    PromiseBase* leaf = nullptr;    // the innermost coroutine, null while it runs
+    Job* ready_next = nullptr;    // the ready queue; after the end: the group's list of failures
+    PromiseBase* leaf = nullptr;  // the innermost coroutine; null while it runs, its root once done
     ScopeNode* scope = &own_scope;  // the scope it is in
     Waiter* wait = nullptr;         // what it waits on; null while ready or running
     TimePoint wait_since{};
@@ -48,18 +49,19 @@ public:
     JobId id = 0;
     std::unique_ptr<JobExtras> extras;
     std::source_location spawned;
+    JobId parent_id = 0;
+    ScopeNode own_scope;
+    WaitQueue joiners;
+    std::exception_ptr error;  // of a failed job
     std::uint32_t references = 1;
-    std::uint16_t budget = 0;
+    std::uint8_t budget = 0;
     JobState state = JobState::pending;
     bool queued : 1 = false;     // in the ready queue
     bool body_done : 1 = false;  // the root coroutine is at its final suspend point
     bool collected : 1 = false;  // somebody has seen, or will see, how it ended
     bool ended : 1 = false;
-    bool severed : 1 = false;    // the loop is over: waits end with LoopClosed
-    JobId parent_id = 0;
-    ScopeNode own_scope;
-    WaitQueue joiners;
-    std::exception_ptr error;  // of a failed job
+    bool severed : 1 = false;  // the loop is over: waits end with LoopClosed
+    // The last of its 184 bytes is left for the value of a JobOf<void>.
 
     /// Takes the result out of the finished root frame and destroys frame and callable.
     virtual void collect() noexcept = 0;
@@ -131,27 +133,38 @@ private:
     J* job_ = nullptr;
 };
 
+/// `std::optional<Unit>` in one byte.
+class OptionalUnit final {
+public:
+    [[nodiscard]] bool has_value() const noexcept { return there_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return there_; }
+    [[nodiscard]] Unit operator*() const noexcept { return {}; }
+    void emplace(Unit) noexcept { there_ = true; }
+
+private:
+    bool there_ = false;
+};
+
 /// A job with a result of type T.
 template <class T>
 class JobOf : public Job {
 public:
-    std::optional<Stored<T>> value;  // of a finished job, until somebody takes it
+    // Of a finished job, until somebody takes it.
+    std::conditional_t<std::is_void_v<T>, OptionalUnit, std::optional<Stored<T>>> value;
 
     static void* operator new(std::size_t size) { return FramePool::allocate(size); }
     static void operator delete(void* memory, std::size_t size) noexcept {
         FramePool::release(memory, size);
     }
 
-    void set_root(Promise<T>& root) noexcept {
-        root_ = &root;
-        leaf = &root;
-    }
+    void set_root(Promise<T>& root) noexcept { leaf = &root; }
 
     void collect() noexcept override {
-        error = std::move(root_->error);
+        auto& root = static_cast<Promise<T>&>(*leaf);
+        error = std::move(root.error);
         if (!error) {
             try {
-                value.emplace(root_->take_stored());
+                value.emplace(root.take_stored());
             } catch (...) {
                 error = std::current_exception();
             }
@@ -159,18 +172,15 @@ public:
         discard();
     }
     void discard() noexcept override {
-        if (root_ != nullptr) {
-            handle_of(*std::exchange(root_, nullptr)).destroy();
+        if (leaf != nullptr) {
+            handle_of(*std::exchange(leaf, nullptr)).destroy();
         }
     }
-    void forget_root() noexcept override { root_ = nullptr; }
+    void forget_root() noexcept override {}
 
 protected:
     JobOf() = default;
     ~JobOf() = default;
-
-private:
-    Promise<T>* root_ = nullptr;
 };
 
 /// Says how a job without a value ended: rethrows its failure, or throws `JobCancelled`.

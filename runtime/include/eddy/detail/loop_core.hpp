@@ -60,7 +60,7 @@ protected:
 /// The part of a loop that knows nothing of libuv: what is ready, what is due, who lives.
 class LoopCore {
 public:
-    static constexpr std::uint16_t job_budget = 128;       // operations that finish at once
+    static constexpr std::uint8_t job_budget = 128;       // operations that finish at once
     static constexpr std::size_t turn_resumptions = 256;  // then I/O is looked at again
 
     LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door);
@@ -71,17 +71,17 @@ public:
     ReadyQueue ready;
     DeadlineHeap deadlines;
     Clock* clock;
-    TimePoint turn_time;                   // the clock when the turn began
-    std::uint32_t hooks = 0;               // the union of what the observers want
-    std::uint16_t budget = job_budget;     // 1 under strict checkpoints
-    bool severing = false;                 // grace is over: waits throw LoopClosed
+    TimePoint turn_time;               // the clock when the turn began
+    std::uint32_t hooks = 0;           // the union of what the observers want
+    std::uint8_t budget = job_budget;  // 1 under strict checkpoints
+    bool severing = false;             // grace is over: waits throw LoopClosed
     CheckpointHook* checkpoint_hook = nullptr;
     JobId next_id = 0;
     std::size_t jobs_alive = 0;
-    std::size_t in_flight = 0;             // finite requests and offloads: virtual time stands still
+    std::size_t in_flight = 0;  // finite requests and offloads: virtual time stands still
     std::uint64_t forced_yields = 0;
     RootNursery root;
-    WaitQueue settled;                     // woken when everything else waits
+    WaitQueue settled;  // woken when everything else waits
     std::shared_ptr<Inbox> inbox;
     Loop* loop;
 
@@ -121,7 +121,6 @@ public:
     void queue_callback(LoopCallback& callback) noexcept { callback.insert_before(callbacks_); }
     void drop_callback(LoopCallback& callback) noexcept { callback.unlink_self(); }
 
-
     // --- the end -------------------------------------------------------------------------------
     /// Reports every job that is left, as one that ignores its cancellation.
     void report_abandoned_jobs() noexcept;
@@ -129,7 +128,8 @@ public:
     void sever_waits() noexcept;
     /// Destroys every job that is left: children before parents, frames from the leaf.
     void destroy_jobs() noexcept;
-    /// No more jobs; tells the listeners, closes the inbox, runs what is in it and what that queued.
+    /// No more jobs; tells the listeners, closes the inbox, runs what is in it and what that
+    /// queued.
     void close() noexcept;
 
     // --- observers -----------------------------------------------------------------------------

@@ -64,7 +64,7 @@ concept EddyAwaiter = requires { typename std::remove_cvref_t<A>::eddy_awaiter; 
 class alignas(16) PromiseBase {
 public:
     TaskAwaiterBase* awaiter = nullptr;  // who awaits this one; null for a job's root
-    std::source_location site;           // the last await, or the coroutine itself before the first
+    std::source_location site;           // the last await that suspended, or the coroutine itself
     std::exception_ptr error;
 
     PromiseBase(const PromiseBase&) = delete;
@@ -89,12 +89,12 @@ public:
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return FinalAwaiter(); }
     void unhandled_exception() noexcept { error = std::current_exception(); }
 
-    /// Sees every `co_await` of the coroutine: notes where, and lets only Eddy's awaitables pass.
+    /// Sees every `co_await` of the coroutine: lets only Eddy's awaitables pass. It is the awaiter
+    /// that notes where, by a default argument of `await_suspend`: here it would cost a place in
+    /// every frame.
     template <class A>
-    decltype(auto) await_transform(
-        A&& awaitable, std::source_location where = std::source_location::current()) {
+    decltype(auto) await_transform(A&& awaitable) {
         using Plain = std::remove_cvref_t<A>;
-        site = where;
         if constexpr (is_task<Plain>) {
             static_assert(!std::is_lvalue_reference_v<A>,
                           "a Task is awaited once: write co_await std::move(task)");
@@ -131,7 +131,8 @@ private:
 }
 
 /// Goes on with `next`: by symmetric transfer, or through the run loop every `max_hops` times.
-[[nodiscard]] inline std::coroutine_handle<> transfer(PromiseBase& next) noexcept {
+[[nodiscard, gnu::always_inline]] inline std::coroutine_handle<> transfer(
+    PromiseBase& next) noexcept {
     ThreadState& state = thread_state;
     if (--state.hops != 0) [[likely]] {
         return handle_of(next);
@@ -141,21 +142,23 @@ private:
     return std::noop_coroutine();
 }
 
-/// Marks the running job's root as done; the run loop finishes the job once the frame is at rest.
-void root_reached_end() noexcept;
+/// Marks `root`, the running job's, as done; the run loop finishes the job once the frame is at
+/// rest.
+void root_reached_end(PromiseBase& root) noexcept;
 
-inline std::coroutine_handle<> PromiseBase::on_final() noexcept {
+[[gnu::always_inline]] inline std::coroutine_handle<> PromiseBase::on_final() noexcept {
     if (awaiter != nullptr) [[likely]] {
         return transfer(*awaiter->parent);
     }
-    root_reached_end();
+    root_reached_end(*this);
     return std::noop_coroutine();
 }
 
 template <class T>
 class Promise final : public PromiseBase {
-    static_assert(alignof(Stored<T>) <= 16,
-                  "coroutine frames are aligned to 16 bytes: return a pointer to over-aligned data");
+    static_assert(
+        alignof(Stored<T>) <= 16,
+        "coroutine frames are aligned to 16 bytes: return a pointer to over-aligned data");
 
 public:
     explicit Promise(std::source_location where = std::source_location::current()) noexcept

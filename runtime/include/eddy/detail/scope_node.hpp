@@ -25,13 +25,13 @@ struct ScopeNode {
     ScopeNode* first_child = nullptr;
     ScopeNode* prev = nullptr;  // siblings; order is of no meaning
     ScopeNode* next = nullptr;
-    Job* job = nullptr;  // who is inside; null for the loop's root scope
+    Job* job = nullptr;                        // who is inside; null for the loop's root scope
     std::shared_ptr<const CancelCause> cause;  // null: only `source` is known
 
     bool cancel_called = false;
     bool effective = false;
     bool shield = false;
-    bool caught = false;   // it absorbed a `Cancelled`
+    bool caught = false;        // it absorbed a `Cancelled`
     bool job_root = false;      // a job's own scope
     bool cancel_scope = false;  // a CancelScope, with a deadline
     CancelSource source = CancelSource::explicit_call;

@@ -44,8 +44,7 @@ public:
     explicit CallJob(Fn&& fn, As&&... args) {
         Call& call = call_.emplace(std::forward<Fn>(fn), std::forward<As>(args)...);
         Task<T> task = std::apply(
-            [&call](Args&... kept) { return std::invoke(call.fn, std::move(kept)...); },
-            call.args);
+            [&call](Args&... kept) { return std::invoke(call.fn, std::move(kept)...); }, call.args);
         this->set_root(*TaskAccess::release(task));
     }
     void discard() noexcept override {
@@ -93,13 +92,15 @@ template <class F, class... Args>
 ///
 /// Throws: `InvalidState` when the nursery is closed, `LoopClosed` when the loop is; the job then
 ///         goes without having run.
-void start_job(Nursery& nursery, Job& job, std::string_view name,
+void start_job(Nursery& nursery,
+               Job& job,
+               std::string_view name,
                const std::source_location& where);
 
 /// For `(fn, args...)` overloads beside one that takes a task.
 template <class F>
-concept NotTask = !is_task<std::remove_cvref_t<F>> &&
-                  !std::is_same_v<std::remove_cvref_t<F>, SpawnOptions>;
+concept NotTask =
+    !is_task<std::remove_cvref_t<F>> && !std::is_same_v<std::remove_cvref_t<F>, SpawnOptions>;
 
 /// Where a job made from a callable says it comes from: its coroutine.
 [[nodiscard]] inline const std::source_location& origin_of(const Job& job) noexcept {

@@ -11,9 +11,9 @@ namespace eddy::testing {
 /// Runs a scenario again and again, cancelling it at its first checkpoint, then at its second, and
 /// so on until it gets through; returns how many checkpoints it has.
 ///
-/// Each run has a loop and a virtual clock of its own. `scenario` runs in a scope, and that scope is
-/// cancelled, both ways in turn: on entry of the n-th checkpoint any job makes inside, so that it
-/// throws there; and right after it, while the job waits (or has just got what it wanted). Every
+/// Each run has a loop and a virtual clock of its own. `scenario` runs in a scope, and that scope
+/// is cancelled, both ways in turn: on entry of the n-th checkpoint any job makes inside, so that
+/// it throws there; and right after it, while the job waits (or has just got what it wanted). Every
 /// run must end with an empty loop. `after`, if given, is called when a run has ended: the place to
 /// check that nothing was lost.
 ///

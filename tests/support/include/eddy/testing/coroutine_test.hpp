@@ -48,17 +48,15 @@ void run_test(const std::function<Task<>()>& body, Order order = Order::any);
 
 }  // namespace eddy::testing
 
-#define EDDY_TEST_CASE_IMPL(function, name, order)                              \
-    static ::eddy::Task<> function();                                           \
-    TEST_CASE(name) { ::eddy::testing::run_test(&function, order); }            \
+#define EDDY_TEST_CASE_IMPL(function, name, order)                   \
+    static ::eddy::Task<> function();                                \
+    TEST_CASE(name) { ::eddy::testing::run_test(&function, order); } \
     static ::eddy::Task<> function()
 
 /// A coroutine test that holds under every order of ready jobs.
-#define EDDY_TEST_CASE(name)                                                    \
-    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name,          \
-                        ::eddy::testing::Order::any)
+#define EDDY_TEST_CASE(name) \
+    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name, ::eddy::testing::Order::any)
 
 /// One that is about first-in first-out order itself.
-#define EDDY_TEST_CASE_FIFO(name)                                               \
-    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name,          \
-                        ::eddy::testing::Order::fifo)
+#define EDDY_TEST_CASE_FIFO(name) \
+    EDDY_TEST_CASE_IMPL(DOCTEST_ANONYMOUS(eddy_coroutine_test_), name, ::eddy::testing::Order::fifo)

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/detail/promise.hpp>
+#include <eddy/outcome.hpp>
+#include <eddy/scope.hpp>
+#include <eddy/stop_token.hpp>
+#include <eddy/task.hpp>
+#include <eddy/yield.hpp>
+
+namespace eddy::detail {
+
+/// What a function gives a portal: the T of its Task<T>, or what it returns.
+template <class R>
+struct PortalResult {
+    using type = R;
+};
+template <class T>
+struct PortalResult<Task<T>> {
+    using type = T;
+};
+template <class F, class... Args>
+using portal_result_t = typename PortalResult<std::invoke_result_t<F&, Args...>>::type;
+
+[[nodiscard]] std::exception_ptr portal_loop_closed();
+[[nodiscard]] std::exception_ptr portal_job_cancelled();
+
+/// What a cancelled portal job means to who asked for it, as a plain `Cancelled` must not reach
+/// somebody who was not cancelled himself.
+template <class T>
+void translate_cancellation(Outcome<T>& outcome, bool caller_cancelled) {
+    if (outcome.cancelled() && !caller_cancelled) {
+        outcome = Outcome<T>(portal_job_cancelled());
+    }
+}
+
+/// Answers through a future; if the loop drops it, with `LoopClosed`.
+///
+/// The promise goes as soon as it is kept: the caller's thread is to have the last reference to an
+/// exception.
+template <class T>
+class FutureReply final {
+public:
+    FutureReply() : promise_(std::in_place) {}
+    FutureReply(FutureReply&& other) noexcept
+        : promise_(std::exchange(other.promise_, std::nullopt)) {}
+    FutureReply& operator=(FutureReply&&) = delete;
+    ~FutureReply() {
+        if (promise_) {
+            settle(Outcome<T>(portal_loop_closed()), false);
+        }
+    }
+
+    [[nodiscard]] std::future<T> future() { return promise_->get_future(); }
+
+    void settle(Outcome<T> outcome, bool caller_cancelled) {
+        translate_cancellation(outcome, caller_cancelled);
+        std::promise<T> promise = std::move(*promise_);
+        promise_.reset();
+        if (outcome.error()) {
+            std::exception_ptr error = outcome.error();
+            outcome = Outcome<T>();
+            promise.set_exception(std::move(error));
+        } else if constexpr (std::is_void_v<T>) {
+            promise.set_value();
+        } else {
+            promise.set_value(outcome.value());
+        }
+    }
+
+private:
+    std::optional<std::promise<T>> promise_;
+};
+
+/// Where a thread waits for the answer to its call.
+template <class T>
+struct CallSlot {
+    std::mutex mutex;
+    std::condition_variable ready;
+    std::optional<Outcome<T>> outcome;
+
+    [[nodiscard]] Outcome<T> wait() {
+        std::unique_lock lock(mutex);
+        ready.wait(lock, [this] { return outcome.has_value(); });
+        return std::move(*outcome);
+    }
+};
+
+/// Answers a thread that waits.
+template <class T>
+class CallReply final {
+public:
+    explicit CallReply(std::shared_ptr<CallSlot<T>> slot) noexcept : slot_(std::move(slot)) {}
+    CallReply(CallReply&& other) noexcept = default;
+    CallReply& operator=(CallReply&&) = delete;
+    ~CallReply() {
+        if (slot_) {
+            settle(Outcome<T>(portal_loop_closed()), false);
+        }
+    }
+
+    void settle(Outcome<T> outcome, bool caller_cancelled) {
+        translate_cancellation(outcome, caller_cancelled);
+        const std::shared_ptr<CallSlot<T>> slot = std::move(slot_);
+        {
+            const std::lock_guard lock(slot->mutex);
+            slot->outcome.emplace(std::move(outcome));
+        }
+        slot->ready.notify_one();
+    }
+
+private:
+    std::shared_ptr<CallSlot<T>> slot_;
+};
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+// The frame holds a closure, whose type has no linkage: as it should be.
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+/// `fn(args...)` as a task, whether it returns one or not; cancelled before it began, it does not.
+template <class T, class F, class... Args>
+Task<T> portal_body(F fn, Args... args) {
+    co_await checkpoint();
+    if constexpr (!is_task<std::invoke_result_t<F&, Args...>>) {
+        co_return std::invoke(fn, std::move(args)...);
+    } else if constexpr (std::is_void_v<T>) {
+        co_await std::invoke(fn, std::move(args)...);
+    } else {
+        co_return co_await std::invoke(fn, std::move(args)...);
+    }
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+/// The job a portal call becomes: cancelled when `token` is stopped.
+template <class Reply, class T>
+Task<> portal_job(Reply reply, std::stop_token token, Task<T> body) {
+    CancelScope scope;
+    CancelOnStop cancel(scope);
+    const std::stop_callback on_stop(std::move(token), std::ref(cancel));
+    ScopeEntry entry(scope);
+    auto outcome = co_await outcome_of(std::move(body));
+    const bool linked = scope.cancel_called();
+    static_cast<void>(entry.leave_absorbing());
+    reply.settle(std::move(outcome), linked);
+}
+
+/// Travels to the loop with a task that another thread has made, and starts it there.
+class PortalStart final {
+public:
+    explicit PortalStart(Task<> job) noexcept : job_(std::move(job)) {}
+    /// When the loop takes no more jobs, the task goes without having run, and its reply says so.
+    void operator()();
+
+private:
+    Task<> job_;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+#include <eddy/detail/inbox.hpp>
+#include <eddy/detail/list_link.hpp>
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+class Executor;
+
+namespace detail {
+class OffloadWait;
+struct OffloadNotice;
+struct WorkAccess;
+}  // namespace detail
+
+/// How urgent offloaded work is. A pool takes 8 high ones, 4 normal ones and 1 low one from full
+/// queues, so that none starves.
+enum class Priority : std::uint8_t { high, normal, low };
+
+/// The stop token of the offloaded call that runs on this thread, for code below `fn` that is not
+/// handed one; an empty token on any other thread.
+[[nodiscard]] std::stop_token current_stop_token();
+
+/// One offloaded call on its way through an executor: what `Executor::submit` is given.
+///
+/// It belongs to itself: neither the job that awaits it nor the loop need live until it has run.
+/// An executor keeps the reference until it has called `run` or `reject`, once; with that call the
+/// work is gone.
+///
+/// | field           | who may touch it                                                       |
+/// |-----------------|------------------------------------------------------------------------|
+/// | state_          | both sides, by compare-and-swap from `queued` or `running`             |
+/// | call, result    | the loop; from `running` on the worker; from `finished` on the loop    |
+/// | waiter_         | the loop; the worker too once the inbox has refused the work           |
+/// | ListLink        | the executor that has the work, under its own lock                     |
+/// | stop_           | the worker until has_stop_ is set, then everybody                      |
+class Work : private detail::InboxNode, private detail::ListLink {
+public:
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+
+    [[nodiscard]] Priority priority() const noexcept { return priority_; }
+
+    /// Calls the function, unless it has been withdrawn, and sends the result to its loop.
+    ///
+    /// Threading: any thread that runs no loop; on one that does, the await throws `WrongThread`.
+    void run() noexcept;
+
+    /// Does not call it: the await throws `why`.
+    void reject(std::exception_ptr why) noexcept;
+
+protected:
+    Work() noexcept = default;
+    ~Work() override {
+        if (notice_ != nullptr) [[unlikely]] {
+            drop_notice();
+        }
+    }
+
+    /// Calls the function, keeps its result or `error_`, destroys function and arguments.
+    virtual void invoke() noexcept = 0;
+    /// Destroys function and arguments.
+    virtual void drop_call() noexcept = 0;
+    /// Frees the work.
+    virtual void destroy() noexcept = 0;
+
+    /// The worker's: the stop token of this call, made when first asked for.
+    [[nodiscard]] std::stop_token stop_token();
+
+    std::exception_ptr error_;
+
+private:
+    friend class detail::OffloadWait;
+    friend struct detail::WorkAccess;
+    friend std::stop_token current_stop_token();
+
+    enum class State : std::uint8_t { fresh, queued, running, finished, withdrawn, abandoned };
+
+    void deliver() override;
+    void drop_notice() noexcept;
+    [[nodiscard]] bool claim() noexcept;
+    void execute() noexcept;
+    void complete() noexcept;
+    void release() noexcept;
+    void request_stop() noexcept;
+    [[nodiscard]] bool try_change(State from, State to) noexcept;
+
+    std::atomic<State> state_{State::fresh};
+    std::atomic<std::uint8_t> holders_{2};  // of withdrawn work: its frame and its executor
+    Priority priority_ = Priority::normal;
+    std::uint8_t place_ = 0;  // in which of its lists a pool keeps it, under its lock
+    std::atomic<bool> stop_requested_{false};
+    std::atomic<bool> has_stop_{false};
+    std::stop_source stop_{std::nostopstate};
+    detail::OffloadWait* waiter_ = nullptr;    // null once the frame has let go
+    Executor* executor_ = nullptr;             // touched by the frame while the work is queued
+    std::shared_ptr<detail::Inbox> inbox_;     // where it came from
+    detail::OffloadNotice* notice_ = nullptr;  // for observers, if any asked; owned
+    TimePoint queued_at_{};
+};
+
+/// Runs work somewhere else than on a loop: `ThreadPool`, a TBB arena, a GPU stream, a test's own.
+///
+///     class OneThread final : public Executor {
+///         void submit(Work& work) override { queue_.push(&work); }  // the thread: work->run();
+///     };
+///
+/// Requires:  never run work inside `submit`.
+/// Threading: any loop may submit.
+/// Lifetime:  outlives the work it was given.
+class Executor {
+public:
+    Executor() = default;
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
+    virtual ~Executor() = default;
+
+    /// Takes the work over. Throws: whatever, if it did not; the await then throws that.
+    virtual void submit(Work& work) = 0;
+
+    /// The work was submitted here and is cancelled before it ran; calling `run` or `reject` on it
+    /// does nothing any more but give it back. An executor that can do so at once saves a slot.
+    virtual void withdraw(Work& work) noexcept { static_cast<void>(work); }
+};
+
+}  // namespace eddy

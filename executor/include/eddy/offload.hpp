@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/detail/offload_node.hpp>
+#include <eddy/executor.hpp>
+#include <eddy/waiter.hpp>
+
+namespace eddy {
+
+/// What cancelling the await of a call that already runs does.
+enum class OnCancel : std::uint8_t {
+    /// Requests its stop and waits for its end, whose result counts: cancellation arrives at the
+    /// next checkpoint.
+    wait,
+    /// Requests its stop and throws `Cancelled` at once. The call runs to its end on its worker,
+    /// which stays taken until then, and drops what comes out: it must own all it touches.
+    abandon,
+};
+
+/// `run_in_executor(pool, {.priority = Priority::low}, fn)`.
+struct OffloadOptions {
+    Priority priority = Priority::normal;
+    OnCancel on_cancel = OnCancel::wait;
+};
+
+namespace detail {
+
+/// The loop's side of an offloaded call, whatever it returns.
+class OffloadWait : public Waiter {
+public:
+    [[nodiscard]] bool try_now();
+    void start();
+    [[nodiscard]] const char* what() const noexcept override { return "run_in_executor"; }
+
+protected:
+    OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept;
+    ~OffloadWait() override;
+
+    /// Throws what the call threw, if it did.
+    void rethrow_error();
+    /// The result has been taken, or nobody wants it.
+    void let_go() noexcept;
+
+    Work* work_;
+
+private:
+    friend class eddy::Work;
+
+    enum class Detached : std::uint8_t { no, withdrawn, abandoned };
+
+    /// The worker's result has arrived in the inbox.
+    void arrived() noexcept;
+    /// Takes the work out of the queue, or leaves it to its worker, if it is not too late.
+    [[nodiscard]] Detached detach(bool may_abandon) noexcept;
+    void wait_over() noexcept;
+
+    void unlink() noexcept override;
+    void pass_on() noexcept override { let_go(); }
+    [[nodiscard]] bool abort() noexcept override;
+    [[nodiscard]] bool sever() noexcept override;
+
+    Executor* executor_;  // null: the loop's default pool
+    OnCancel on_cancel_;
+    bool waiting_ = false;    // counted in LoopCore::in_flight
+    bool delivered_ = false;  // the work came out of the inbox: it is ours to free
+    bool withdrawn_ = false;  // the executor may still hold it: release, do not destroy
+};
+
+}  // namespace detail
+
+/// An offloaded call: what `run_in_executor` returns, to be awaited once.
+template <class R>
+class [[nodiscard]] Offload final : public detail::OffloadWait {
+public:
+    Offload(Executor* executor,
+            const OffloadOptions& options,
+            detail::WorkWithResult<R>& work) noexcept
+        : OffloadWait(executor, options, work) {}
+
+    R take() {
+        struct LetGo {
+            Offload& self;
+            ~LetGo() { self.let_go(); }
+        } let_go{*this};
+        rethrow_error();
+        return static_cast<detail::WorkWithResult<R>*>(work_)->take_result();
+    }
+};
+
+}  // namespace eddy

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <future>
+#include <memory>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/detail/blocking_region.hpp>
+#include <eddy/detail/portal_call.hpp>
+#include <eddy/executor.hpp>
+#include <eddy/loop.hpp>
+
+namespace eddy {
+
+/// A way for threads to have work done on a loop and get its result.
+///
+///     Portal portal;  // in a job: into its loop
+///     std::thread([portal] {
+///         std::future<User> user = portal.submit(find_user, 42);  // Task<User> find_user(int)
+///         ...
+///         use(user.get());
+///     });
+///
+/// What is submitted, a function or one that returns a `Task`, runs as a job of its own in the
+/// loop's root group. For a call without a result see `LoopHandle::post`; for a stream of values,
+/// `RemoteSender`.
+///
+/// Throws:       `LoopClosed` when the loop is over. What the function throws, and `JobCancelled`
+///               when its job was cancelled, comes out of the future.
+/// Threading:    any thread; copies are independent.
+/// Lifetime:     may outlive the loop. A future never hangs: what the loop cannot run any more ends
+///               with `LoopClosed`.
+/// Cost:         a handful of allocations, and a job on the loop.
+/// Source:       anyio's blocking portal.
+class Portal final {
+public:
+    /// Into the loop of this thread. Throws: `InvalidState` when there is none.
+    Portal();
+    explicit Portal(const Loop& loop) : loop_(loop.handle()) {}
+    explicit Portal(LoopHandle loop) noexcept : loop_(std::move(loop)) {}
+
+    /// Has the loop run `fn(args...)`. Dropping the future lets it go on alone.
+    template <class F, class... Args>
+    [[nodiscard]] auto submit(F&& fn, Args&&... args) const {
+        using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+        detail::FutureReply<T> reply;
+        std::future<T> future = reply.future();
+        send<T>(
+            std::move(reply), std::stop_token(), std::forward<F>(fn), std::forward<Args>(args)...);
+        return future;
+    }
+
+    /// The same, and waits for the result: for functions that run in a pool.
+    ///
+    ///     run_in_executor([portal](Path path) {
+    ///         const Bytes bytes = read(path);
+    ///         portal.call([&] { progress.add(bytes.size()); });
+    ///         return parse(bytes);
+    ///     }, path);
+    ///
+    /// While it waits, its pool may run one thread more: the loop can offload to the same pool.
+    ///
+    /// Throws:       `InvalidState` on a thread that runs a loop.
+    /// Cancellation: in an offloaded call, cancelling the job that awaits it cancels the portal's
+    ///               job too, and `Cancelled` comes out here: let it pass.
+    template <class F, class... Args>
+    auto call(F&& fn, Args&&... args) const {
+        detail::require_off_loop("Portal::call");
+        using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+        const auto slot = std::make_shared<detail::CallSlot<T>>();
+        send<T>(detail::CallReply<T>(slot),
+                current_stop_token(),
+                std::forward<F>(fn),
+                std::forward<Args>(args)...);
+        const detail::BlockingRegion waiting;
+        return slot->wait().value();
+    }
+
+    /// True once everything is refused.
+    [[nodiscard]] bool closed() const noexcept { return loop_.closed(); }
+
+private:
+    template <class T, class Reply, class F, class... Args>
+    void send(Reply reply, std::stop_token token, F&& fn, Args&&... args) const {
+        send(detail::portal_job<Reply, T>(
+            std::move(reply),
+            std::move(token),
+            detail::portal_body<T, std::decay_t<F>, std::decay_t<Args>...>(
+                std::forward<F>(fn), std::forward<Args>(args)...)));
+    }
+    void send(Task<> job) const;
+
+    LoopHandle loop_;
+};
+
+}  // namespace eddy

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include <eddy/executor.hpp>
+#include <eddy/histogram.hpp>
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+namespace detail {
+class BlockingRegion;
+class ThreadPoolHooks;
+}  // namespace detail
+
+/// How a pool behaves.
+struct ThreadPoolOptions {
+    std::string_view name = "eddy";  ///< of its threads, "eddy-1"; copied
+    std::size_t threads = 0;         ///< at most; 0: one for each processor
+    std::size_t queue_bound = 1024;  ///< calls that may be queued; more wait for a slot
+    /// How long a thread without work lives on.
+    Duration idle_timeout = std::chrono::seconds(10);
+    /// How long the pool's end waits for calls that run.
+    Duration grace = std::chrono::seconds(1);
+    /// Whether `queue_wait` and `run_time` are kept: three looks at the clock for each call, which
+    /// short calls notice (about 150 ns).
+    bool measure = false;
+    detail::ThreadPoolHooks* hooks = nullptr;  ///< for tests
+};
+
+/// What a pool has done and is doing.
+///
+/// Every call submitted is in one of `waiting`, `queued`, `running`, `done`, `withdrawn` and
+/// `rejected`.
+struct ThreadPoolStatistics {
+    std::size_t threads = 0;
+    std::size_t idle = 0;     ///< of the threads
+    std::size_t waiting = 0;  ///< for a slot in the queue
+    std::size_t queued = 0;
+    std::size_t running = 0;      ///< abandoned ones included
+    std::uint64_t done = 0;       ///< returned or threw
+    std::uint64_t withdrawn = 0;  ///< cancelled before they ran
+    std::uint64_t rejected = 0;   ///< the pool was shut down, or had no thread
+};
+
+/// Threads that run what `run_in_executor` gives them.
+///
+///     ThreadPool pool({.name = "render", .threads = 2});
+///     const Image image = co_await run_in_executor(pool, render, scene);
+///
+/// Not a scheduler of coroutines: jobs stay on their loops, plain functions come here. Threads
+/// start when there is work for them, the one that became idle last goes first, and one without
+/// work ends after `idle_timeout`. Several loops may share a pool; each result goes back to its
+/// own. A call whose await was abandoned keeps its thread until it has ended.
+///
+/// The destructor shuts the pool down: queued calls end with `ClosedResource`, running ones are
+/// asked to stop and awaited for `grace`. Threads that are busy even then are reported and
+/// detached: their calls go on alone, and whoever still awaits one gets its result.
+///
+/// Threading: any thread; construct, shut down and destroy it on one.
+/// Lifetime:  outlives the submissions to it. Blocks in `shutdown`: a job that wants to stay
+///            responsive lets its calls end first.
+/// Cost:      a submission takes one lock, and wakes a thread only if one sleeps.
+class ThreadPool final : public Executor {
+public:
+    /// Throws: `std::invalid_argument` for a `queue_bound` of 0 or a negative time.
+    explicit ThreadPool(const ThreadPoolOptions& options = {});
+    ~ThreadPool() override;
+
+    [[nodiscard]] ThreadPoolStatistics statistics() const;
+    /// How long calls were queued or waiting, and how long they ran, in nanoseconds; empty unless
+    /// `measure`. Copies of 32 KiB.
+    [[nodiscard]] Histogram queue_wait() const;
+    [[nodiscard]] Histogram run_time() const;
+
+    /// Does now what the destructor does, with a grace of its own. Repeating it only waits again.
+    void shutdown(Duration grace);
+
+    /// For `run_in_executor`. Throws: `ClosedResource` after `shutdown`; `IoError` when there is no
+    /// thread and none can be started.
+    void submit(Work& work) override;
+    void withdraw(Work& work) noexcept override;
+
+private:
+    friend class detail::BlockingRegion;
+    class Impl;
+
+    std::shared_ptr<Impl> impl_;  // shared with the threads: detached ones outlive the pool
+    Duration grace_;
+};
+
+/// The pool of the current loop that `run_in_executor(fn)` uses: one thread for each processor,
+/// made at its first use, shut down with the loop.
+///
+/// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
+[[nodiscard]] ThreadPool& default_pool();
+
+}  // namespace eddy

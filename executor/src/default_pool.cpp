@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include <memory>
+#include <utility>
+
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/error.hpp>
+#include <eddy/thread_pool.hpp>
+
+namespace eddy {
+
+namespace {
+
+class DefaultPool;
+thread_local std::unique_ptr<DefaultPool> default_pool_of_thread;  // a thread has one loop at most
+
+/// Belongs to the loop: goes when that closes.
+class DefaultPool final : private detail::CloseListener {
+public:
+    explicit DefaultPool(detail::LoopCore& core) : core_(core) { core.listen_to_close(*this); }
+    DefaultPool(const DefaultPool&) = delete;
+    DefaultPool& operator=(const DefaultPool&) = delete;
+    ~DefaultPool() override = default;
+
+    ThreadPool pool;
+
+private:
+    void loop_closing() noexcept override {
+        const std::unique_ptr<DefaultPool> self = std::move(default_pool_of_thread);
+        if (core_.severing) {
+            pool.shutdown(Duration::zero());  // the loop's grace was theirs too
+        }
+    }
+
+    detail::LoopCore& core_;
+};
+
+}  // namespace
+
+ThreadPool& default_pool() {
+    detail::LoopCore& core = detail::require_loop("default_pool");
+    if (!default_pool_of_thread) {
+        if (core.root.closed) {
+            throw LoopClosed("default_pool: the loop is ending and offloads nothing any more");
+        }
+        default_pool_of_thread = std::make_unique<DefaultPool>(core);
+    }
+    return default_pool_of_thread->pool;
+}
+
+}  // namespace eddy

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/executor.hpp>
+
+#include <utility>
+
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+#include <eddy/offload.hpp>
+
+#include "offload_notice.hpp"
+
+namespace eddy {
+
+namespace {
+
+thread_local Work* current_work = nullptr;  // the call this thread runs
+
+}  // namespace
+
+std::stop_token Work::stop_token() {
+    // Sequentially consistent with request_stop(): at least one of the two sees the other.
+    if (!has_stop_.load()) {
+        stop_ = std::stop_source();
+        has_stop_.store(true);
+        if (stop_requested_.load()) {
+            stop_.request_stop();
+        }
+    }
+    return stop_.get_token();
+}
+
+std::stop_token current_stop_token() {
+    return current_work != nullptr ? current_work->stop_token() : std::stop_token();
+}
+
+void Work::request_stop() noexcept {
+    stop_requested_.store(true);
+    if (has_stop_.load()) {
+        stop_.request_stop();
+    }
+}
+
+bool Work::try_change(State from, State to) noexcept {
+    // acquire: what the other side wrote before its change. release: for who sees ours.
+    return state_.compare_exchange_strong(
+        from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
+// --- the worker's side -------------------------------------------------------------------------
+
+bool Work::claim() noexcept { return try_change(State::queued, State::running); }
+
+void Work::execute() noexcept {
+    if (notice_ != nullptr) [[unlikely]] {
+        detail::OffloadNotice::send(*std::exchange(notice_, nullptr), *inbox_);
+    }
+    Work* const outer = std::exchange(current_work, this);
+    invoke();
+    current_work = outer;
+}
+
+void Work::complete() noexcept {
+    if (!try_change(State::running, State::finished)) {
+        destroy();  // abandoned
+        return;
+    }
+    // The inbox outlives the push, although the loop may free the work, and end, before it returns:
+    // closing it waits until no sender is inside.
+    if (!inbox_->push(*this)) {
+        destroy();  // the loop is over, and every frame has let go before that
+    }
+}
+
+void Work::release() noexcept {
+    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        destroy();
+    }
+}
+
+void Work::run() noexcept {
+    if (!claim()) {
+        release();
+        return;
+    }
+    if (detail::thread_state.core != nullptr) {
+        drop_call();
+        error_ = std::make_exception_ptr(WrongThread(
+            "an Executor ran offloaded work on the thread of a loop, which it would have blocked"));
+    } else {
+        execute();
+    }
+    complete();
+}
+
+void Work::reject(std::exception_ptr why) noexcept {
+    if (!claim()) {
+        release();
+        return;
+    }
+    drop_call();
+    error_ = std::move(why);
+    complete();
+}
+
+void Work::drop_notice() noexcept { delete notice_; }
+
+// --- back on the loop --------------------------------------------------------------------------
+
+void Work::deliver() {
+    if (waiter_ != nullptr) {
+        waiter_->arrived();
+    } else {
+        destroy();
+    }
+}
+
+}  // namespace eddy

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/offload.hpp>
+
+#include <memory>
+#include <utility>
+
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/error.hpp>
+#include <eddy/exception_group.hpp>
+#include <eddy/thread_pool.hpp>
+
+#include "offload_notice.hpp"
+
+namespace eddy::detail {
+
+// --- observers ---------------------------------------------------------------------------------
+
+OffloadNotice::OffloadNotice(LoopCore& core, const JobInfo& info)
+    : core_(core), name_(info.name), info_(info) {
+    info_.name = name_;
+}
+
+void OffloadNotice::send(OffloadNotice& notice, Inbox& inbox) noexcept {
+    if (!inbox.push(notice)) {
+        delete &notice;
+    }
+}
+
+void OffloadNotice::deliver() {
+    const std::unique_ptr<OffloadNotice> self(this);
+    observe_offload(core_, &Observer::offload_started, info_);
+}
+
+void observe_offload(LoopCore& core, void (Observer::*hook)(const JobInfo&), const JobInfo& info) {
+    core.observe(Observer::offloads, [&](Observer& observer) { (observer.*hook)(info); });
+}
+
+// --- the wait ----------------------------------------------------------------------------------
+
+OffloadWait::OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept
+    : work_(&work), executor_(executor), on_cancel_(options.on_cancel) {
+    work.priority_ = options.priority;
+}
+
+OffloadWait::~OffloadWait() {
+    if (work_ == nullptr) {
+        return;
+    }
+    if (withdrawn_) {
+        work_->release();
+    } else {
+        work_->destroy();
+    }
+}
+
+bool OffloadWait::try_now() {
+    if (work_ == nullptr || waiting_) {
+        throw InvalidState("an offloaded call is awaited once: call run_in_executor again");
+    }
+    return false;
+}
+
+void OffloadWait::start() {
+    LoopCore& core = *thread_state.core;
+    if (executor_ == nullptr) {
+        executor_ = &default_pool();
+    }
+    Work& work = *work_;
+    work.inbox_ = core.inbox;
+    work.executor_ = executor_;
+    work.waiter_ = this;
+    if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
+        const JobInfo info = WaiterAccess::job(*this)->info();
+        work.notice_ = new OffloadNotice(core, info);
+        observe_offload(core, &Observer::offload_queued, info);
+    }
+    work.state_.store(Work::State::queued, std::memory_order_relaxed);  // submit publishes it
+    waiting_ = true;
+    ++core.in_flight;
+    try {
+        executor_->submit(work);
+    } catch (...) {
+        wait_over();
+        throw;
+    }
+}
+
+/// Virtual time may go on, as far as this call is concerned.
+void OffloadWait::wait_over() noexcept {
+    LoopCore& core = *thread_state.core;
+    waiting_ = false;
+    --core.in_flight;
+    if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
+        observe_offload(core, &Observer::offload_done, WaiterAccess::job(*this)->info());
+    }
+}
+
+void OffloadWait::arrived() noexcept {
+    delivered_ = true;
+    if (waiting_) {  // not so if the loop's end was faster than the inbox
+        wait_over();
+        commit();
+    }
+}
+
+void OffloadWait::rethrow_error() {
+    if (!work_->error_) [[likely]] {
+        return;
+    }
+    // Moved out: the last reference goes on this thread, not on the worker.
+    std::exception_ptr error = std::move(work_->error_);
+    if (is_cancelled(error) && !thread_state.job->scope->effective) {
+        // The pool was shut down while the call waited for a loop.
+        throw JobCancelled("what the offloaded call waited for was cancelled");
+    }
+    std::rethrow_exception(std::move(error));
+}
+
+void OffloadWait::let_go() noexcept {
+    Work& work = *std::exchange(work_, nullptr);
+    if (delivered_) {
+        work.destroy();
+    } else {
+        work.waiter_ = nullptr;  // deliver() destroys it
+    }
+}
+
+// --- cancellation ------------------------------------------------------------------------------
+
+OffloadWait::Detached OffloadWait::detach(bool may_abandon) noexcept {
+    Work& work = *work_;
+    if (work.try_change(Work::State::queued, Work::State::withdrawn)) {
+        withdrawn_ = true;
+        executor_->withdraw(work);
+        wait_over();
+        return Detached::withdrawn;
+    }
+    work.request_stop();
+    if (may_abandon && work.try_change(Work::State::running, Work::State::abandoned)) {
+        work_ = nullptr;
+        wait_over();
+        return Detached::abandoned;
+    }
+    return Detached::no;
+}
+
+bool OffloadWait::abort() noexcept {
+    return detach(on_cancel_ == OnCancel::abandon) != Detached::no;
+}
+
+bool OffloadWait::sever() noexcept {
+    if (detach(true) != Detached::no) {
+        return true;
+    }
+    // It has ended, and the loop does not look into its inbox any more before the frame dies.
+    wait_over();
+    commit();
+    return false;
+}
+
+void OffloadWait::unlink() noexcept {
+    if (detach(true) == Detached::no) {
+        wait_over();
+        let_go();
+    }
+}
+
+}  // namespace eddy::detail

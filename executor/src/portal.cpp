@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/portal.hpp>
+
+#include <exception>
+#include <utility>
+
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+#include <eddy/spawn.hpp>
+
+namespace eddy {
+
+Portal::Portal() : loop_(detail::require_loop("Portal").inbox) {}
+
+void Portal::send(Task<> job) const {
+    if (!loop_.post(detail::PortalStart(std::move(job)))) {
+        throw LoopClosed("Portal: the loop is over");
+    }
+}
+
+namespace detail {
+
+std::exception_ptr portal_loop_closed() {
+    return std::make_exception_ptr(LoopClosed("Portal: the loop ended before this had a result"));
+}
+
+std::exception_ptr portal_job_cancelled() {
+    return std::make_exception_ptr(JobCancelled("Portal: the job was cancelled on its loop"));
+}
+
+void PortalStart::operator()() {
+    if (!thread_state.core->root.closed) {
+        spawn(std::move(job_), {.name = "portal"}).detach();
+    }
+}
+
+}  // namespace detail
+}  // namespace eddy

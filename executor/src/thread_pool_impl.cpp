@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#include "thread_pool_impl.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <stdexcept>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include <eddy/detail/log.hpp>
+#include <eddy/detail/thread_pool_hooks.hpp>
+#include <eddy/error.hpp>
+
+#include "thread_name.hpp"
+#include "work_access.hpp"
+
+namespace eddy {
+
+using detail::WorkAccess;
+
+namespace {
+
+thread_local void* pool_of_thread = nullptr;
+
+/// Of the machine, whatever clock the loops use: what happens on threads takes real time.
+[[nodiscard]] TimePoint clock_now() noexcept {
+    return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+}
+
+/// What a condition variable can add to its clock without overflow.
+[[nodiscard]] Duration at_most_a_year(Duration time) noexcept {
+    return std::min<Duration>(time, std::chrono::hours(24 * 365));
+}
+
+}  // namespace
+
+ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
+    : name_(options.name),
+      max_threads_(options.threads != 0
+                       ? options.threads
+                       : std::max<std::size_t>(1, std::thread::hardware_concurrency())),
+      idle_timeout_(at_most_a_year(options.idle_timeout)),
+      measure_(options.measure),
+      hooks_(options.hooks),
+      queue_(options.queue_bound) {
+    if (options.queue_bound == 0) {
+        throw std::invalid_argument("ThreadPool: its queue needs room for at least one call");
+    }
+    if (options.idle_timeout < Duration::zero() || options.grace < Duration::zero()) {
+        throw std::invalid_argument("ThreadPool: idle_timeout and grace cannot be negative");
+    }
+    if (measure_) {
+        queue_wait_ = std::make_unique<Histogram>();
+        run_time_ = std::make_unique<Histogram>();
+    }
+}
+
+ThreadPool::Impl* ThreadPool::Impl::of_this_thread() noexcept {
+    return static_cast<Impl*>(pool_of_thread);
+}
+
+// --- submitting --------------------------------------------------------------------------------
+
+void ThreadPool::Impl::submit(Work& work) {
+    if (measure_) {
+        WorkAccess::queued_at(work) = clock_now();
+    }
+    WorkerRef sleeper;
+    {
+        const Lock lock(mutex_);
+        if (closed_) {
+            ++rejected_;
+            throw ClosedResource("run_in_executor: the pool \"" + name_ + "\" has been shut down");
+        }
+        if (workers_.empty()) {
+            try {
+                start_thread();
+            } catch (...) {
+                ++rejected_;
+                throw;
+            }
+        }
+        queue_.push(work);
+        sleeper = worker_for_queue();
+    }
+    if (sleeper) {
+        sleeper->called.notify_one();
+    }
+}
+
+void ThreadPool::Impl::withdraw(Work& work) noexcept {
+    {
+        const Lock lock(mutex_);
+        queue_.remove(work);
+        ++withdrawn_;
+        if (closed_) {
+            changed_.notify_all();
+        }
+    }
+    WorkAccess::release(work);
+}
+
+// --- threads -----------------------------------------------------------------------------------
+
+/// Sees to it that somebody comes for what is queued: starts a thread if one is missing, or returns
+/// the one that went to sleep last, for the caller to notify when it has given up the lock.
+ThreadPool::Impl::WorkerRef ThreadPool::Impl::worker_for_queue() noexcept {
+    if (coming_ >= queue_.queued()) {
+        return nullptr;
+    }
+    if (!idle_.empty()) {
+        Worker& worker = *idle_.back();
+        idle_.pop_back();
+        worker.awake = true;
+        ++coming_;
+        return *worker.place;
+    }
+    if (active_threads() < max_threads_ && !closed_) {
+        try {
+            start_thread();
+        } catch (...) {
+            // The threads there are do the work, and the next submission tries again.
+        }
+    }
+    return nullptr;
+}
+
+/// Throws: `IoError` when the system has no thread for us; nothing has changed.
+void ThreadPool::Impl::start_thread() {
+    join_ended();
+    idle_.reserve(workers_.size() + 1);
+    const WorkerRef worker = std::make_shared<Worker>();
+    worker->place = workers_.insert(workers_.end(), worker);
+    try {
+        if (hooks_ != nullptr) {
+            hooks_->starting_thread();
+        }
+        const std::string name = name_ + "-" + std::to_string(threads_started_ + 1);
+        worker->thread = std::thread([self = shared_from_this(), raw = worker.get(), name] {
+            detail::set_thread_name(name);
+            self->worker_main(*raw);
+        });
+    } catch (const std::system_error& error) {
+        workers_.erase(worker->place);
+        throw IoError(error.code(), "cannot start a thread of the pool \"" + name_ + "\"");
+    } catch (...) {
+        workers_.erase(worker->place);
+        throw;
+    }
+    ++threads_started_;
+    ++coming_;
+}
+
+/// Those in ended_ need no lock any more, so this does not wait for long.
+void ThreadPool::Impl::join_ended() noexcept {
+    for (const WorkerRef& worker : ended_) {
+        worker->thread.join();
+    }
+    ended_.clear();
+}
+
+// --- on a worker -------------------------------------------------------------------------------
+
+void ThreadPool::Impl::worker_main(Worker& self) noexcept {
+    pool_of_thread = this;
+    Work* ended = nullptr;  // has run and is counted; its loop does not know yet
+    Lock lock(mutex_);
+    --coming_;
+    while (!surplus()) {
+        if (Work* const work = queue_.claim_next()) {
+            run(*work, std::exchange(ended, work), self, lock);
+        } else if (closed_ || !sleep(self, std::exchange(ended, nullptr), lock)) {
+            break;
+        }
+    }
+    const WorkerRef other = worker_for_queue();  // a surplus one may have been called for something
+    leave(self);
+    lock.unlock();
+    if (other) {
+        other->called.notify_one();
+    }
+    if (ended != nullptr) {
+        WorkAccess::complete(*ended);
+    }
+}
+
+/// Runs `work`, after the result of the one before has been sent: by then this worker is known to
+/// be busy, or idle, so that a loop that goes on at once starts no thread without need.
+void ThreadPool::Impl::run(Work& work, Work* ended, Worker& self, Lock& lock) noexcept {
+    ++running_;
+    self.current = &work;
+    lock.unlock();
+    if (ended != nullptr) {
+        WorkAccess::complete(*ended);
+    }
+    const TimePoint start = measure_ ? clock_now() : TimePoint();
+    WorkAccess::execute(work);
+    const TimePoint end = measure_ ? clock_now() : TimePoint();
+    lock.lock();
+    self.current = nullptr;
+    --running_;
+    ++done_;
+    if (measure_) {
+        queue_wait_->record(start - WorkAccess::queued_at(work));
+        run_time_->record(end - start);
+    }
+}
+
+/// False: nobody called for the idle timeout.
+bool ThreadPool::Impl::sleep(Worker& self, Work* ended, Lock& lock) noexcept {
+    self.awake = false;
+    idle_.push_back(&self);
+    if (ended != nullptr) {
+        lock.unlock();
+        WorkAccess::complete(*ended);
+        lock.lock();
+    }
+    if (self.called.wait_for(lock, idle_timeout_, [&self] { return self.awake; })) {
+        --coming_;
+        return true;
+    }
+    idle_.erase(std::find(idle_.begin(), idle_.end(), &self));
+    if (hooks_ != nullptr) {
+        hooks_->idle_thread_ends();
+    }
+    return false;
+}
+
+/// The thread does not take the lock any more after it has given it up: it can be joined under it.
+void ThreadPool::Impl::leave(Worker& self) noexcept {
+    std::list<WorkerRef> gone;
+    auto& target = detached_ ? gone : ended_;
+    target.splice(target.end(), workers_, self.place);
+    changed_.notify_all();
+}
+
+// --- waiting for a loop ------------------------------------------------------------------------
+
+void ThreadPool::Impl::begin_blocking() noexcept {
+    WorkerRef other;
+    {
+        const Lock lock(mutex_);
+        ++blocked_;
+        other = worker_for_queue();
+    }
+    if (other) {
+        other->called.notify_one();
+    }
+}
+
+void ThreadPool::Impl::end_blocking() noexcept {
+    const Lock lock(mutex_);
+    --blocked_;
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void ThreadPool::Impl::shutdown(Duration grace) noexcept {
+    Lock lock(mutex_);
+    closed_ = true;
+    for (Worker* worker : idle_) {
+        worker->awake = true;
+        ++coming_;
+        worker->called.notify_one();
+    }
+    idle_.clear();
+    reject_queued(lock);
+    stop_running(lock);
+    if (detached_) {
+        return;
+    }
+    // A pool that one of its own calls destroys cannot wait for that one.
+    const std::size_t own = of_this_thread() == this ? 1 : 0;
+    changed_.wait_for(lock, at_most_a_year(grace), [&] { return workers_.size() <= own; });
+    // Somebody who withdraws a work is between two steps of that.
+    changed_.wait(lock, [this] { return !queue_.has_leavers(); });
+    const std::size_t left = detach_threads() - own;
+    lock.unlock();
+    join_ended();
+    if (left != 0) {
+        detail::log_warning("the pool \"" + name_ + "\" ended while " + std::to_string(left) +
+                            (left == 1 ? " call still ran" : " calls still ran") +
+                            " after its grace period: left alone with a detached thread");
+    }
+}
+
+void ThreadPool::Impl::reject_queued(Lock& lock) noexcept {
+    detail::ListLink rejected;
+    while (Work* work = queue_.claim_next()) {
+        ++rejected_;
+        WorkAccess::link(*work).insert_before(rejected);
+    }
+    lock.unlock();
+    while (rejected.linked()) {
+        Work& work = WorkAccess::from_link(*rejected.next);
+        WorkAccess::link(work).unlink_self();
+        WorkAccess::fail(work,
+                         std::make_exception_ptr(ClosedResource(
+                             "the pool \"" + name_ + "\" was shut down before this ran")));
+        WorkAccess::complete(work);
+    }
+    lock.lock();
+}
+
+void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
+    std::vector<std::stop_source> stops;
+    for (const WorkerRef& worker : workers_) {
+        if (worker->current != nullptr) {
+            stops.push_back(WorkAccess::stop_handle(*worker->current));
+        }
+    }
+    lock.unlock();
+    for (std::stop_source& stop : stops) {
+        stop.request_stop();  // runs what the calls have registered
+    }
+    lock.lock();
+}
+
+std::size_t ThreadPool::Impl::detach_threads() noexcept {
+    detached_ = true;
+    for (const WorkerRef& worker : workers_) {
+        worker->thread.detach();
+    }
+    return workers_.size();
+}
+
+// --- statistics --------------------------------------------------------------------------------
+
+ThreadPoolStatistics ThreadPool::Impl::statistics() const {
+    const Lock lock(mutex_);
+    return {.threads = workers_.size(),
+            .idle = idle_.size(),
+            .waiting = queue_.waiting(),
+            .queued = queue_.queued(),
+            .running = running_,
+            .done = done_,
+            .withdrawn = withdrawn_,
+            .rejected = rejected_};
+}
+
+Histogram ThreadPool::Impl::queue_wait() const {
+    const Lock lock(mutex_);
+    return queue_wait_ ? *queue_wait_ : Histogram();
+}
+
+Histogram ThreadPool::Impl::run_time() const {
+    const Lock lock(mutex_);
+    return run_time_ ? *run_time_ : Histogram();
+}
+
+}  // namespace eddy

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <eddy/histogram.hpp>
+#include <eddy/thread_pool.hpp>
+
+#include "work_queue.hpp"
+
+namespace eddy {
+
+/// The pool and its threads, which share it: detached ones outlive the `ThreadPool`.
+///
+/// Everything is under `mutex_`, but what a worker does between taking a work and ending it, and
+/// the delivery of results, which no lock is held for.
+class ThreadPool::Impl final : public std::enable_shared_from_this<Impl> {
+public:
+    explicit Impl(const ThreadPoolOptions& options);
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl() = default;
+
+    void submit(Work& work);
+    void withdraw(Work& work) noexcept;
+    void shutdown(Duration grace) noexcept;
+
+    [[nodiscard]] ThreadPoolStatistics statistics() const;
+    [[nodiscard]] Histogram queue_wait() const;
+    [[nodiscard]] Histogram run_time() const;
+
+    /// Around a wait of one of its threads for a loop.
+    void begin_blocking() noexcept;
+    void end_blocking() noexcept;
+
+    /// The pool whose worker this thread is, or null.
+    [[nodiscard]] static Impl* of_this_thread() noexcept;
+
+private:
+    using Lock = std::unique_lock<std::mutex>;
+
+    struct Worker;
+    using WorkerRef = std::shared_ptr<Worker>;  // who calls one does so without the lock
+    struct Worker {
+        std::thread thread;
+        std::condition_variable called;
+        bool awake = true;                     // not in idle_
+        Work* current = nullptr;               // what it runs: stays alive while this says so
+        std::list<WorkerRef>::iterator place;  // in workers_
+    };
+
+    [[nodiscard]] WorkerRef worker_for_queue() noexcept;
+    void start_thread();
+    void join_ended() noexcept;
+
+    void worker_main(Worker& self) noexcept;
+    void run(Work& work, Work* ended, Worker& self, Lock& lock) noexcept;
+    [[nodiscard]] bool sleep(Worker& self, Work* ended, Lock& lock) noexcept;
+    void leave(Worker& self) noexcept;
+
+    void reject_queued(Lock& lock) noexcept;
+    void stop_running(Lock& lock) noexcept;
+    [[nodiscard]] std::size_t detach_threads() noexcept;
+
+    /// More threads than allowed are not waiting for a loop: some came back from that.
+    [[nodiscard]] bool surplus() const noexcept { return active_threads() > max_threads_; }
+    [[nodiscard]] std::size_t active_threads() const noexcept { return workers_.size() - blocked_; }
+
+    const std::string name_;
+    const std::size_t max_threads_;
+    const Duration idle_timeout_;
+    const bool measure_;
+    detail::ThreadPoolHooks* const hooks_;
+
+    mutable std::mutex mutex_;
+    detail::WorkQueue queue_;
+    std::list<WorkerRef> workers_;     // every thread that has not ended
+    std::vector<Worker*> idle_;        // those that sleep, the latest last; never reallocates
+    std::list<WorkerRef> ended_;       // to be joined
+    std::condition_variable changed_;  // for shutdown
+    std::uint64_t threads_started_ = 0;
+    std::size_t coming_ = 0;  // threads started or called that have not looked at the queue yet
+    std::size_t running_ = 0;
+    std::size_t blocked_ = 0;
+    std::uint64_t done_ = 0;
+    std::uint64_t withdrawn_ = 0;
+    std::uint64_t rejected_ = 0;
+    bool closed_ = false;
+    bool detached_ = false;  // nobody will join who is still here
+    std::unique_ptr<Histogram> queue_wait_;
+    std::unique_ptr<Histogram> run_time_;
+};
+
+}  // namespace eddy
