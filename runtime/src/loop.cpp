@@ -20,7 +20,7 @@ using detail::thread_state;
 namespace {
 
 /// Before any libuv call: the process must be fit for a loop.
-const LoopOptions& prepare_process(const LoopOptions& options) noexcept {
+LoopOptions prepare_process(const LoopOptions& options) noexcept {
     if (options.ignore_sigpipe) {
         detail::ignore_sigpipe();
     }
@@ -54,7 +54,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
            options.clock != nullptr ? *options.clock : Clock::steady(),
            std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
       attached(host != nullptr),
-      generation(detail::fork_generation()) {
+      generation_(detail::fork_generation()) {
     core.root.core = &core;
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
     core.ready.seed(options.schedule_seed);
@@ -114,7 +114,7 @@ void Loop::Impl::poll(TimePoint until) {
     }
 }
 
-bool Loop::Impl::inherited() const noexcept { return generation != detail::fork_generation(); }
+bool Loop::Impl::inherited() const noexcept { return generation_ != detail::fork_generation(); }
 
 void Loop::Impl::require_not_forked() const {
     if (inherited()) {
@@ -128,13 +128,13 @@ void Loop::Impl::require_not_forked() const {
 
 void Loop::Impl::begin_end(std::string_view reason) {
     core.root.scope.cancel(CancelSource::shutdown, reason);
-    if (!grace_timer.started) {
-        const TimePoint end = after(core.clock->now(), grace);
+    if (!grace_timer_.started) {
+        const TimePoint end = after(core.clock->now(), grace_);
         try {
             if (end != never) {
-                core.deadlines.insert(grace_timer, end);
+                core.deadlines.insert(grace_timer_, end);
             }
-            grace_timer.started = true;
+            grace_timer_.started = true;
         } catch (const std::bad_alloc&) {  // the next turn tries again
         }
     }
@@ -150,12 +150,12 @@ void Loop::Impl::abandon_jobs() {
 }
 
 void Loop::Impl::close_core() {
-    core.deadlines.remove(grace_timer);
+    core.deadlines.remove(grace_timer_);
     core.close();
 }
 
 void Loop::Impl::signal_arrived(int number) noexcept {
-    signalled = number == SIGINT ? "SIGINT" : "SIGTERM";
+    signalled_ = number == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
 // --- owning ------------------------------------------------------------------------------------
@@ -183,10 +183,10 @@ void Loop::Impl::run_main(detail::Job& main,
         driver->watch_signals();
     }
     detail::start_job(core.root, main, run.name, where);
-    grace = run.grace;
-    while (core.root.live != 0 && !grace_timer.over) {
-        if (signalled != nullptr || main.ended || core.root.scope.cancel_called) {
-            begin_end(signalled != nullptr ? signalled : "the main job has ended");
+    grace_ = run.grace;
+    while (core.root.live != 0 && !grace_timer_.over) {
+        if (signalled_ != nullptr || main.ended || core.root.scope.cancel_called) {
+            begin_end(signalled_ != nullptr ? signalled_ : "the main job has ended");
         }
         turn();  // throws in a forked child only: jobs and handles are the parent's
     }
@@ -212,7 +212,7 @@ void Loop::Impl::close_driver() {
 // --- attached ----------------------------------------------------------------------------------
 
 void Loop::Impl::before_host_poll() noexcept {
-    const bool leaving = detaching && core.root.live == 0;
+    const bool leaving = detaching_ && core.root.live == 0;
     if (leaving || core.has_work() || !core.inbox->empty()) {
         driver->dont_block();
         return;
@@ -232,21 +232,21 @@ void Loop::Impl::before_host_poll() noexcept {
 
 void Loop::Impl::after_host_poll() noexcept {
     after_poll();
-    if (core.root.scope.cancel_called && !grace_timer.started) {
+    if (core.root.scope.cancel_called && !grace_timer_.started) {
         begin_end({});
     }
-    if (!detaching || detached) {
+    if (!detaching_ || detached_) {
         return;
     }
-    if (core.root.live != 0 && grace_timer.over) {
+    if (core.root.live != 0 && grace_timer_.over) {
         abandon_jobs();
     }
     if (core.root.live == 0) {
-        detached = true;
+        detached_ = true;
         close_core();
         thread_state.core = nullptr;
         core.ready.notify(nullptr, nullptr);
-        driver.release()->close_attached(std::move(on_detached));
+        driver.release()->close_attached(std::move(on_detached_));
     }
 }
 
@@ -254,19 +254,19 @@ void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
     if (!attached) {
         throw InvalidState("Loop::detach: this loop is not attached; its run ends by itself");
     }
-    if (detaching) {
+    if (detaching_) {
         return;
     }
-    detaching = true;
-    grace = patience;
-    on_detached = std::move(on_done);
+    detaching_ = true;
+    grace_ = patience;
+    on_detached_ = std::move(on_done);
     begin_end("the loop is being detached");
     driver->keep_running();
 }
 
 Loop::Impl::~Impl() {
     if (attached) {
-        EDDY_REQUIRE(detached,
+        EDDY_REQUIRE(detached_,
                      "an attached Loop was destroyed: call detach(on_done) and keep it until then");
         return;
     }
@@ -290,6 +290,7 @@ Loop::Loop(uv_loop_s* host, const AttachOptions& options)
 
 Loop::~Loop() {
     if (impl_->inherited()) {
+        // NOLINTNEXTLINE(bugprone-unused-return-value)
         static_cast<void>(impl_.release());  // leaks on purpose: it is the parent's
     }
 }

@@ -60,13 +60,13 @@ private:
     void close_core();
     void close_driver();
 
-    std::uint32_t generation;
-    GraceTimer grace_timer;
-    Duration grace = std::chrono::seconds(10);
-    const char* signalled = nullptr;
-    bool detaching = false;
-    bool detached = false;
-    std::function<void()> on_detached;
+    std::uint32_t generation_;
+    GraceTimer grace_timer_;
+    Duration grace_ = std::chrono::seconds(10);
+    const char* signalled_ = nullptr;
+    bool detaching_ = false;
+    bool detached_ = false;
+    std::function<void()> on_detached_;
 };
 
 }  // namespace eddy

@@ -13,6 +13,7 @@
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/gate.hpp>
 #include <eddy/thread_pool.hpp>
 #include <eddy/with_scope.hpp>
 
@@ -280,18 +281,20 @@ TEST_CASE("a result that is finished when the loop's grace ends is still returne
     Loop loop({.clock = &clock, .observer = &observer});
     loop.run([](ThreadPool& workers, VirtualClock& hands, HeldCall& held, End& out) -> Task<> {
         spawn(offload(out, workers, hold, std::ref(held))).detach();
-        // The last job to run in the turn in which the grace ends lets the call end meanwhile.
+        // Ends the call in the very turn in which the grace ends, after that turn has looked into
+        // the inbox: the loop does not look again before it cuts its waits off.
         spawn(shield(
                   [](ThreadPool& inner, VirtualClock& time, HeldCall& inner_held) -> Task<> {
+                      Gate next_turn;
                       co_await rounds();
                       inner_held.wait_until_it_runs();
                       co_await until(
                           [] { return Loop::current().core().root.scope.cancel_called; });
-                      co_await yield();
                       time.advance(long_time);
+                      CHECK(Loop::current().post([&next_turn] { next_turn.open(); }));
+                      co_await next_turn.wait();
                       inner_held.let_go();
                       inner.shutdown(long_time);
-                      co_await until([] { return Loop::current().core().severing; });
                   },
                   std::ref(workers),
                   std::ref(hands),

@@ -33,7 +33,7 @@ public:
 
 protected:
     TimedCall() = default;
-    ~TimedCall() = default;
+    ~TimedCall() override = default;
 
 private:
     virtual void invoke() = 0;

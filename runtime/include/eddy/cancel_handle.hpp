@@ -31,6 +31,7 @@ public:
         : token_(std::move(token)), loop_(std::move(loop)) {}
 
     /// Asks the loop to cancel. False if the loop is over; true even if the scope is gone by then.
+    // NOLINTNEXTLINE(modernize-use-nodiscard): most callers cancel and walk away.
     bool cancel(std::string_view reason = {}) const;
 
 private:

@@ -139,7 +139,8 @@ public:
     }
 
 private:
-    [[nodiscard]] static std::optional<Outcome<T>> outcome_of(detail::JobRef<detail::Job> job) {
+    [[nodiscard]] static std::optional<Outcome<T>> outcome_of(
+        const detail::JobRef<detail::Job>& job) {
         if (!job) {
             return std::nullopt;
         }

@@ -58,6 +58,7 @@ public:
 
     /// A failure nobody collects: of a detached job, a callback, or one that came second where only
     /// one can be thrown. Always called.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): for overrides that keep it.
     virtual void failure(const JobInfo&, std::exception_ptr, std::string_view where) {
         static_cast<void>(where);
     }

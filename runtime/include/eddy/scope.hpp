@@ -48,7 +48,7 @@ public:
     CancelScope() = default;
     /// Throws: `std::invalid_argument` for a negative timeout.
     explicit CancelScope(const ScopeOptions& options);
-    ~CancelScope();
+    ~CancelScope() override;
 
     /// True once it was cancelled, or before entry when its deadline has passed. Never false again.
     [[nodiscard]] bool cancel_called() const noexcept;

@@ -123,6 +123,7 @@ template <class Op>
 class ContainedAwaiting final {
 public:
     template <class Handle>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it is never copied.
     explicit ContainedAwaiting(Handle&& handle)
         : op_(std::forward<Handle>(handle).operator co_await()), awaiting_(op_) {}
     ContainedAwaiting(const ContainedAwaiting&) = delete;

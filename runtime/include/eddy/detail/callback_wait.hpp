@@ -47,7 +47,7 @@ public:
 
 protected:
     CallbackState();
-    ~CallbackState() = default;
+    ~CallbackState() override = default;
 
 private:
     friend class CallbackWait;
@@ -79,7 +79,7 @@ public:
 
 protected:
     CallbackWait() = default;
-    ~CallbackWait() = default;
+    ~CallbackWait() override = default;
 
     /// Around the call of the start function. `finish_start` may commit.
     void begin_start(std::shared_ptr<CallbackState> state) noexcept;

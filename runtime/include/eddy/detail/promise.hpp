@@ -79,7 +79,8 @@ public:
         FinalAwaiter() noexcept {}
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         template <std::derived_from<PromiseBase> P>
-        std::coroutine_handle<> await_suspend(std::coroutine_handle<P> self) const noexcept {
+        [[nodiscard]] std::coroutine_handle<> await_suspend(
+            std::coroutine_handle<P> self) const noexcept {
             return self.promise().on_final();
         }
         void await_resume() const noexcept {}
@@ -98,7 +99,7 @@ public:
         if constexpr (is_task<Plain>) {
             static_assert(!std::is_lvalue_reference_v<A>,
                           "a Task is awaited once: write co_await std::move(task)");
-            return TaskAwaiter<typename Plain::value_type>(std::move(awaitable));
+            return TaskAwaiter<typename Plain::value_type>(std::forward<A>(awaitable));
         } else if constexpr (EddyAwaiter<A>) {
             static_assert(!std::is_lvalue_reference_v<A>, "await a temporary");
             return typename Plain::eddy_awaiter(std::forward<A>(awaitable));

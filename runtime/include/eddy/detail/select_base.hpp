@@ -26,7 +26,7 @@ public:
 
 protected:
     SelectBase() noexcept = default;
-    ~SelectBase() = default;
+    ~SelectBase() override = default;
 
     static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
