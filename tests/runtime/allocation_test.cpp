@@ -125,7 +125,9 @@ void survives(const std::function<eddy::Task<>()>& scenario, std::size_t at_leas
 
 #if EDDY_FRAME_POOL
 
-EDDY_TEST_CASE("awaiting a child, yielding and sleeping do not touch the heap when warm") {
+// First in, first out: the shuffle of a seeded schedule allocates, and that is not what is counted.
+
+EDDY_TEST_CASE_FIFO("awaiting a child, yielding and sleeping do not touch the heap when warm") {
     for (int round = 0; round < 2; ++round) {
         const Allocations allocations;
         int sum = 0;
@@ -190,7 +192,7 @@ TEST_CASE("a spawn takes two allocations from a cold pool and none from a warm o
     CHECK(warm_join == 0);
 }
 
-EDDY_TEST_CASE("a thousand jobs in a group come from the pool the second time") {
+EDDY_TEST_CASE_FIFO("a thousand jobs in a group come from the pool the second time") {
     std::size_t second_round = 99;
     const auto body = [](eddy::TaskGroup& group) -> eddy::Task<> {
         for (int i = 0; i < 1'000; ++i) {
@@ -208,7 +210,7 @@ EDDY_TEST_CASE("a thousand jobs in a group come from the pool the second time") 
     }
 }
 
-EDDY_TEST_CASE("scopes with deadlines that do not fire do not touch the heap when warm") {
+EDDY_TEST_CASE_FIFO("scopes with deadlines that do not fire do not touch the heap when warm") {
     std::size_t count = 99;
     for (int round = 0; round < 2; ++round) {
         const Allocations allocations;
