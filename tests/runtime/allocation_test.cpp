@@ -22,6 +22,8 @@
 
 #include "heap_hooks.hpp"
 
+#if EDDY_HEAP_HOOKS
+
 // How often the library asks the heap, and what happens when the heap says no.
 
 namespace {
@@ -333,3 +335,5 @@ TEST_CASE("the end of a loop with jobs in it survives the failure of any allocat
         },
         6);
 }
+
+#endif

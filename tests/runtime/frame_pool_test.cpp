@@ -10,6 +10,8 @@
 
 #include "heap_hooks.hpp"
 
+#if EDDY_HEAP_HOOKS
+
 namespace {
 
 using eddy::detail::FramePool;
@@ -140,5 +142,7 @@ TEST_CASE("blocks over a kilobyte are not kept") {
     const HeapCounters after = heap_counters();
     CHECK(after.releases - before.releases == 11);
 }
+
+#endif
 
 #endif

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#if EDDY_HEAP_HOOKS
+
 namespace eddy::testing {
 
 namespace {
@@ -76,3 +78,5 @@ void release(void* memory) noexcept {
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
     eddy::testing::release(memory);
 }
+
+#endif

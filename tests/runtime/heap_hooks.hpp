@@ -3,6 +3,15 @@
 
 #include <cstddef>
 
+// Clang links the sanitizers' own operator new into the program: there, nothing can be hooked.
+#define EDDY_HEAP_HOOKS 1
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#undef EDDY_HEAP_HOOKS
+#define EDDY_HEAP_HOOKS 0
+#endif
+#endif
+
 /// What this executable's `operator new` can do for a test. Per thread; idle unless asked.
 
 namespace eddy::testing {
