@@ -190,28 +190,11 @@ void RemoteState::throw_drained() {
 
 // --- a job's wait ------------------------------------------------------------------------------
 
-bool RemoteWait::must_queue() const {
-    const RemotePort* port = state_->sides_[end_].port.get();
-    if (port != nullptr) {
-        require_here(*port);
-    }
-    return port != nullptr && port->busy();
-}
-
-void RemoteWait::require_here(const RemotePort& port) const {
-    if (!port.here()) {
-        throw WrongThread(std::string(what()) +
-                          ": jobs of another loop await at this end of the channel");
-    }
-}
-
-void RemoteWait::start() {
-    std::shared_ptr<RemotePort> made;
-    auto lock = state_->lock();
+RemotePort& RemoteWait::port(RemoteState::Lock& lock) {
     std::shared_ptr<RemotePort>& port = state_->sides_[end_].port;
     if (!port) {
         lock.unlock();
-        made = std::make_shared<RemotePort>(state_, end_);
+        const auto made = std::make_shared<RemotePort>(state_, end_);
         lock.lock();
         if (!port) {
             port = made;
@@ -219,10 +202,26 @@ void RemoteWait::start() {
             made->shut();  // another loop was faster
         }
     }
-    require_here(*port);
-    lock.unlock();
-    port->add(*this, *state_);
+    if (!port->here()) {
+        throw WrongThread(std::string(what()) +
+                          ": jobs of another loop use this end of the channel");
+    }
+    return *port;
 }
+
+bool RemoteWait::try_now() {
+    auto lock = state_->lock();
+    if (state_->closed_ == RemoteState::Closed::no && (port(lock).busy() || !state_->ready(end_))) {
+        return false;
+    }
+    serve();
+    if (end_ == RemoteState::sending) {
+        state_->wake(RemoteState::receiving, lock);
+    }
+    return true;
+}
+
+void RemoteWait::start() { state_->sides_[end_].port->add(*this, *state_); }
 
 void RemoteWait::unlink() noexcept { state_->sides_[end_].port->remove(*this, *state_); }
 

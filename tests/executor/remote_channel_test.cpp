@@ -260,7 +260,17 @@ EDDY_TEST_CASE("jobs of two loops at one end are WrongThread") {
     CHECK(value == 7);
 }
 
-TEST_CASE("a loop's end closes the channel at the end its jobs waited at") {
+TEST_CASE("a loop's end closes the channel at the end its jobs used, even if none had to wait") {
+    auto channel = open_remote_channel<int>(2);
+    channel.first.blocking_send(1);
+    eddy::run([](RemoteReceiver<int> from) -> Task<> {
+        const int one = co_await from.receive();
+        CHECK(one == 1);
+    }(channel.second));
+    CHECK_THROWS_AS(channel.first.blocking_send(2), BrokenResource);
+}
+
+TEST_CASE("a thread that blocks is let go by the end of the loop it sends to") {
     auto channel = open_remote_channel<int>(1);
     std::thread thread([sender = channel.first] {
         try {

@@ -29,9 +29,8 @@ namespace eddy {
 /// Threading:    any; but all jobs that await at one end are on one loop, `WrongThread` otherwise.
 ///               The end of that loop closes the channel.
 /// Lifetime:     each end counts its copies; an end closes with its last copy.
-/// Cost:         one lock; the loop is woken once for a burst. Allocates only when opened, and at
-/// an
-///               end's first wait.
+/// Cost:         one lock; the loop is woken once for a burst. Allocates only when opened, and when
+///               an end is first awaited.
 template <class T>
 class RemoteSender final {
 public:

@@ -97,6 +97,7 @@ private:
 /// A wait of a job at one end.
 class RemoteWait : public QueuedWaiter {
 public:
+    [[nodiscard]] bool try_now();
     void start();
 
 protected:
@@ -104,8 +105,6 @@ protected:
         : state_(std::move(state)), end_(end) {}
     ~RemoteWait() override = default;
 
-    /// With the lock: somebody of this loop waits at this end already, or `WrongThread`.
-    [[nodiscard]] bool must_queue() const;
     /// With the lock: takes its turn, an item or room being there, or the end.
     virtual void serve() noexcept = 0;
 
@@ -114,7 +113,12 @@ protected:
 private:
     friend class RemotePort;
     void unlink() noexcept override;
-    void require_here(const RemotePort& port) const;
+
+    /// With the lock, which it may give up for a moment: this end's port, opened at the first use,
+    /// so that the end of the loop closes the channel whether or not anybody ever had to wait.
+    ///
+    /// Throws: `WrongThread` if it is another loop's, `LoopClosed` when this one is ending.
+    [[nodiscard]] RemotePort& port(RemoteState::Lock& lock);
 
     RemoteState::End end_;
 };

@@ -18,19 +18,6 @@ public:
     explicit Send(std::shared_ptr<detail::RemoteStateOf<T>> state, T item)
         : RemoteWait(std::move(state), State::sending), item_(std::move(item)) {}
 
-    [[nodiscard]] bool try_now() {
-        auto lock = state_->lock();
-        why_ = state_->closed();
-        if (why_ != State::Closed::no) {
-            return true;
-        }
-        if (must_queue() || !state_->has_room()) {
-            return false;
-        }
-        serve();
-        state_->wake(State::receiving, lock);
-        return true;
-    }
     void take() {
         if (why_ != State::Closed::no) {
             State::throw_closed(why_, State::sending);
@@ -60,14 +47,6 @@ public:
     explicit Receive(std::shared_ptr<detail::RemoteStateOf<T>> state) noexcept
         : RemoteWait(std::move(state), State::receiving) {}
 
-    [[nodiscard]] bool try_now() {
-        const auto lock = state_->lock();
-        if (state_->closed() == State::Closed::no && (must_queue() || !state_->has_item())) {
-            return false;
-        }
-        serve();
-        return true;
-    }
     R take() {
         auto lock = state_->lock();
         if (!reserved_) {
