@@ -13,7 +13,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/yield.hpp>
 
-#include "counting_new.hpp"
+#include "heap_hooks.hpp"
 
 namespace {
 
@@ -35,7 +35,7 @@ EDDY_TEST_CASE_FIFO("waits allocate nothing") {
     std::uint64_t allocated = 0;
     auto waiter = eddy::spawn(
         [](Counter& c, std::uint64_t& count, std::uint64_t& used) -> Task<> {
-            const std::uint64_t before = eddy::testing::allocations();
+            const std::size_t before = eddy::testing::heap_counters().allocations;
             for (std::int64_t i = 1; i < 400; i += 4) {
                 co_await c.wait_at_least(i);
                 co_await c.wait_for([i](std::int64_t value) { return value == i + 1; });
@@ -43,7 +43,7 @@ EDDY_TEST_CASE_FIFO("waits allocate nothing") {
                 co_await c.wait_until_zero();
                 count += 4;
             }
-            used = eddy::testing::allocations() - before;
+            used = eddy::testing::heap_counters().allocations - before;
         },
         std::ref(counter),
         std::ref(waits),
@@ -81,11 +81,11 @@ EDDY_TEST_CASE_FIFO(
     }
     co_await settle();
     CHECK(counter.statistics().waiters == waiters);
-    const std::uint64_t before = eddy::testing::allocations();
+    const std::size_t before = eddy::testing::heap_counters().allocations;
     for (std::int64_t i = 0; i < increments; ++i) {
         counter.increment();
     }
-    const std::uint64_t allocated = eddy::testing::allocations() - before;
+    const std::uint64_t allocated = eddy::testing::heap_counters().allocations - before;
     eddy::CounterStatistics after = counter.statistics();
     CHECK(allocated == 0);
     CHECK(after.evaluations == 0);

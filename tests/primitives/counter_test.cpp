@@ -16,7 +16,7 @@
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/settle.hpp>
 
-#include "../runtime/child_process.hpp"
+#include "child_process.hpp"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
 
-#include "../runtime/child_process.hpp"
+#include "child_process.hpp"
 
 namespace {
 

@@ -24,7 +24,7 @@
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/settle.hpp>
 
-#include "counting_new.hpp"
+#include "heap_hooks.hpp"
 
 namespace {
 
@@ -123,14 +123,14 @@ TEST_CASE("adds in both directions from several threads add up exactly") {
 EDDY_TEST_CASE("a burst of adds is one change of the counter, and one allocation-free wake-up") {
     Counter counter;
     const RemoteCounter remote = counter.remote();
-    std::uint64_t allocated = 0;
+    std::size_t allocated = 0;
     bool accepted = true;
     std::thread([&] {
-        const std::uint64_t before = eddy::testing::allocations();
+        const std::size_t before = eddy::testing::heap_counters().allocations;
         for (int i = 0; i < 1'000; ++i) {
             accepted = remote.add(2) && accepted;
         }
-        allocated = eddy::testing::allocations() - before;
+        allocated = eddy::testing::heap_counters().allocations - before;
     }).join();
     CHECK(accepted);
     CHECK(counter.value() == 0);  // touched on the loop only

@@ -17,7 +17,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 
-#include "../runtime/child_process.hpp"
+#include "child_process.hpp"
 
 namespace {
 

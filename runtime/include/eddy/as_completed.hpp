@@ -124,9 +124,7 @@ Task<> host_as_completed(std::vector<Task<T>> tasks, F fn, Args... args) {
 /// Order:        of completion.
 /// Lifetime:     `fn` and `args` are kept here; `args` are passed as lvalues.
 template <class T, class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER Task<> as_completed(std::vector<Task<T>> tasks,
-                                                    F&& fn,
-                                                    Args&&... args) {
+[[nodiscard]] Task<> as_completed(std::vector<Task<T>> tasks, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     return detail::host_as_completed<T, std::decay_t<F>, std::decay_t<Args>...>(
         std::move(tasks), std::forward<F>(fn), std::forward<Args>(args)...);

@@ -53,13 +53,13 @@ Task<T> host_detached_call(F fn, Args... args) {
 /// Cancellation: the work goes on; it does not start in a job that is cancelled already.
 /// Lifetime:     the work may not refer to the caller's frame.
 template <class T>
-[[nodiscard]] EDDY_TASK_WRAPPER Task<T> detach_on_cancel(
+[[nodiscard]] Task<T> detach_on_cancel(
     Task<T> work, std::source_location where = std::source_location::current()) {
     return detail::host_detached(std::move(work), where);
 }
 template <class F, class... Args>
     requires detail::NotTask<F>
-[[nodiscard]] EDDY_TASK_WRAPPER auto detach_on_cancel(F&& fn, Args&&... args) {
+[[nodiscard]] auto detach_on_cancel(F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
     return detail::host_detached_call<T, std::decay_t<F>, std::decay_t<Args>...>(

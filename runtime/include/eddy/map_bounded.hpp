@@ -51,7 +51,7 @@ public:
     [[nodiscard]] bool has_more() { return next_ != std::ranges::end(items_); }
 
     /// The next item's task. Requires: there is one.
-    [[nodiscard]] EDDY_TASK_WRAPPER Task<Result> take() {
+    [[nodiscard]] Task<Result> take() {
         auto task = std::apply(
             [this](Args&... args) { return std::invoke(fn_, current(), args...); }, args_);
         ++next_;
@@ -164,10 +164,7 @@ Task<Elements<map_result_t<Items, F, Args...>>> host_map(std::size_t limit,
 /// Cost:         one job for each of the `limit` workers, none for an item.
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
-[[nodiscard]] EDDY_TASK_WRAPPER auto map_bounded(std::size_t limit,
-                                                 Items&& items,
-                                                 F&& fn,
-                                                 Args&&... args) {
+[[nodiscard]] auto map_bounded(std::size_t limit, Items&& items, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     return detail::host_map<std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
         limit, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);

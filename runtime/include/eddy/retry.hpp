@@ -100,7 +100,7 @@ Task<T> host_retry(RetryPolicy policy, F fn, Args... args) {
 /// Lifetime:     `fn` and `args` are kept here; `args` are passed as lvalues, to every attempt
 /// anew.
 template <class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER auto retry(const RetryPolicy& policy, F&& fn, Args&&... args) {
+[[nodiscard]] auto retry(const RetryPolicy& policy, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>&...>;
     return detail::host_retry<T, std::decay_t<F>, std::decay_t<Args>...>(

@@ -93,7 +93,7 @@ Task<T> host_stop_source(F fn, Args... args) {
 ///
 /// A token that is stopped already cancels the work at its first checkpoint.
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_stop_token(std::stop_token token, Work&&... work) {
+[[nodiscard]] auto with_stop_token(std::stop_token token, Work&&... work) {
     return detail::host_stop_token(std::move(token), detail::as_task(std::forward<Work>(work)...));
 }
 
@@ -109,7 +109,7 @@ template <class... Work>
 ///
 /// Cost: a job that waits.
 template <class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_stop_source(F&& fn, Args&&... args) {
+[[nodiscard]] auto with_stop_source(F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::task_result_t<std::decay_t<F>&, std::stop_token, std::decay_t<Args>...>;
     return detail::host_stop_source<T, std::decay_t<F>, std::decay_t<Args>...>(

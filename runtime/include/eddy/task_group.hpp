@@ -91,7 +91,7 @@ public:
     ///
     /// Throws: `InvalidState` when the child returns without having called `started`.
     template <class V = void, class F, class... Args>
-    [[nodiscard]] EDDY_TASK_WRAPPER Task<V> start(F&& fn, Args&&... args);
+    [[nodiscard]] Task<V> start(F&& fn, Args&&... args);
 
     /// Cancels every job of the group, the body included. Repeating it does nothing.
     void cancel(std::string_view reason = {}) {
@@ -199,7 +199,7 @@ Task<T> host_group(F fn, Args... args) {
 /// Throws: `ExceptionGroup` with every failure; `JobCancelled` when the group was cancelled by
 ///         `cancel` before a body that returns a value had one.
 template <class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_task_group(F&& fn, Args&&... args) {
+[[nodiscard]] auto with_task_group(F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::task_result_t<std::decay_t<F>&, TaskGroup&, std::decay_t<Args>...>;
     return detail::host_group<T, std::decay_t<F>, std::decay_t<Args>...>(

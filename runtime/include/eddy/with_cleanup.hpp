@@ -46,7 +46,7 @@ Task<T> host_cleanup(Task<T> body, Task<C> cleanup) {
 /// Lifetime:     the cleanup does not run if the body never started, or if the job is destroyed
 ///               because it ignored the loop's grace period.
 template <class Body, class Cleanup>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_cleanup(Body&& body, Cleanup&& cleanup) {
+[[nodiscard]] auto with_cleanup(Body&& body, Cleanup&& cleanup) {
     return detail::host_cleanup(detail::as_task(std::forward<Body>(body)),
                                 detail::as_task(std::forward<Cleanup>(cleanup)));
 }

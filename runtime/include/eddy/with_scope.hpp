@@ -111,12 +111,12 @@ Task<T> host_call(F fn, Args... args) {
 
 /// A task is itself; a callable with its arguments becomes one.
 template <class T>
-[[nodiscard]] EDDY_TASK_WRAPPER Task<T> as_task(Task<T>&& task) {
+[[nodiscard]] Task<T> as_task(Task<T>&& task) {
     return std::move(task);
 }
 template <class F, class... Args>
     requires(!is_task<std::remove_cvref_t<F>>)
-[[nodiscard]] EDDY_TASK_WRAPPER auto as_task(F&& fn, Args&&... args) {
+[[nodiscard]] auto as_task(F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
     return host_call<T, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(fn),
@@ -135,7 +135,7 @@ template <class F, class... Args>
 /// Runs `fn(scope, args...)`, or `fn(args...)`, in a new scope. Empty (`false` for void) when the
 /// scope absorbed a cancellation, otherwise the result.
 template <class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(ScopeOptions options, F&& fn, Args&&... args) {
+[[nodiscard]] auto with_scope(ScopeOptions options, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
     return detail::host_new_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
@@ -144,25 +144,25 @@ template <class F, class... Args>
 
 /// The same in a scope the caller made, so that others can cancel it. `scope` outlives the await.
 template <class F, class... Args>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(CancelScope& scope, F&& fn, Args&&... args) {
+[[nodiscard]] auto with_scope(CancelScope& scope, F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
     return detail::host_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
         scope, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class T>
-[[nodiscard]] EDDY_TASK_WRAPPER auto with_scope(CancelScope& scope, Task<T> work) {
+[[nodiscard]] auto with_scope(CancelScope& scope, Task<T> work) {
     return detail::run_in_scope(scope, std::move(work));
 }
 
 /// Gives the work at most `timeout`, counted from the await: the result, or empty (`false`) when
 /// the time was up first. Work that finishes in the same turn as the deadline has finished.
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto move_on_after(Duration timeout, Work&&... work) {
+[[nodiscard]] auto move_on_after(Duration timeout, Work&&... work) {
     return detail::host_task(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto move_on_at(TimePoint deadline, Work&&... work) {
+[[nodiscard]] auto move_on_at(TimePoint deadline, Work&&... work) {
     return detail::host_task(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
 }
 
@@ -170,18 +170,18 @@ template <class... Work>
 ///
 /// Throws: `TimedOut`, only if this deadline ended the work.
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto fail_after(Duration timeout, Work&&... work) {
+[[nodiscard]] auto fail_after(Duration timeout, Work&&... work) {
     return detail::host_fail(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto fail_at(TimePoint deadline, Work&&... work) {
+[[nodiscard]] auto fail_at(TimePoint deadline, Work&&... work) {
     return detail::host_fail(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
 }
 
 /// Waits for the work whatever is cancelled outside; the cancellation arrives after it. For the few
 /// steps that must not be torn: keep it short. To let work go on alone, `detach_on_cancel`.
 template <class... Work>
-[[nodiscard]] EDDY_TASK_WRAPPER auto shield(Work&&... work) {
+[[nodiscard]] auto shield(Work&&... work) {
     return detail::host_fail(ScopeOptions{.shield = true},
                              detail::as_task(std::forward<Work>(work)...));
 }

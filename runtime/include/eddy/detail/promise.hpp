@@ -14,8 +14,6 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/outcome.hpp>
 
-#define EDDY_TASK_WRAPPER
-
 namespace eddy {
 
 template <class T>

@@ -5,9 +5,15 @@
 #include <cstdlib>
 #include <new>
 
-#if EDDY_HEAP_HOOKS
-
 namespace eddy::testing {
+
+#if !EDDY_HEAP_HOOKS
+
+HeapCounters heap_counters() noexcept { return {}; }
+
+}  // namespace eddy::testing
+
+#else
 
 namespace {
 

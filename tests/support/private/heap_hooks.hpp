@@ -12,7 +12,7 @@
 #endif
 #endif
 
-/// What this executable's `operator new` can do for a test. Per thread; idle unless asked.
+/// What the `operator new` of a test executable can do for a test. Per thread; idle unless asked.
 
 namespace eddy::testing {
 
@@ -21,7 +21,7 @@ struct HeapCounters {
     std::size_t releases = 0;
 };
 
-/// Calls of operator new and delete by this thread so far.
+/// Calls of operator new and delete by this thread so far; always 0 without EDDY_HEAP_HOOKS.
 [[nodiscard]] HeapCounters heap_counters() noexcept;
 
 /// While it lives, the n-th allocation of this thread from now, counted from zero, throws
