@@ -24,8 +24,6 @@ Driver* driver_of(Handle* handle) noexcept {
 }
 
 void do_nothing_idle(uv_idle_t*) {}
-// The turn that follows every poll drains the inbox: the callback has nothing to add.
-void do_nothing_async(uv_async_t*) {}
 
 }  // namespace
 
@@ -53,7 +51,7 @@ Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_al
     uv_check_start(&driver->check_,
                    [](uv_check_t* handle) { driver_of(handle)->client_.after_host_poll(); });
     if (!keep_alive) {
-        uv_unref(base(driver->async_));
+        uv_unref(driver->waker_.handle());
         uv_unref(base(driver->timer_));
         uv_unref(base(driver->prepare_));
         uv_unref(base(driver->check_));
@@ -63,15 +61,15 @@ Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_al
 }
 
 void Driver::init_handles() {
-    const int result = uv_async_init(loop_, &async_, do_nothing_async);
+    const int result = waker_.init(loop_);
     if (result < 0) {
         if (!attached_) {
             uv_loop_close(loop_);
         }
-        uv_check(result, "uv_async_init");
+        uv_check(result, "a handle that wakes the loop");
     }
     uv_timer_init(loop_, &timer_);
-    async_.data = timer_.data = this;
+    waker_.handle()->data = timer_.data = this;
     open_handles_ = 2;
 }
 
@@ -83,7 +81,7 @@ void Driver::Closer::operator()(Driver* driver) const noexcept {
     }
 }
 
-void Driver::wake(void* driver) noexcept { uv_async_send(&static_cast<Driver*>(driver)->async_); }
+void Driver::wake(void* driver) noexcept { static_cast<Driver*>(driver)->waker_.wake(); }
 
 // --- polling -----------------------------------------------------------------------------------
 
@@ -187,7 +185,7 @@ void Driver::handle_closed() noexcept {
 
 std::string Driver::close_own() noexcept {
     stop_signals();
-    close_handle(base(async_));
+    close_handle(waker_.handle());
     close_handle(base(timer_));
     std::string leaked;
     uv_walk(
@@ -211,7 +209,7 @@ std::string Driver::close_own() noexcept {
 void Driver::close_attached(std::function<void()> done) noexcept {
     on_closed_ = std::move(done);
     keep_running();
-    close_handle(base(async_));
+    close_handle(waker_.handle());
     close_handle(base(timer_));
     close_handle(base(prepare_));
     close_handle(base(check_));

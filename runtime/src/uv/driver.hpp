@@ -9,6 +9,8 @@
 
 #include <eddy/time.hpp>
 
+#include "waker.hpp"
+
 namespace eddy::detail {
 
 /// Whose turn it is: what a driver tells its loop.
@@ -24,7 +26,7 @@ protected:
     ~DriverClient() = default;
 };
 
-/// The libuv handles of one Eddy loop: an async for the inbox, a timer for the next deadline, and,
+/// The libuv handles of one Eddy loop: a waker for the inbox, a timer for the next deadline, and,
 /// on a host's loop, prepare, check and idle to find our place in its turn.
 ///
 /// Lifetime: on the heap, freed by the last close callback after `close`.
@@ -90,7 +92,7 @@ private:
     DriverClient& client_;
     uv_loop_t own_loop_{};
     uv_loop_t* loop_ = nullptr;
-    uv_async_t async_{};
+    Waker waker_;
     uv_timer_t timer_{};
     uv_prepare_t prepare_{};
     uv_check_t check_{};

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "waker.hpp"
+
+#if EDDY_WAKE_BY_EVENTFD
+
+#include <cerrno>
+#include <cstdint>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace eddy::detail {
+
+Waker::~Waker() {
+    if (fd_ >= 0) {
+        close(fd_);
+    }
+}
+
+int Waker::init(uv_loop_t* loop) noexcept {
+    fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd_ < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    const int result = uv_poll_init(loop, &handle_, fd_);
+    if (result < 0) {
+        return result;
+    }
+    // The turn that follows every poll drains the inbox: the callback only has to re-arm.
+    return uv_poll_start(&handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+        uv_os_fd_t fd = -1;
+        std::uint64_t wakes = 0;
+        uv_fileno(reinterpret_cast<uv_handle_t*>(handle), &fd);
+        static_cast<void>(read(fd, &wakes, sizeof wakes));  // EAGAIN: nothing to take back
+    });
+}
+
+/// Fails only if the number overflows, and then the loop is awake anyway.
+void Waker::wake() noexcept {
+    const std::uint64_t one = 1;
+    while (write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+}  // namespace eddy::detail
+
+#else
+
+namespace eddy::detail {
+
+Waker::~Waker() = default;
+
+int Waker::init(uv_loop_t* loop) noexcept {
+    // The turn that follows every poll drains the inbox: the callback has nothing to add.
+    return uv_async_init(loop, &handle_, [](uv_async_t*) {});
+}
+
+void Waker::wake() noexcept { uv_async_send(&handle_); }
+
+}  // namespace eddy::detail
+
+#endif
