@@ -56,11 +56,14 @@ TEST_CASE("jobs spawned before the host runs its loop, and during it, run in it"
     HostTimer timer(host, 1, [&] {
         loop->spawn(yields(1'000, done));
         eddy::spawn(
-            [](eddy::Loop& l) -> eddy::Task<> {
-                co_await eddy::sleep_for(1ms);
+            [](eddy::Loop& l, int& ended) -> eddy::Task<> {
+                while (ended != 2) {
+                    co_await eddy::sleep_for(1ms);
+                }
                 l.detach([] {});
             },
-            std::ref(*loop));
+            std::ref(*loop),
+            std::ref(done));
     });
     host.run();
     CHECK(done == 2);
@@ -97,11 +100,17 @@ TEST_CASE("callbacks of the host wake jobs, which run in the same turn") {
     for (int i = 0; i < 3; ++i) {
         loop->spawn(passes(gate, passed));
     }
+    loop->spawn(
+        [](eddy::Loop& l, Gate& g) -> eddy::Task<> {
+            co_await g.wait();
+            l.detach([] {});
+        },
+        std::ref(*loop),
+        std::ref(gate));
     int passed_in_callback = -1;
     HostTimer timer(host, 1, [&] {
         gate.open();
         passed_in_callback = passed;
-        loop->detach([] {});
     });
     host.run();
     CHECK(passed_in_callback == 0);
