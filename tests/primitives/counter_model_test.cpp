@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random programs on a Counter, beside a model that is a plain list of waiters in order.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,13 +10,9 @@
 
 #include <eddy/counter.hpp>
 #include <eddy/error.hpp>
-#include <eddy/loop.hpp>
 #include <eddy/select.hpp>
-#include <eddy/spawn.hpp>
-#include <eddy/testing/recording_observer.hpp>
+#include <eddy/testing/model_test.hpp>
 #include <eddy/testing/settle.hpp>
-#include <eddy/testing/virtual_clock.hpp>
-#include <eddy/with_scope.hpp>
 
 namespace {
 
@@ -37,13 +28,6 @@ struct Waiter {
     int id = 0;
     Kind kind = Kind::change;
     std::int64_t threshold = 0;
-};
-
-/// How a wait ended: with which value, or "closed", "cancelled", "threw".
-struct End {
-    int id = 0;
-    std::string how;
-    friend bool operator==(const End&, const End&) = default;
 };
 
 bool matches(const Waiter& waiter, std::int64_t value) {
@@ -97,66 +81,68 @@ Task<std::int64_t> wait(Counter& counter, Waiter waiter) {
     co_return 0;
 }
 
-Task<> recorded(Counter& counter, Waiter waiter, std::vector<End>& ends) {
-    std::string how;
+/// How it ended: with which value, or "closed", or "threw".
+Task<std::string> outcome(Counter& counter, Waiter waiter) {
     try {
-        how = std::to_string(co_await wait(counter, waiter));
+        const std::int64_t value = co_await wait(counter, waiter);
+        co_return std::to_string(value);
     } catch (const eddy::ClosedResource&) {
-        how = "closed";
+        co_return "closed";
     } catch (const std::runtime_error&) {
-        how = "threw";
-    } catch (const eddy::Cancelled&) {
-        ends.push_back({waiter.id, "cancelled"});
-        throw;
+        co_return "threw";
     }
-    ends.push_back({waiter.id, how});
 }
 
-/// One program: what it does comes from its seed, what should happen from the model.
-class Program final {
+class CounterProgram final : public eddy::testing::ModelProgram {
 public:
-    Program(std::uint64_t seed, bool in_order) : random_(seed), in_order_(in_order) {}
+    using ModelProgram::ModelProgram;
 
-    Task<> run() {
-        for (int step = 0; step < 120; ++step) {
+private:
+    Task<> step() override {
+        for (std::int64_t operations = pick(1, 4); operations > 0; --operations) {
             const std::int64_t what = pick(0, 99);
             if (what < 40) {
                 begin_wait();
+                co_await eddy::testing::settle();  // a wait begins before the next operation
             } else if (what < 85) {
                 change();
             } else if (what < 95) {
                 cancel_one();
             }
-            if (pick(0, 2) == 0) {
-                co_await compare();
-            } else if (what < 40) {
-                co_await eddy::testing::settle();  // a wait begins before the next step
-            }
         }
-        counter_.close();
-        for (const Waiter& waiter : waiting_) {
-            expected_.push_back({waiter.id, "closed"});
-        }
-        waiting_.clear();
-        co_await compare();
     }
 
-private:
-    std::int64_t pick(std::int64_t from, std::int64_t to) {
-        return std::uniform_int_distribution<std::int64_t>(from, to)(random_);
+    Task<> finish() override {
+        counter_.close();
+        for (const Waiter& waiter : waiting_) {
+            expect(waiter.id, "closed");
+        }
+        waiting_.clear();
+        co_return;
+    }
+
+    void compare() override {
+        std::size_t places = waiting_.size();
+        for (const Waiter& waiter : waiting_) {
+            places += waiter.kind == Kind::either ? 1 : 0;
+        }
+        CHECK(counter_.value() == value_);
+        CHECK(counter_.statistics().waiters == places);
+        CHECK(counter_.statistics().updates == updates_);
     }
 
     void begin_wait() {
-        Waiter waiter{
-            static_cast<int>(scopes_.size()), static_cast<Kind>(pick(0, 7)), pick(low + 6, high)};
-        scopes_.push_back(std::make_unique<eddy::CancelScope>());
+        Waiter waiter{0, static_cast<Kind>(pick(0, 7)), pick(low + 6, high)};
+        waiter.id = start(outcome(counter_, waiter));
         if (waiter.kind != Kind::change && matches(waiter, value_)) {
-            expected_.push_back(
-                {waiter.id, waiter.kind == Kind::throws_at ? "threw" : std::to_string(value_)});
+            expect(waiter.id, ended(waiter));
         } else {
             waiting_.push_back(waiter);
         }
-        eddy::spawn(with_scope(*scopes_.back(), recorded(counter_, waiter, ends_))).detach();
+    }
+
+    [[nodiscard]] std::string ended(const Waiter& waiter) const {
+        return waiter.kind == Kind::throws_at ? "threw" : std::to_string(value_);
     }
 
     void change() {
@@ -183,8 +169,7 @@ private:
             if (!matches(waiter, value_)) {
                 left.push_back(waiter);
             } else {
-                expected_.push_back(
-                    {waiter.id, waiter.kind == Kind::throws_at ? "threw" : std::to_string(value_)});
+                expect(waiter.id, ended(waiter));
             }
         }
         waiting_ = left;
@@ -194,79 +179,19 @@ private:
         if (waiting_.empty()) {
             return;
         }
-        const auto index = pick(0, static_cast<std::int64_t>(waiting_.size()) - 1);
-        const auto victim = waiting_.begin() + index;
-        scopes_[static_cast<std::size_t>(victim->id)]->cancel();
-        expected_.push_back({victim->id, "cancelled"});
+        const auto victim =
+            waiting_.begin() + static_cast<std::ptrdiff_t>(pick_index(waiting_.size()));
+        cancel(victim->id);
+        expect(victim->id, "cancelled");
         waiting_.erase(victim);
     }
 
-    Task<> compare() {
-        CHECK(counter_.value() == value_);
-        co_await eddy::testing::settle();
-        std::size_t places = waiting_.size();
-        for (const Waiter& waiter : waiting_) {
-            places += waiter.kind == Kind::either ? 1 : 0;
-        }
-        CHECK(counter_.statistics().waiters == places);
-        CHECK(counter_.statistics().updates == updates_);
-        if (!in_order_) {
-            const auto by_id = [](const End& a, const End& b) { return a.id < b.id; };
-            std::sort(ends_.begin(), ends_.end(), by_id);
-            std::sort(expected_.begin(), expected_.end(), by_id);
-        }
-        CHECK(ends_ == expected_);
-    }
-
-    std::mt19937_64 random_;
-    bool in_order_;
     Counter counter_{0, {.min = low, .max = high}};
     std::int64_t value_ = 0;
     std::uint64_t updates_ = 0;
     std::vector<Waiter> waiting_;
-    std::vector<std::unique_ptr<eddy::CancelScope>> scopes_;
-    std::vector<End> expected_;
-    std::vector<End> ends_;
 };
-
-Task<> run_program(std::uint64_t seed, bool in_order) {
-    Program program(seed, in_order);
-    co_await program.run();
-}
 
 }  // namespace
 
-namespace doctest {
-template <>
-struct StringMaker<std::vector<End>> {
-    static String convert(const std::vector<End>& ends) {
-        std::string text;
-        for (const End& end : ends) {
-            text += std::to_string(end.id) + ": " + end.how + "  ";
-        }
-        return text.c_str();
-    }
-};
-}  // namespace doctest
-
-/// EDDY_SEEDS asks for more than the 200 of every day, EDDY_SEED for one alone.
-TEST_CASE("random programs do to a counter what they do to its model, in the same order") {
-    const char* more = std::getenv("EDDY_SEEDS");
-    const char* one = std::getenv("EDDY_SEED");
-    const std::uint64_t asked = more != nullptr ? std::strtoull(more, nullptr, 10) : 0;
-    const std::uint64_t first = one != nullptr ? std::strtoull(one, nullptr, 10) : 1;
-    const std::uint64_t last = one != nullptr ? first : std::max<std::uint64_t>(200, asked);
-    for (std::uint64_t seed = first; seed <= last; ++seed) {
-        for (const bool in_order : {true, false}) {
-            INFO("EDDY_SEED=", seed, in_order ? ", FIFO" : ", random order");
-            eddy::testing::VirtualClock clock;
-            eddy::testing::RecordingObserver observer;
-            const std::optional<std::uint64_t> schedule =
-                in_order ? std::nullopt : std::optional<std::uint64_t>(seed);
-            eddy::Loop loop({.clock = &clock, .observer = &observer, .schedule_seed = schedule});
-            loop.run(run_program(seed, in_order));
-            CHECK(observer.failures.empty());
-            CHECK(observer.abandoned.empty());
-        }
-    }
-}
+EDDY_MODEL_TEST("random programs do to a counter what they do to its model", CounterProgram)

@@ -1,3 +1,21 @@
 // SPDX-License-Identifier: MIT
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <cstdio>
+#include <cstdlib>
+
 #include <doctest/doctest.h>
+
+#include <eddy/testing/run_counts.hpp>
+
+int main(int argc, char** argv) {
+    doctest::Context context(argc, argv);
+    const int result = context.run();
+    if (std::getenv("EDDY_SEEDS") != nullptr && !context.shouldExit()) {
+        const eddy::testing::RunCounts& counts = eddy::testing::run_counts();
+        std::printf(
+            "[eddy] %llu runs of coroutine tests under random schedules, %llu random programs\n",
+            static_cast<unsigned long long>(counts.seeded),
+            static_cast<unsigned long long>(counts.programs));
+    }
+    return result;
+}

@@ -6,6 +6,7 @@
 
 #include <eddy/error.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/testing/run_counts.hpp>
 
 namespace eddy::testing {
 
@@ -56,6 +57,11 @@ void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> 
 
 }  // namespace
 
+RunCounts& run_counts() noexcept {
+    static RunCounts counts;  // of the thread that runs the tests
+    return counts;
+}
+
 std::vector<std::optional<std::uint64_t>> schedules() {
     if (std::getenv("EDDY_SEED") != nullptr) {
         return {number_from("EDDY_SEED")};
@@ -76,6 +82,7 @@ void run_test(const std::function<Task<>()>& body, Order order) {
         const std::string schedule =
             seed ? "EDDY_SEED=" + std::to_string(*seed) : std::string("FIFO schedule");
         INFO(schedule);
+        run_counts().seeded += seed ? 1U : 0U;
         try {
             run_once(body, seed);
         } catch (...) {

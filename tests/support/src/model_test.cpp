@@ -9,6 +9,7 @@
 #include <eddy/loop.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/recording_observer.hpp>
+#include <eddy/testing/run_counts.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
@@ -22,7 +23,9 @@ constexpr std::uint64_t per_seed = 50;
 
 /// Stops at the first program that fails: the rest would say the same, ten thousand times.
 bool run_program(std::uint64_t seed, bool in_order, const MakeProgram& make) {
-    INFO("EDDY_SEED=", seed, in_order ? ", first in first out" : ", random order");
+    const std::string which = "EDDY_SEED=" + std::to_string(seed) +
+                              (in_order ? ", first in first out" : ", random order");
+    INFO(which);
     VirtualClock clock;
     RecordingObserver observer;
     const std::optional<std::uint64_t> schedule =
@@ -34,7 +37,7 @@ bool run_program(std::uint64_t seed, bool in_order, const MakeProgram& make) {
         loop.run(program->run());
         done = true;
     } catch (const std::exception& error) {
-        FAIL_CHECK("the program threw: " << error.what());
+        FAIL_CHECK("the program threw: " << std::string(error.what()));
     } catch (const Cancelled& cancelled) {
         FAIL_CHECK("the program was cancelled: " << cancelled.reason());
     }
@@ -128,7 +131,8 @@ void run_model_test(const char* name, const MakeProgram& make) {
         }
         programs += 2;
     }
-    MESSAGE(name << ": " << programs << " programs");
+    run_counts().programs += programs;
+    MESSAGE(std::string(name) << ": " << programs << " programs");
 }
 
 }  // namespace eddy::testing

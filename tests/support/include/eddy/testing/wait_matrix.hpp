@@ -18,6 +18,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/recording_observer.hpp>
+#include <eddy/testing/run_counts.hpp>
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
@@ -283,6 +284,7 @@ void destroyed(bool complete) {
         CHECK(loop.statistics().deadlines == 0);
         CHECK(observer.failures.empty());
         CHECK_FALSE(observer.abandoned.empty());
+        run_counts().seeded += seed ? 1U : 0U;
     }
 }
 
