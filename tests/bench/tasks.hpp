@@ -5,6 +5,7 @@
 #include <exception>
 #include <vector>
 
+#include <eddy/loop_metrics.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
@@ -83,6 +84,17 @@ template <eddy::Task<> (*job)()>
 Sample eddy_spawn() {
     return eddy::run(measure_spawn<job>());
 }
+/// The same while `LoopMetrics` measures; `steps`: each step too.
+template <bool steps>
+eddy::Task<Sample> measure_metrics() {
+    const eddy::LoopMetrics metrics({.steps = steps});
+    co_return co_await measure_yield<1'000>();
+}
+template <bool steps>
+Sample eddy_metrics() {
+    return eddy::run(measure_metrics<steps>());
+}
+
 template <std::size_t jobs>
 Sample eddy_yield() {
     return eddy::run(measure_yield<jobs>());
@@ -194,6 +206,13 @@ inline void add_task_rows(std::vector<Row>& rows) {
                     .unit = "ns",
                     .contenders = {{"eddy", eddy_yield<1'000>}, BENCH_ASIO(asio_yield, 1'000)},
                     .targets = {{"asio", 0.2}}});
+    rows.push_back({.name = "metrics",
+                    .title = "the same, and what it costs to measure it",
+                    .unit = "ns",
+                    .contenders = {{"eddy", eddy_yield<1'000>},
+                                   {"with metrics", eddy_metrics<true>},
+                                   {"not each step", eddy_metrics<false>}},
+                    .targets = {}});
 }
 
 }  // namespace bench

@@ -151,6 +151,8 @@ TEST_CASE(
     CHECK(ends == count);     // every job had exactly one end
     CHECK(delivered <= ran);  // the others were abandoned
     CHECK(ran >= count / 4);
+    MESSAGE(count << " offloads: " << ran << " ran, " << statistics.withdrawn << " withdrawn, "
+                  << totals[0].cancelled + totals[1].cancelled << " awaits cancelled");
 }
 
 EDDY_TEST_CASE("10,000 calls that throw, and every exception reaches its own await") {
