@@ -10,7 +10,7 @@
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/completion_queue.hpp>
 #include <eddy/detail/nursery.hpp>
-#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
@@ -77,7 +77,7 @@ private:
 /// Cost:         one allocation for the set; a spawn as in a group.
 /// Source:       tokio's JoinSet.
 template <class T = void>
-class JoinSet final {
+class JoinSet final : private detail::Spawner<JoinSet<T>> {
 public:
     class Next;
 
@@ -93,35 +93,13 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return state_->ended.size(); }
     [[nodiscard]] bool empty() const noexcept { return state_->ended.exhausted(); }
 
-    /// Starts a job. It never runs inside this call. The handle is for looking and cancelling; it
-    /// may be dropped. A result taken through it is not there for `join_next`.
+    /// Starts a job of the set. The handle is for looking and cancelling; it may be dropped. A
+    /// result taken through it is not there for `join_next`.
     ///
     /// Throws: `InvalidState` when the group has been left, `LoopClosed` when the loop is ending.
-    JoinHandle<T> spawn(Task<T> task,
-                        std::source_location where = std::source_location::current()) {
-        return launch(detail::make_job(std::move(task)), {}, where);
-    }
-    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
-        return launch(detail::make_job(std::move(task)), options.name, options.where);
-    }
-
-    /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    JoinHandle<T> spawn(F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
-        const auto where = detail::origin_of(*job);
-        return launch(std::move(job), {}, where);
-    }
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    JoinHandle<T> spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                      options.name,
-                      options.where);
-    }
+    /// Forms: `spawn(task)`, `spawn(task, options)`, `spawn(fn, args...)`, `spawn(options, fn,
+    ///        args...)`; a callable and its arguments are kept until the job has ended.
+    using detail::Spawner<JoinSet>::spawn;
 
     /// Cancels every job that runs. Their outcomes are still collected, jobs that are spawned later
     /// are not affected.
@@ -139,6 +117,8 @@ public:
     }
 
 private:
+    friend class detail::Spawner<JoinSet>;
+
     [[nodiscard]] static std::optional<Outcome<T>> outcome_of(
         const detail::JobRef<detail::Job>& job) {
         if (!job) {

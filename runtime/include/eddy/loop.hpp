@@ -12,7 +12,7 @@
 #include <utility>
 
 #include <eddy/clock.hpp>
-#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/loop_handle.hpp>
 #include <eddy/observer.hpp>
@@ -77,7 +77,7 @@ struct LoopStatistics {
 /// Requires:  at most one loop per thread at a time; no fork in between.
 /// Threading: `post` and `handle` from any thread, everything else on the loop's.
 /// Lifetime:  runs once. A loop that was attached lives until `on_done`.
-class Loop final {
+class Loop final : private detail::Spawner<Loop> {
 public:
     /// Throws: `IoError` when libuv cannot make a loop.
     explicit Loop(const LoopOptions& options = {});
@@ -120,32 +120,10 @@ public:
     /// The same, or null.
     [[nodiscard]] static Loop* current_or_null() noexcept;
 
-    /// Starts a job in the loop's root group.
-    template <class T>
-    JoinHandle<T> spawn(Task<T> task,
-                        std::source_location where = std::source_location::current()) {
-        return launch(detail::make_job(std::move(task)), {}, where);
-    }
-    template <class T>
-    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
-        return launch(detail::make_job(std::move(task)), options.name, options.where);
-    }
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    auto spawn(F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
-        const auto where = detail::origin_of(*job);
-        return launch(std::move(job), {}, where);
-    }
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                      options.name,
-                      options.where);
-    }
+    /// Starts jobs in the loop's root group. Throws: `LoopClosed` when the loop is ending.
+    /// Forms: `spawn(task)`, `spawn(task, options)`, `spawn(fn, args...)`, `spawn(options, fn,
+    ///        args...)`; a callable and its arguments are kept until the job has ended.
+    using Spawner::spawn;
 
     /// Has the loop call `fn()` on its thread, from any thread. False: the loop is over. See
     /// `LoopHandle`, which is safe to keep when the loop may be gone.
@@ -171,6 +149,7 @@ public:
     [[nodiscard]] detail::LoopCore& core() noexcept;
 
 private:
+    friend class detail::Spawner<Loop>;
     class Impl;
 
     Loop(uv_loop_s* host, const AttachOptions& options);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <eddy/detail/nursery.hpp>
-#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
@@ -46,42 +46,18 @@ class JoinSetState;
 ///               outside the group, not to those inside it.
 /// Cost:         a spawn allocates nothing when the thread's pools are warm.
 /// Source:       trio's nurseries, with `start` as theirs.
-class TaskGroup final : private detail::Nursery {
+class TaskGroup final : private detail::Nursery, private detail::Spawner<TaskGroup> {
 public:
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    /// Starts a job. It never runs inside this call, and runs up to its first checkpoint even if
-    /// the group is cancelled already.
+    /// Starts a job of the group. It runs up to its first checkpoint even if the group is cancelled
+    /// already.
     ///
     /// Throws: `InvalidState` when the group has been left; the task then ends unstarted.
-    template <class T>
-    JoinHandle<T> spawn(Task<T> task,
-                        std::source_location where = std::source_location::current()) {
-        return launch(detail::make_job(std::move(task)), {}, where);
-    }
-    template <class T>
-    JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
-        return launch(detail::make_job(std::move(task)), options.name, options.where);
-    }
-
-    /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    auto spawn(F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        auto job = detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
-        const auto where = detail::origin_of(*job);
-        return launch(std::move(job), {}, where);
-    }
-    template <class F, class... Args>
-        requires detail::NotTask<F>
-    auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        return launch(detail::make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                      options.name,
-                      options.where);
-    }
+    /// Forms: `spawn(task)`, `spawn(task, options)`, `spawn(fn, args...)`, `spawn(options, fn,
+    ///        args...)`; a callable and its arguments are kept until the job has ended.
+    using Spawner::spawn;
 
     /// Starts `fn(Started<V>, args...)` and waits until it calls `started(value)`; from then on the
     /// child belongs to the group. Until then it runs on the caller's account: its failure is
@@ -104,6 +80,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return live; }
 
 private:
+    friend class detail::Spawner<TaskGroup>;
     friend class detail::GroupHost;
     friend class detail::JoinSetState;
     template <class V>

@@ -66,8 +66,8 @@ Task<> ModelProgram::check() {
     co_await settle();
     if (!in_order_) {
         const auto by_job = [](const End& a, const End& b) { return a.job < b.job; };
-        std::stable_sort(ended_.begin(), ended_.end(), by_job);
-        std::stable_sort(expected_.begin(), expected_.end(), by_job);
+        std::sort(ended_.begin(), ended_.end(), by_job);
+        std::sort(expected_.begin(), expected_.end(), by_job);
     }
     if (ended_ != expected_) {
         throw InvalidState("ended: " + text(ended_) + "; expected: " + text(expected_));

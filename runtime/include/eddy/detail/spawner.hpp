@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <source_location>
+#include <utility>
+
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/spawn_options.hpp>
+#include <eddy/task.hpp>
+
+namespace eddy::detail {
+
+/// The ways to say `spawn`, for everything that starts jobs. `Derived` has
+///
+///     JoinHandle<T> launch(JobRef<JobOf<T>> job, std::string_view name, const source_location&);
+///
+/// which takes the job over and makes it ready, and which is what throws.
+template <class Derived>
+class Spawner {
+public:
+    /// Starts a job. It never runs inside this call.
+    template <class T>
+    auto spawn(Task<T> task, std::source_location where = std::source_location::current()) {
+        return self().launch(make_job(std::move(task)), {}, where);
+    }
+    template <class T>
+    auto spawn(Task<T> task, const SpawnOptions& options) {
+        return self().launch(make_job(std::move(task)), options.name, options.where);
+    }
+
+    /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
+    template <class F, class... Args>
+        requires NotTask<F>
+    auto spawn(F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        auto job = make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
+        const auto where = origin_of(*job);
+        return self().launch(std::move(job), {}, where);
+    }
+    template <class F, class... Args>
+        requires NotTask<F>
+    auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+        EDDY_CHECK_CALLABLE(F);
+        return self().launch(make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
+                             options.name,
+                             options.where);
+    }
+
+private:
+    friend Derived;
+    Spawner() = default;
+    ~Spawner() = default;
+
+    [[nodiscard]] Derived& self() noexcept { return static_cast<Derived&>(*this); }
+};
+
+}  // namespace eddy::detail
