@@ -4,39 +4,19 @@
 // A Counter is a number that jobs change and wait for. A wait returns the value it waited for, as
 // it was when it was reached. The workers take 1, 2 and 3 seconds, but of a clock that jumps as
 // soon as everybody waits, so the program takes no time and always prints the same.
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <stdexcept>
 
-#include <eddy/clock.hpp>
 #include <eddy/counter.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 
+#include "jumping_clock.hpp"
+
 using namespace std::chrono_literals;
-
-/// Time that moves when nobody can go on before `next`.
-class JumpingClock final : public eddy::Clock {
-public:
-    [[nodiscard]] eddy::TimePoint now() const noexcept override { return now_; }
-    [[nodiscard]] bool idle(eddy::TimePoint next) noexcept override {
-        now_ = std::max(now_, next);
-        return true;
-    }
-    [[nodiscard]] bool is_virtual() const noexcept override { return true; }
-
-private:
-    eddy::TimePoint now_{};
-};
-
-std::ostream& at_now() {
-    const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(eddy::now().time_since_epoch());
-    return std::cout << seconds.count() << " s: ";
-}
 
 eddy::Task<> worker(int number, eddy::Counter& running) {
     co_await eddy::sleep_for(std::chrono::seconds(number));

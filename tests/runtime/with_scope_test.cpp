@@ -324,3 +324,49 @@ TEST_CASE("cancelled at any checkpoint, nested timeouts come out clean") {
     });
     CHECK(count == 5);
 }
+
+EDDY_TEST_CASE("an operation can stand where a task can: it is awaited where it lies") {
+    Gate gate;
+    const bool opened = co_await eddy::move_on_after(1s, gate.wait());
+    CHECK_FALSE(opened);
+    CHECK(gate.waiters() == 0);
+    gate.open();
+    const bool open = co_await eddy::move_on_after(1s, gate.wait());
+    CHECK(open);
+    co_await eddy::shield(gate.wait());
+    bool timed_out = false;
+    try {
+        co_await eddy::fail_after(1s, eddy::sleep_for(2s));
+    } catch (const eddy::TimedOut&) {
+        timed_out = true;
+    }
+    CHECK(timed_out);
+}
+
+EDDY_TEST_CASE("a handle can be waited for with a timeout, and waited for again") {
+    auto job = eddy::spawn([]() -> Task<int> {
+        co_await eddy::sleep_for(3s);
+        co_return 7;
+    });
+    const auto early = co_await eddy::move_on_after(1s, job);
+    CHECK_FALSE(early);
+    const int late = co_await eddy::fail_after(10s, job);
+    CHECK(late == 7);
+}
+
+EDDY_TEST_CASE("a scope around an operation can be cancelled by others") {
+    Gate gate;
+    eddy::CancelScope scope;
+    auto job = eddy::spawn(
+        [](eddy::CancelScope& inside, Gate& closed) -> Task<bool> {
+            const bool passed = co_await eddy::with_scope(inside, closed.wait());
+            co_return passed;
+        },
+        std::ref(scope),
+        std::ref(gate));
+    co_await settle();
+    scope.cancel();
+    const bool passed = co_await job;
+    CHECK_FALSE(passed);
+    CHECK(gate.waiters() == 0);
+}

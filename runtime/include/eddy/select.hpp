@@ -10,15 +10,10 @@
 #include <utility>
 #include <variant>
 
+#include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/detail/select_base.hpp>
 #include <eddy/waiter.hpp>
-
-#if defined(__clang__)
-#define EDDY_LIFETIMEBOUND [[clang::lifetimebound]]
-#else
-#define EDDY_LIFETIMEBOUND
-#endif
 
 namespace eddy {
 

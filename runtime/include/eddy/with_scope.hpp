@@ -7,15 +7,20 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/task.hpp>
 
 /// Work under a scope of its own: `with_scope`, timeouts, shields.
 ///
-/// All of them start when awaited, and take a task or `(fn, args...)`; callable and arguments are
-/// kept until the work has ended. The work is always waited for: a timeout asks it to stop, and
-/// returns when it has.
+/// All of them start when awaited, and take a task, `(fn, args...)`, or an operation; a callable
+/// and its arguments are kept until the work has ended, an operation lives with the caller, so the
+/// result is awaited at once:
+///
+///     const auto item = co_await move_on_after(1s, queue.get());
+///
+/// The work is always waited for: a timeout asks it to stop, and returns when it has.
 
 namespace eddy {
 
@@ -109,13 +114,23 @@ Task<T> host_call(F fn, Args... args) {
     }
 }
 
+/// The operation, or what a handle makes one of, is awaited where it lies.
+template <Operation A>
+Task<operation_result_t<A>> host_operation(A& operation) {
+    if constexpr (std::is_void_v<operation_result_t<A>>) {
+        co_await operation;
+    } else {
+        co_return co_await operation;
+    }
+}
+
 /// A task is itself; a callable with its arguments becomes one.
 template <class T>
 [[nodiscard]] Task<T> as_task(Task<T>&& task) {
     return std::move(task);
 }
 template <class F, class... Args>
-    requires(!is_task<std::remove_cvref_t<F>>)
+    requires(!is_task<std::remove_cvref_t<F>> && !Operation<std::remove_cvref_t<F>>)
 [[nodiscard]] auto as_task(F&& fn, Args&&... args) {
     EDDY_CHECK_CALLABLE(F);
     using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
@@ -154,6 +169,10 @@ template <class T>
 [[nodiscard]] auto with_scope(CancelScope& scope, Task<T> work) {
     return detail::run_in_scope(scope, std::move(work));
 }
+template <detail::Operation A>
+[[nodiscard]] auto with_scope(CancelScope& scope, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::run_in_scope(scope, detail::host_operation(operation));
+}
 
 /// Gives the work at most `timeout`, counted from the await: the result, or empty (`false`) when
 /// the time was up first. Work that finishes in the same turn as the deadline has finished.
@@ -161,9 +180,17 @@ template <class... Work>
 [[nodiscard]] auto move_on_after(Duration timeout, Work&&... work) {
     return detail::host_task(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
+template <detail::Operation A>
+[[nodiscard]] auto move_on_after(Duration timeout, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_task(detail::within(timeout), detail::host_operation(operation));
+}
 template <class... Work>
 [[nodiscard]] auto move_on_at(TimePoint deadline, Work&&... work) {
     return detail::host_task(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
+}
+template <detail::Operation A>
+[[nodiscard]] auto move_on_at(TimePoint deadline, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_task(detail::until(deadline), detail::host_operation(operation));
 }
 
 /// The same, but a passed deadline is an error.
@@ -173,9 +200,17 @@ template <class... Work>
 [[nodiscard]] auto fail_after(Duration timeout, Work&&... work) {
     return detail::host_fail(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
+template <detail::Operation A>
+[[nodiscard]] auto fail_after(Duration timeout, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_fail(detail::within(timeout), detail::host_operation(operation));
+}
 template <class... Work>
 [[nodiscard]] auto fail_at(TimePoint deadline, Work&&... work) {
     return detail::host_fail(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
+}
+template <detail::Operation A>
+[[nodiscard]] auto fail_at(TimePoint deadline, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_fail(detail::until(deadline), detail::host_operation(operation));
 }
 
 /// Waits for the work whatever is cancelled outside; the cancellation arrives after it. For the few
@@ -184,6 +219,10 @@ template <class... Work>
 [[nodiscard]] auto shield(Work&&... work) {
     return detail::host_fail(ScopeOptions{.shield = true},
                              detail::as_task(std::forward<Work>(work)...));
+}
+template <detail::Operation A>
+[[nodiscard]] auto shield(A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_fail(ScopeOptions{.shield = true}, detail::host_operation(operation));
 }
 
 }  // namespace eddy

@@ -52,6 +52,21 @@ concept WaitOperation = requires(Op& op) {
 template <class A>
 concept HasCoAwait = requires(A&& a) { std::forward<A>(a).operator co_await(); };
 
+/// What can be awaited where it lies, any number of times as far as we care: no task.
+template <class A>
+concept Operation = WaitOperation<std::remove_reference_t<A>> || HasCoAwait<A&>;
+
+template <class A>
+struct OperationResult {
+    using type = decltype(std::declval<A&>().operator co_await().take());
+};
+template <WaitOperation Op>
+struct OperationResult<Op> {
+    using type = decltype(std::declval<Op&>().take());
+};
+template <class A>
+using operation_result_t = typename OperationResult<std::remove_reference_t<A>>::type;
+
 template <class A>
 concept EddyAwaiter = requires { typename std::remove_cvref_t<A>::eddy_awaiter; };
 
