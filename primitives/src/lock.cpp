@@ -3,9 +3,14 @@
 
 #include <string>
 
-#include <eddy/error.hpp>
-
 namespace eddy {
+
+LockStatistics detail::statistics_of(const LockCore& core) {
+    return {.locked = core.held(),
+            .owner = core.owner().id(),
+            .owner_name = std::string(core.owner().name()),
+            .waiters = core.waiters()};
+}
 
 Lock::~Lock() {
     EDDY_REQUIRE(!core_.has_waiters(),
@@ -23,10 +28,7 @@ bool Lock::locked() const {
 
 LockStatistics Lock::statistics() const {
     bound_.check("Lock::statistics");
-    return {.locked = core_.held(),
-            .owner = core_.owner().id(),
-            .owner_name = std::string(core_.owner().name()),
-            .waiters = core_.waiters()};
+    return detail::statistics_of(core_);
 }
 
 std::optional<LockGuard> Lock::try_acquire() {
@@ -39,9 +41,7 @@ std::optional<LockGuard> Lock::try_acquire() {
 
 Lock& LockGuard::require(const char* what) const {
     if (lock_ == nullptr) {
-        throw InvalidState(std::string(what) +
-                           ": this guard holds no lock: it was moved from or released, or its "
-                           "Condition is waiting");
+        detail::LockCore::refuse_empty_guard(what);
     }
     return *lock_;
 }

@@ -30,4 +30,10 @@ void LockCore::refuse_owner(const char* what) {
                        "called take the guard by reference instead");
 }
 
+void LockCore::refuse_empty_guard(const char* what) {
+    throw InvalidState(std::string(what) +
+                       ": this guard holds nothing: it was moved from or released, or its "
+                       "Condition is waiting");
+}
+
 }  // namespace eddy::detail

@@ -295,7 +295,7 @@ EDDY_TEST_CASE("a lock waited for twice in one select is taken once") {
     CHECK_FALSE(lock.locked());
 }
 
-EDDY_TEST_CASE("taking a lock, free or contended, asks the heap for nothing") {
+EDDY_TEST_CASE_FIFO("taking a lock, free or contended, asks the heap for nothing") {
     Lock lock;
     for (int round = 0; round < 2; ++round) {
         auto first = eddy::spawn(takes_often(lock, 50), {.name = "a name too long to be small"});

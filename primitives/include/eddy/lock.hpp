@@ -23,6 +23,10 @@ struct LockStatistics {
     std::size_t waiters = 0;
 };
 
+namespace detail {
+[[nodiscard]] LockStatistics statistics_of(const LockCore& core);
+}
+
 /// One at a time: what a job does while it holds the guard, no other job does.
 ///
 /// Needed where a job awaits in the middle of a change that others must not see half done; between

@@ -103,16 +103,19 @@ public:
     /// At the end of the queue; commits it at once in the rare case that the lock is free.
     void enqueue(QueuedWaiter& waiter) noexcept;
 
-    /// Hands the lock to the longest waiter, or frees it.
-    void release() noexcept {
+    /// Hands the lock to the longest waiter, or frees it. True: it is free.
+    bool release() noexcept {
         if (waiting_.empty()) [[likely]] {
             owner_.clear();
-        } else {
-            hand_over();
+            return true;
         }
+        hand_over();
+        return false;
     }
 
+    /// Throw `InvalidState`, in the name of `what`.
     [[noreturn]] static void refuse_owner(const char* what);
+    [[noreturn]] static void refuse_empty_guard(const char* what);
 
 private:
     void hand_over() noexcept;
