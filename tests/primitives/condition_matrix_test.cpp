@@ -290,6 +290,111 @@ TEST_CASE("a frame that dies while it waits does not release a lock another job 
     }
 }
 
+namespace {
+
+/// A queue of jobs to be destroyed: one that was notified and waits for the lock, one that looks,
+/// and one that waits for a notification.
+struct Doomed {
+    Monitor m;
+    eddy::Event go[4];
+    bool notified_died = false;
+    bool waiter_died = false;
+    std::optional<std::pair<std::size_t, std::size_t>> seen;  // waiters of condition and lock
+};
+
+template <class F>
+class AtEnd final {
+public:
+    explicit AtEnd(F fn) : fn_(fn) {}
+    AtEnd(const AtEnd&) = delete;
+    AtEnd& operator=(const AtEnd&) = delete;
+    ~AtEnd() { fn_(); }
+
+private:
+    F fn_;
+};
+
+Task<> gets_notified(Doomed& d) {
+    const AtEnd end([&d] { d.notified_died = true; });
+    co_await d.go[0].wait();
+    auto guard = co_await d.m.lock.acquire();
+    co_await d.m.changed.wait(guard);
+    FAIL("it returned");
+}
+
+Task<> notifies_and_waits(Doomed& d, bool all) {
+    const AtEnd end([&d] { d.waiter_died = true; });
+    co_await d.go[1].wait();
+    auto guard = co_await d.m.lock.acquire();
+    co_await d.go[2].wait();
+    all ? d.m.changed.notify_all() : d.m.changed.notify_one();
+    co_await d.m.changed.wait(guard);
+    FAIL("it returned");
+}
+
+Task<> takes_for_ever(Doomed& d) {
+    co_await d.go[3].wait();
+    const auto guard = co_await d.m.lock.acquire();
+    co_await eddy::sleep_forever();
+}
+
+Task<> looks(Doomed& d) {
+    const AtEnd end([&d] {
+        if (d.notified_died && !d.waiter_died) {
+            const auto now = d.m.changed.statistics();
+            d.seen.emplace(now.waiters, now.lock.waiters);
+        }
+    });
+    co_await eddy::sleep_forever();
+}
+
+void destroy(Doomed& doomed, bool all, bool forward) {
+    eddy::testing::VirtualClock clock;
+    eddy::testing::RecordingObserver observer;
+    eddy::Loop loop({.clock = &clock, .observer = &observer});
+    loop.run(
+        [](Doomed& d, bool to_all, bool first) -> Task<> {
+            // In the order of their deaths, or the reverse: one of the two it is.
+            const auto spawn_nth = [&](int nth) {
+                Task<> task = nth == 0   ? gets_notified(d)
+                              : nth == 1 ? looks(d)
+                              : nth == 2 ? notifies_and_waits(d, to_all)
+                                         : takes_for_ever(d);
+                eddy::spawn(eddy::shield(std::move(task))).detach();
+            };
+            for (int i = 0; i < 4; ++i) {
+                spawn_nth(first ? i : 3 - i);
+            }
+            for (const std::size_t step : {0U, 1U, 3U, 2U}) {
+                d.go[step].set();
+                co_await settle();
+            }
+            CHECK(d.m.changed.statistics().waiters == 1);
+            CHECK(d.m.lock.statistics().waiters == 1);
+        }(doomed, all, forward),
+        {.grace = std::chrono::milliseconds(1)});
+    CHECK(observer.abandoned.size() == 4);
+    CHECK_FALSE(doomed.m.lock.locked());
+}
+
+}  // namespace
+
+TEST_CASE("a notification for one goes on when its job dies in the lock's queue, one for all not") {
+    for (const bool all : {false, true}) {
+        int looked = 0;
+        for (const bool forward : {false, true}) {
+            Doomed doomed;
+            destroy(doomed, all, forward);
+            if (doomed.seen) {
+                ++looked;
+                CHECK(doomed.seen->first == (all ? 1U : 0U));
+                CHECK(doomed.seen->second == (all ? 0U : 1U));
+            }
+        }
+        CHECK(looked == 1);
+    }
+}
+
 EDDY_WAIT_MATRIX("Condition::wait", ConditionFixture<false>)
 EDDY_WAIT_MATRIX("Condition::wait with a predicate", ConditionFixture<true>)
 EDDY_EXCLUSION_SUITE("a Condition's lock", ConditionExclusion)

@@ -41,7 +41,6 @@ using eddy::testing::settle;
 struct Monitor {
     Lock lock;
     Condition changed{lock};
-    bool ready = false;
     std::vector<int> order;
 
     std::size_t waiters() const { return changed.statistics().waiters; }
@@ -52,25 +51,6 @@ Task<> waits(Monitor& m, int number) {
     auto guard = co_await m.lock.acquire();
     co_await m.changed.wait(guard);
     CHECK(guard.holds(m.lock));
-    m.order.push_back(number);
-}
-
-/// Notes `number` when it returns and -`number` when it throws, in both cases with the lock held.
-Task<> waits_or_throws(Monitor& m, int number) {
-    auto guard = co_await m.lock.acquire();
-    const eddy::JobId me = m.lock.statistics().owner;
-    try {
-        co_await m.changed.wait(guard);
-        m.order.push_back(number);
-    } catch (const eddy::Cancelled&) {
-        m.order.push_back(-number);
-        CHECK(guard.holds(m.lock));
-        CHECK(m.lock.statistics().owner == me);
-        throw;
-    }
-    CHECK(guard.holds(m.lock));
-    CHECK(m.lock.statistics().owner == me);
-    co_await eddy::checkpoint();
     m.order.push_back(number);
 }
 
@@ -107,6 +87,28 @@ EDDY_TEST_CASE("waiting lets the lock go and has it again on return") {
     co_await job;
     CHECK(m.order == std::vector<int>{1});
     CHECK_FALSE(m.lock.locked());
+}
+
+EDDY_TEST_CASE("a guard holds nothing while its condition waits") {
+    Monitor m;
+    auto guard = co_await m.lock.acquire();
+    auto job = eddy::spawn(
+        [](Monitor& monitor, LockGuard& lent) -> Task<> {
+            co_await monitor.changed.wait(lent);
+            CHECK(lent.holds(monitor.lock));
+        },
+        std::ref(m),
+        std::ref(guard));
+    co_await settle();
+    CHECK_FALSE(guard);
+    CHECK_THROWS_AS(guard.release(), eddy::InvalidState);
+    CHECK_THROWS_AS(guard.adopt(), eddy::InvalidState);
+    {
+        const auto mine = co_await m.lock.acquire();
+        m.changed.notify_one();
+    }
+    co_await job;
+    CHECK(guard);
 }
 
 EDDY_TEST_CASE("notify takes the longest waiters, and none, some or more than there are") {
@@ -210,119 +212,6 @@ EDDY_TEST_CASE("a predicate that throws leaves with the lock held") {
     }
     CHECK(thrown);
     CHECK(guard.holds(m.lock));
-}
-
-EDDY_TEST_CASE("cancelled while it waits, a job throws with the lock held, in its turn") {
-    Monitor m;
-    eddy::CancelScope scope;
-    eddy::spawn(with_scope(scope, waits_or_throws(m, 1))).detach();
-    co_await settle();
-    auto guard = co_await m.lock.acquire();
-    eddy::spawn(takes(m, 10)).detach();
-    co_await settle();
-    scope.cancel();
-    CHECK(m.waiters() == 0);
-    CHECK(m.lock_waiters() == 2);
-    m.changed.notify_one();  // for nobody: that one is on its way
-    co_await settle();
-    CHECK(m.order.empty());
-    guard.release();
-    co_await settle();
-    CHECK(m.order == std::vector<int>({10, -1}));
-    CHECK(scope.cancelled_caught());
-    CHECK_FALSE(m.lock.locked());
-}
-
-EDDY_TEST_CASE("cancelled while the lock is free, a job has it at once") {
-    Monitor m;
-    eddy::CancelScope scope;
-    auto job = eddy::spawn(with_scope(scope, waits_or_throws(m, 1)));
-    co_await settle();
-    scope.cancel();
-    CHECK(m.lock.statistics().owner == job.id());
-    CHECK_FALSE(m.lock.try_acquire().has_value());
-    const bool done = co_await job;
-    CHECK_FALSE(done);
-    CHECK(m.order == std::vector<int>({-1}));
-    CHECK_FALSE(m.lock.locked());
-}
-
-EDDY_TEST_CASE(
-    "cancelled after a notification, a wait succeeds and loses nothing (CPython 112202)") {
-    Monitor m;
-    eddy::CancelScope scope;
-    eddy::spawn(with_scope(scope, waits_or_throws(m, 1))).detach();
-    co_await settle();
-    eddy::spawn(waits(m, 2)).detach();
-    co_await settle();
-    {
-        const auto guard = co_await m.lock.acquire();
-        m.changed.notify_one();
-        scope.cancel();
-    }
-    co_await settle();
-    CHECK(m.order == std::vector<int>({1}));  // it returned; then the checkpoint threw
-    CHECK(scope.cancelled_caught());
-    CHECK(m.waiters() == 1);
-    {
-        const auto guard = co_await m.lock.acquire();
-        m.changed.notify_one();
-    }
-    co_await settle();
-    CHECK(m.order == std::vector<int>({1, 2}));
-}
-
-EDDY_TEST_CASE("cancelled just before a notification, it leaves that to the next one") {
-    Monitor m;
-    eddy::CancelScope scope;
-    eddy::spawn(with_scope(scope, waits_or_throws(m, 1))).detach();
-    co_await settle();
-    eddy::spawn(waits(m, 2)).detach();
-    co_await settle();
-    {
-        const auto guard = co_await m.lock.acquire();
-        scope.cancel();
-        m.changed.notify_one();
-    }
-    co_await settle();
-    CHECK(m.order == std::vector<int>({-1, 2}));
-}
-
-EDDY_TEST_CASE("in a cancelled scope the lock is not let go at all") {
-    Monitor m;
-    for (const bool with_predicate : {false, true}) {
-        eddy::CancelScope scope;
-        bool thrown = false;
-        co_await with_scope(
-            scope,
-            [](Monitor& monitor, eddy::CancelScope& mine, bool predicate, bool& out) -> Task<> {
-                auto guard = co_await monitor.lock.acquire();
-                auto other = eddy::spawn(takes(monitor, 1));
-                co_await settle();
-                mine.cancel();
-                try {
-                    if (predicate) {
-                        co_await monitor.changed.wait(guard, [] { return true; });
-                    } else {
-                        co_await monitor.changed.wait(guard);
-                    }
-                } catch (const eddy::Cancelled&) {
-                    out = true;
-                    CHECK(guard.holds(monitor.lock));
-                    CHECK(monitor.order.empty());
-                    CHECK(monitor.lock_waiters() == 1);
-                    throw;
-                }
-            },
-            std::ref(m),
-            std::ref(scope),
-            with_predicate,
-            std::ref(thrown));
-        CHECK(thrown);
-        co_await settle();
-        CHECK(m.order == std::vector<int>{1});
-        m.order.clear();
-    }
 }
 
 EDDY_TEST_CASE("a guard of another lock, or one that holds nothing, is an error in any case") {

@@ -196,17 +196,13 @@ private:
         const eddy::RwLockStatistics now = lock_.statistics();
         require(now.readers == readers_.size(), "readers");
         require(now.writing == (writer_ != nobody), "writing");
-        const auto not_yet_come = [this](const Place& place) { return !come(place.job); };
-        require(now.waiters == queue_.size() - static_cast<std::size_t>(std::count_if(
-                                                   queue_.begin(), queue_.end(), not_yet_come)),
-                "waiters");
+        require(now.waiters == queue_.size(), "waiters");
         require(
             now.waiting_writers ==
                 static_cast<std::size_t>(std::count_if(
                     queue_.begin(), queue_.end(), [](const Place& place) { return place.writes; })),
             "waiting writers");
     }
-    static bool come(int) { return true; }  // newcomers are last in a step, and then all settles
 
     static void require(bool right, const char* what) {
         if (!right) {
