@@ -47,7 +47,7 @@ void start_job(Nursery& nursery,
     }
     job.spawned = where;
     if (!name.empty()) {
-        job.ensure_extras().name = name;
+        job.ensure_extras().name = JobName(name);
     }
     core.admit(job, nursery);
 }

@@ -74,6 +74,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// A barrier was aborted, or reset under those that waited at it.
+class BrokenBarrier : public BrokenResource {
+public:
+    using BrokenResource::BrokenResource;
+};
+
 /// Somebody else is using it in the way only one may.
 class BusyResource : public std::runtime_error {
 public:

@@ -26,6 +26,11 @@ public:
         }
     }
 
+    /// The same question where nothing can be thrown: in the destructors of guards.
+    [[nodiscard]] bool here() const noexcept {
+        return thread_ == &detail::thread_state || thread_ == nullptr;
+    }
+
 private:
     void bind(const char* what) const;
 

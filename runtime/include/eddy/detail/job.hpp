@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <eddy/detail/frame_pool.hpp>
+#include <eddy/detail/job_name.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/job_info.hpp>
@@ -26,7 +27,7 @@ struct LocalNode;
 
 /// What few jobs have.
 struct JobExtras {
-    std::string name;
+    JobName name;
     std::shared_ptr<const LocalNode> locals;  // task-locals, newest first; shared with children
     std::shared_ptr<CancelToken> token;       // what cancel handles look into
 };
@@ -80,7 +81,7 @@ public:
     }
 
     [[nodiscard]] std::string_view name() const noexcept {
-        return extras ? std::string_view(extras->name) : std::string_view();
+        return extras ? extras->name.view() : std::string_view();
     }
     /// "fetch #7", or "job #7".
     [[nodiscard]] std::string label() const;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/lock.hpp>
+#include <eddy/loop_bound.hpp>
+#include <eddy/own.hpp>
+#include <eddy/task.hpp>
+#include <eddy/wait_queue.hpp>
+
+namespace eddy {
+
+struct ConditionStatistics {
+    std::size_t waiters = 0;  ///< not yet notified; a notified job counts as a waiter of the lock
+    LockStatistics lock;
+};
+
+/// Waits, under a `Lock`, until others have changed what the lock protects.
+///
+/// A last resort: for a number take `Counter`, for items `Queue`, for a fact `Event`.
+///
+///     Condition changed(lock);                         auto guard = co_await lock.acquire();
+///     auto guard = co_await lock.acquire();            state.add(item);
+///     co_await changed.wait(guard, [&] { ... });       changed.notify_all();
+///
+/// `notify_one` with waiters of different kinds (some for room, some for items) may wake one that
+/// cannot use it, and the others sleep on: then use `notify_all`, or one condition for each kind.
+///
+/// Throws:   `InvalidState` for a guard that holds nothing, or another lock, even if the predicate
+///           is true already; and from a notify by whoever does not own the lock.
+/// Order:    first come, first served. A notified job joins the queue of the lock: it needs no
+///           second wake, nobody gets in between, and no wake-up is spurious.
+/// Lifetime: the lock outlives the condition, which outlives its waiters, notified or not.
+/// Source:   trio's wait morphing; CPython 112202 and anyio 1075 on notifications that got lost.
+class Condition final {
+public:
+    class Wait;
+
+    explicit Condition(Lock& lock) noexcept : lock_(lock) {}
+    Condition(const Condition&) = delete;
+    Condition& operator=(const Condition&) = delete;
+    ~Condition();
+
+    [[nodiscard]] ConditionStatistics statistics() const;
+
+    /// Notifies the longest waiter, or the `count` longest; all that there are if they are fewer.
+    /// Nothing is kept for later ones.
+    void notify_one() { notify(1); }
+    void notify(std::size_t count);
+    void notify_all();
+
+    /// Lets the lock go, waits for a notification, and has the lock again when it returns: also
+    /// when it throws. While it waits, `guard` holds nothing.
+    ///
+    /// Cancellation: on entry it throws before the lock is let go. While it waits, the job first
+    ///           gets the lock again, in its turn, and then throws. After a notification it
+    ///           succeeds, and the next checkpoint throws.
+    ///
+    /// In a `select` it comes last, and once: another operation that throws when it is queued after
+    /// it leaves the guard without the lock. A select that something else has won waits until it
+    /// has the lock back.
+    [[nodiscard]] Wait wait(LockGuard& guard) noexcept;
+
+    /// Waits until `predicate(args...)` is true, and returns what it returned. It is called with
+    /// the lock held: first at once, then after each notification.
+    template <class P, class... Args>
+    [[nodiscard]] auto wait(LockGuard& guard, P&& predicate, Args&&... args) {
+        EDDY_CHECK_CALLABLE(P);
+        using R = std::decay_t<std::invoke_result_t<std::decay_t<P>&, std::decay_t<Args>&...>>;
+        return wait_until_true<R, std::decay_t<P>, std::decay_t<Args>...>(
+            *this, guard, std::forward<P>(predicate), std::forward<Args>(args)...);
+    }
+
+private:
+    class Entry;
+
+    template <class R, class P, class... Args>
+    static Task<R> wait_until_true(Condition& self, LockGuard& guard, P predicate, Args... args);
+
+    void check(const LockGuard& guard) const;
+    void check_owner(const char* what) const;
+    bool pass_one() noexcept;
+
+    Lock& lock_;
+    WaitQueue waiting_;
+};
+
+class Condition::Wait final : public QueuedWaiter {
+public:
+    Wait(Condition& condition, LockGuard& guard) noexcept
+        : condition_(condition), lock_(condition.lock_), guard_(guard) {}
+
+    [[nodiscard]] bool try_now() const {
+        condition_.check(guard_);
+        return false;
+    }
+    void start();
+    void take();
+    [[nodiscard]] const char* what() const noexcept override;
+
+private:
+    friend class Condition;
+
+    /// waiting: in the condition's queue, the guard disarmed. The others: in the lock's queue, or
+    /// committed, which means that this job owns the lock; and there to stay.
+    enum class Phase : std::uint8_t { waiting, notified, notified_with_all, cancelled };
+
+    void unlink() noexcept override;
+    void pass_on() noexcept override;
+    [[nodiscard]] bool abort() noexcept override;
+    void move_to_lock(Phase why) noexcept;
+    void arm() noexcept { guard_.lock_ = &lock_; }
+
+    Condition& condition_;
+    Lock& lock_;  // of its own: to return needs no condition
+    LockGuard& guard_;
+    Phase phase_ = Phase::waiting;
+};
+
+/// The entry of a wait with a predicate: a checkpoint that looks at the guard.
+class Condition::Entry final : public QueuedWaiter {
+public:
+    Entry(Condition& condition, LockGuard& guard) noexcept : condition_(condition), guard_(guard) {}
+
+    [[nodiscard]] bool try_now() const {
+        condition_.check(guard_);
+        return true;
+    }
+    void start() noexcept {}
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "Condition::wait"; }
+
+private:
+    Condition& condition_;
+    LockGuard& guard_;
+};
+
+inline Condition::Wait Condition::wait(LockGuard& guard) noexcept { return Wait(*this, guard); }
+
+template <class R, class P, class... Args>
+Task<R> Condition::wait_until_true(Condition& self, LockGuard& guard, P predicate, Args... args) {
+    co_await Entry(self, guard);
+    for (;;) {
+        R result = std::invoke(predicate, args...);
+        if (result) {
+            co_return result;
+        }
+        co_await self.wait(guard);
+    }
+}
+
+}  // namespace eddy

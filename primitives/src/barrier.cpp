@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/barrier.hpp>
+
+#include <stdexcept>
+
+#include <eddy/error.hpp>
+#include <eddy/require.hpp>
+
+namespace eddy {
+
+namespace {
+
+[[noreturn]] void throw_broken() {
+    throw BrokenBarrier(
+        "Barrier::wait: the barrier was aborted, or reset while this job waited; reset() makes it "
+        "usable again");
+}
+
+}  // namespace
+
+Barrier::Barrier(std::size_t parties) : parties_(parties) {
+    if (parties == 0) {
+        throw std::invalid_argument("Barrier: it takes at least one party");
+    }
+}
+
+Barrier::~Barrier() {
+    EDDY_REQUIRE(waiting_.empty(),
+                 "a Barrier was destroyed while jobs wait on it: abort() it, or end them first");
+}
+
+bool Barrier::broken() const {
+    bound_.check("Barrier::broken");
+    return broken_;
+}
+
+BarrierStatistics Barrier::statistics() const {
+    bound_.check("Barrier::statistics");
+    return {.parties = parties_, .waiters = waiters_, .rounds = rounds_, .broken = broken_};
+}
+
+void Barrier::reset() {
+    bound_.check("Barrier::reset");
+    broken_ = false;
+    break_round();
+}
+
+void Barrier::abort() {
+    bound_.check("Barrier::abort");
+    broken_ = true;
+    break_round();
+}
+
+/// Commits who waits, in order. The last to come is not among them: its index is parties_ - 1.
+void Barrier::complete_round() noexcept {
+    ++rounds_;
+    std::size_t index = 0;
+    while (QueuedWaiter* waiter = waiting_.pop_front()) {
+        --waiters_;
+        static_cast<Wait*>(waiter)->index_ = index++;
+        waiter->commit();
+    }
+}
+
+void Barrier::break_round() noexcept {
+    while (QueuedWaiter* waiter = waiting_.pop_front()) {
+        --waiters_;
+        static_cast<Wait*>(waiter)->index_ = Wait::broken;
+        waiter->commit();
+    }
+}
+
+bool Barrier::Wait::try_now() {
+    barrier_.bound_.check("Barrier::wait");
+    if (barrier_.broken_) {
+        throw_broken();
+    }
+    if (barrier_.waiters_ + 1 < barrier_.parties_) {
+        return false;
+    }
+    index_ = barrier_.parties_ - 1;
+    barrier_.complete_round();
+    return true;
+}
+
+void Barrier::Wait::start() noexcept {
+    if (barrier_.waiters_ + 1 < barrier_.parties_) {
+        ++barrier_.waiters_;
+        barrier_.waiting_.push_back(*this);
+        return;
+    }
+    // Another operation of the same select has come to the barrier in between.
+    index_ = barrier_.parties_ - 1;
+    barrier_.complete_round();
+    commit();
+}
+
+std::size_t Barrier::Wait::take() const {
+    if (index_ == broken) {
+        throw_broken();
+    }
+    return index_;
+}
+
+void Barrier::Wait::unlink() noexcept {
+    unlink_self();
+    --barrier_.waiters_;
+}
+
+}  // namespace eddy
