@@ -47,8 +47,9 @@ void FutureState::require_pending() const {
 }
 
 void FutureState::fail(std::exception_ptr error) noexcept {
+    const bool cancelled = is_cancelled(error);  // no failure, so not reported when nobody reads it
     error_ = without_cancelled(std::move(error));
-    settle(Phase::error);
+    settle(cancelled ? Phase::broken : Phase::error);
 }
 
 bool FutureState::try_fail(std::exception_ptr error) {

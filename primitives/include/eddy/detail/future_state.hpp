@@ -59,6 +59,7 @@ protected:
     virtual ~FutureState();
 
 private:
+    /// broken: a failure that is reported to nobody who does not ask.
     enum class Phase : std::uint8_t { pending, value, error, broken };
 
     void settle(Phase phase) noexcept {
