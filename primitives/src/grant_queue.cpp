@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/grant_queue.hpp>
 
+#include <utility>
+
 namespace eddy::detail {
 
 void GrantWait::unlink() noexcept {
@@ -14,8 +16,13 @@ void GrantWait::pass_on() noexcept {
     }
 }
 
+// A commit may withdraw other waiters of this queue, those of a select, and come back here: it is
+// the loop that is under way which goes on, so that the order holds, and the stack.
+
 void GrantQueue::grant_all() noexcept {
-    // A commit may withdraw other waiters of this queue (those of a select) and come back here.
+    if (std::exchange(committing_, true)) {
+        return;
+    }
     while (GrantWait* first = front()) {
         if (!grant(*first)) {
             break;
@@ -24,14 +31,17 @@ void GrantQueue::grant_all() noexcept {
         first->answer_ = GrantWait::Answer::granted;
         first->commit();
     }
+    committing_ = false;
 }
 
 void GrantQueue::close_all() noexcept {
+    committing_ = true;
     while (GrantWait* first = front()) {
         first->unlink_self();
         first->answer_ = GrantWait::Answer::closed;
         first->commit();
     }
+    committing_ = false;
 }
 
 }  // namespace eddy::detail

@@ -34,7 +34,7 @@ private:
 /// First come, first served: what hands out permits, tokens and rates, and keeps those who wait for
 /// them. A request is granted whole; the first in the queue is never overtaken by a smaller one.
 ///
-/// Invariant: the first waiter's request is one that `grant` would refuse.
+/// Invariant: the first waiter's request is one that `grant` would refuse, unless committing_.
 class GrantQueue {
 public:
     GrantQueue(const GrantQueue&) = delete;
@@ -72,6 +72,7 @@ protected:
 private:
     friend class GrantWait;
     WaitQueue waiting_;
+    bool committing_ = false;
 };
 
 }  // namespace eddy::detail
