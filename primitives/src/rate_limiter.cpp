@@ -39,18 +39,23 @@ RateLimiter::~RateLimiter() {
 RateLimiterStatistics RateLimiter::statistics() const {
     bound_.check("RateLimiter::statistics");
     const std::int64_t level = Loop::current_or_null() != nullptr ? level_at(now()) : level_;
-    return {.available = level / per_token_, .burst = full_ / per_token_, .waiters = size()};
+    return {.available = std::min(level, full_) / per_token_,
+            .burst = full_ / per_token_,
+            .waiters = size()};
 }
 
 // --- the bucket --------------------------------------------------------------------------------
 
+/// How full it is at `when`, if nobody takes anything until then.
 std::int64_t RateLimiter::level_at(TimePoint when) const noexcept {
     if (when <= updated_) {  // a loop with another clock
         return level_;
     }
-    const std::int64_t missing = full_ - level_;
+    // While somebody waits it does not run over: its first takes out what it came for before that,
+    // in the middle of a nanosecond perhaps, and what has come since is the next one's.
+    const std::int64_t most = empty() ? full_ : std::numeric_limits<std::int64_t>::max();
     const std::int64_t elapsed = (when - updated_).count();
-    return elapsed > missing / per_ns_ ? full_ : level_ + elapsed * per_ns_;
+    return elapsed > (most - level_) / per_ns_ ? most : level_ + elapsed * per_ns_;
 }
 
 void RateLimiter::refill() noexcept {
@@ -107,6 +112,7 @@ bool RateLimiter::grant(detail::GrantWait& wait) noexcept { return take_part(wai
 void RateLimiter::grant_due() noexcept {
     refill();
     grant_all();
+    level_ = std::min(level_, full_);
     if (const detail::GrantWait* first = front()) {
         arm(ready_at(first->amount()));  // was armed, or is called by the alarm: cannot fail
     } else {
@@ -116,7 +122,7 @@ void RateLimiter::grant_due() noexcept {
 
 void RateLimiter::take_back(detail::GrantWait& wait) noexcept {
     refill();
-    level_ += std::min(wait.amount() * per_token_, full_ - level_);
+    level_ = std::min(level_, full_) + wait.amount() * per_token_;
     grant_due();
 }
 

@@ -35,7 +35,8 @@ struct RateLimiterStatistics {
 ///               not overtaken by small ones, and a newcomer queues behind who waits.
 /// Lifetime:     outlives its waiters.
 /// Cost:         an acquire reads the clock once; no allocation. All who wait share one deadline.
-///               Times are exact: integers of nanoseconds, rounded up once per wait, never summed.
+///               Nobody comes early, or more than the loop's own delay late; and nothing drifts,
+///               whatever the rate.
 class RateLimiter final : private detail::GrantQueue, private Alarm {
 public:
     class Acquire;
@@ -71,8 +72,10 @@ private:
     void left(detail::GrantWait& wait) noexcept override;
 
     // The bucket counts in parts, of which per_ns_ come in a nanosecond and per_token_ make a
-    // token: both whole numbers, so that nothing is ever rounded. Invariant: 0 <= level_ <= full_,
-    // as of updated_; armed while somebody waits, for the moment when the first can be granted.
+    // token: both whole numbers, so that nothing is ever rounded.
+    //
+    // Invariant: between calls 0 <= level_ <= full_, as of updated_; armed while somebody waits,
+    // for the moment when the first can be granted.
     LoopBound bound_;
     std::int64_t per_token_;
     std::int64_t per_ns_;
