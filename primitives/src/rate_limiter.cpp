@@ -112,17 +112,18 @@ bool RateLimiter::grant(detail::GrantWait& wait) noexcept { return take_part(wai
 void RateLimiter::grant_due() noexcept {
     refill();
     grant_all();
-    level_ = std::min(level_, full_);
     if (const detail::GrantWait* first = front()) {
         arm(ready_at(first->amount()));  // was armed, or is called by the alarm: cannot fail
     } else {
+        level_ = std::min(level_, full_);
         disarm();
     }
 }
 
 void RateLimiter::take_back(detail::GrantWait& wait) noexcept {
     refill();
-    level_ = std::min(level_, full_) + wait.amount() * per_token_;
+    const std::int64_t room = std::numeric_limits<std::int64_t>::max() - level_;
+    level_ += std::min(wait.amount() * per_token_, room);
     grant_due();
 }
 

@@ -162,6 +162,26 @@ EDDY_TEST_CASE("all who can be served at one moment are") {
     CHECK(times.back() == 8us);
 }
 
+EDDY_TEST_CASE("what came for those who wait is theirs, even when a select moves on in between") {
+    RateLimiter limiter(10, 1ns, 8);
+    Times times;
+    CHECK(limiter.try_acquire(8));
+    eddy::spawn([](RateLimiter& l, Times& out) -> Task<> {
+        const auto got = co_await eddy::select(l.acquire(1), l.acquire(1));
+        CHECK(got.index() == 0);
+        out.push_back(elapsed());
+    }(limiter, times))
+        .detach();
+    co_await settle();
+    for (const std::int64_t tokens : {2, 7}) {
+        eddy::spawn(acquire(limiter, tokens, times)).detach();
+        co_await settle();
+    }
+    co_await eddy::sleep_for(1us);
+    CHECK(times == Times(3, 1ns));  // ten, although the bucket holds eight
+    CHECK(limiter.statistics().available == 8);
+}
+
 EDDY_TEST_CASE("a request that leaves has taken nothing, and those behind it move up") {
     RateLimiter limiter(10, 1s);
     Times times;
