@@ -289,3 +289,58 @@ TEST_CASE("map_bounded can be cancelled at each of its checkpoints") {
         [&] { CHECK(running == 0); });
     CHECK(checkpoints == 10);
 }
+
+EDDY_TEST_CASE("asked to collect, failures end nothing and stand in their places") {
+    int begun = 0;
+    const auto work = [&begun](int item) -> Task<int> {
+        if (item == 3) {
+            throw std::runtime_error("before the task");
+        }
+        return [](int value, int& count) -> Task<int> {
+            ++count;
+            co_await eddy::sleep_for(std::chrono::milliseconds(value));
+            if (value == 1) {
+                throw std::runtime_error("one");
+            }
+            co_return value * 2;
+        }(item, begun);
+    };
+    const auto outcomes = co_await eddy::map_bounded_settled(2, numbers(5), work);
+    REQUIRE(outcomes.size() == 5);
+    CHECK(begun == 4);
+    for (std::size_t i = 0; i < 5; ++i) {
+        CHECK(outcomes[i].has_value() == (i != 1 && i != 3));
+    }
+    CHECK_THROWS_WITH(std::rethrow_exception(outcomes[1].error()), "one");
+    CHECK_THROWS_WITH(std::rethrow_exception(outcomes[3].error()), "before the task");
+}
+
+EDDY_TEST_CASE("cancelling one who collects throws, and what was lost goes to the observer") {
+    auto& failures = expected_failures();
+    const auto work = [](int item) -> Task<> {
+        if (item == 0) {
+            throw std::runtime_error("lost");
+        }
+        co_await eddy::sleep_for(1h);
+    };
+    const auto outcomes =
+        co_await eddy::move_on_after(5ms, eddy::map_bounded_settled(2, numbers(9), work));
+    CHECK(!outcomes);
+    REQUIRE(failures.size() == 1);
+    CHECK(failures[0].message == "lost");
+    CHECK_THROWS_AS(co_await eddy::map_bounded_settled(0, numbers(3), work), std::invalid_argument);
+}
+
+EDDY_TEST_CASE("items that nobody else keeps are kept until their work has ended") {
+    const auto texts =
+        std::views::iota(1, 4) | std::views::transform([](int i) { return std::to_string(i * i); });
+    const auto size = [](const std::string& text) -> Task<std::size_t> {
+        co_await eddy::sleep_for(1ms);
+        co_return text.size();
+    };
+    const auto sizes = co_await eddy::map_bounded(2, texts, size);
+    CHECK(sizes == std::vector<std::size_t>({1, 1, 1}));
+    auto outcomes = co_await eddy::map_bounded_settled(2, texts, size);
+    REQUIRE(outcomes.size() == 3);
+    CHECK(outcomes[2].value() == 1);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/require.hpp>
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+/// A moment that a primitive waits for: one deadline of the loop's, for all of its waiters.
+///
+///     class Bucket : private Alarm {
+///         void due() noexcept override { refill(); waiting_.wake_one(); }
+///         ...
+///     };
+///
+/// `due` is called between polling and the ready jobs, where it may commit waiters and arm the
+/// alarm again, but run no user code. A job that waits for a moment itself uses `sleep_until`;
+/// `call_at` is for functions of the user's.
+///
+/// Requires: unarmed when it is destroyed, or when its loop ends: armed while jobs wait, which have
+///           left by then.
+/// Cost:     no allocation, O(log n) for n deadlines.
+class Alarm : private detail::DeadlineNode {
+public:
+    [[nodiscard]] bool armed() const noexcept { return DeadlineNode::armed(); }
+
+protected:
+    Alarm() noexcept = default;
+    ~Alarm() override { EDDY_REQUIRE(!armed(), "an Alarm was destroyed while it is armed"); }
+
+    /// The moment has come, and is over: it is no longer armed.
+    void due() noexcept override = 0;
+
+    /// Has `due` called at `when`, instead of any other moment. In the past: soon, not inside.
+    ///
+    /// Throws: `InvalidState` outside a loop; `std::bad_alloc`, but not when it is armed, or from
+    ///         inside `due`.
+    void arm(TimePoint when);
+
+    /// Does nothing to one that is not armed.
+    void disarm() noexcept;
+};
+
+}  // namespace eddy
