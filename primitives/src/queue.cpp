@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -35,18 +37,18 @@ void QueueCore::throw_drained(const char* what) {
 }
 
 void QueueCore::discarded(std::size_t count) noexcept {
-    unfinished_ -= count;
+    unfinished_ -= std::min<std::uint64_t>(count, unfinished_);  // see finish_one
     if (unfinished_ == 0) {
         joiners_.wake_all();
     }
 }
 
-void QueueCore::finish_one() {
+void QueueCore::finish_one(std::size_t stored) {
     bound_.check("Queue::task_done");
-    if (unfinished_ == 0) {
+    // Still one too many may get by: when a job that has its item dies, and the item comes back.
+    if (unfinished_ <= stored) {
         throw InvalidState(
-            "Queue::task_done: every item that was put is done already; call it once for each item "
-            "that was taken");
+            "Queue::task_done: every item that was taken is done already; call it once for each");
     }
     discarded(1);
 }

@@ -87,8 +87,8 @@ public:
     [[nodiscard]] std::optional<T> try_get();
 
     /// Somebody has finished the work that an item was. Throws: `InvalidState` when there have been
-    /// more of these than items.
-    void task_done() { this->finish_one(); }
+    /// more of these than items that were taken.
+    void task_done() { this->finish_one(this->stored()); }
 
     /// No more items. Waiting puts fail, and what they would have put stays with them; waiting gets
     /// end. Shutting down `immediate` what was draining drops the rest; nothing else is undone by

@@ -54,7 +54,8 @@ protected:
     [[noreturn]] static void throw_shut(const char* what);
     [[noreturn]] static void throw_drained(const char* what);
 
-    void finish_one();
+    /// Throws: `InvalidState` if all but the stored ones are done.
+    void finish_one(std::size_t stored);
     void shut(bool dropping) noexcept;
     [[nodiscard]] QueueStatistics statistics_of(std::size_t size) const;
 
