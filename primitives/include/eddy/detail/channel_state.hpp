@@ -47,7 +47,9 @@ public:
     }
     /// Requires: a slot, which is used up. May throw, and then has done nothing.
     void send_reserved(T&& item) {
-        this->make_room();  // for one that waits, should a receiver take this one
+        if (!this->givers_.empty()) {
+            this->make_room();  // for one that waits, should a receiver take this one
+        }
         this->drop_slot();
         this->accept(std::move(item));
         settle_slots();
