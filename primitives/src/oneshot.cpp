@@ -26,14 +26,10 @@ void OneshotCore::refuse() noexcept {
     end_all(takers_, End::closed);
 }
 
-void OneshotCore::check_not_refused(const char* what) const {
-    if (refused_) {
+void OneshotCore::throw_over(ExchangeWait::End end, const char* what) const {
+    if (end == End::closed) {
         throw ClosedResource(std::string(what) + ": this receiver has been closed");
     }
-}
-
-void OneshotCore::throw_over(const char* what) const {
-    check_not_refused(what);
     if (sent_) {
         throw EndOfStream(std::string(what) + ": the value has been received");
     }

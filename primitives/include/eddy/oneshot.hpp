@@ -157,18 +157,21 @@ public:
 
     [[nodiscard]] bool try_now() {
         shared_->check(what());
-        return this->try_take() || shared_->over();
+        if (!this->try_take() && shared_->over()) {
+            this->end_ = shared_->how_over();
+        }
+        return this->entry_ || this->end_ != detail::ExchangeWait::End::done;
     }
     [[nodiscard]] R take() {
         if (this->entry_) [[likely]] {
             return this->take_item();
         }
-        if constexpr (throws_at_end) {
-            shared_->throw_over(what());
-        } else {
-            shared_->check_not_refused(what());
-            return std::nullopt;
+        if constexpr (!throws_at_end) {
+            if (this->end_ == detail::ExchangeWait::End::drained) {
+                return std::nullopt;
+            }
         }
+        shared_->throw_over(this->end_, what());
     }
     [[nodiscard]] const char* what() const noexcept override {
         return throws_at_end ? "OneshotReceiver::receive" : "OneshotReceiver::next";

@@ -68,10 +68,12 @@ public:
     /// The receiver takes nothing more but what has been sent.
     void refuse() noexcept;
 
-    /// Throws: `ClosedResource`.
-    void check_not_refused(const char* what) const;
-    /// Why there is no value.
-    [[noreturn]] void throw_over(const char* what) const;
+    /// How a wait ends that begins when it is over.
+    [[nodiscard]] ExchangeWait::End how_over() const noexcept {
+        return refused_ ? End::closed : End::drained;
+    }
+    /// Why there is no value for a wait that ended in this way.
+    [[noreturn]] void throw_over(ExchangeWait::End end, const char* what) const;
 
 protected:
     explicit OneshotCore(std::size_t capacity) noexcept : ExchangeCore(capacity) {}
