@@ -91,6 +91,72 @@ private:
         int job = -1;  // that waits, or has been woken
     };
 
+    void subscribe() {
+        readers_.push_back(
+            {std::make_unique<BroadcastReceiver<int>>(broadcast_.subscribe()), sent_});
+    }
+    /// Item number n is n.
+    std::string read(Reader& reader) const {
+        const std::int64_t number = std::max(reader.seen, sent_ - kept_);
+        const std::int64_t missed = number - reader.seen;
+        reader.seen = number + 1;
+        return std::to_string(number) + (missed == 0 ? "" : " after " + std::to_string(missed));
+    }
+    void begin_wait(std::size_t index) {
+        Reader& reader = readers_[index];
+        const int job = start(next(*reader.handle));
+        if (reader.job != -1) {
+            expect(job, "busy");
+        } else if (reader.seen != sent_) {
+            expect(job, read(reader));
+        } else {
+            reader.job = job;
+            waiting_.push_back(index);
+        }
+    }
+    void act() {
+        const std::int64_t what = pick(0, 9);
+        if (what < 5) {
+            CHECK(broadcast_.send(static_cast<int>(sent_++)) == readers_.size());
+            woken_.insert(woken_.end(), waiting_.begin(), waiting_.end());
+            waiting_.clear();
+        } else if (what < 6) {
+            subscribe();
+        } else if (what < 8) {
+            try_receive(readers_[pick_index(readers_.size())]);
+        } else {
+            cancel_one(pick_index(readers_.size()));
+        }
+    }
+    void try_receive(Reader& reader) {
+        if (reader.job != -1) {
+            CHECK_THROWS_AS(static_cast<void>(reader.handle->try_receive()), eddy::BusyResource);
+        } else {
+            const std::string expected = reader.seen == sent_ ? "end" : read(reader);
+            CHECK(seen(reader.handle->try_receive()) == expected);
+        }
+    }
+    void cancel_one(std::size_t index) {
+        Reader& reader = readers_[index];
+        if (reader.job != -1) {
+            cancel(reader.job);
+            const auto place = std::find(waiting_.begin(), waiting_.end(), index);
+            if (place != waiting_.end()) {  // otherwise it is woken, and reads all the same
+                waiting_.erase(place);
+                expect(reader.job, "cancelled");
+                reader.job = -1;
+            }
+        }
+    }
+
+    std::int64_t kept_;
+    Broadcast<int> broadcast_;
+    std::int64_t sent_ = 0;
+    std::vector<Reader> readers_;
+    std::vector<std::size_t> waiting_;
+    std::vector<std::size_t> woken_;
+};
+
 }  // namespace
 
 EDDY_MODEL_TEST("random programs do to a broadcast what they do to its model", BroadcastProgram)

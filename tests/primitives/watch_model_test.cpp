@@ -84,6 +84,49 @@ private:
         int seen = 0;
     };
 
+    struct Wait {
+        int job;
+        std::size_t reader;
+    };
+
+    void subscribe() {
+        readers_.push_back({std::make_unique<WatchReceiver<int>>(watch_.subscribe()), value_});
+    }
+    void begin_wait(std::size_t index) {
+        Reader& reader = readers_[index];
+        const int job = start(pick(0, 1) == 0 ? next(*reader.handle) : changed(*reader.handle));
+        if (reader.seen != value_) {
+            expect(job, std::to_string(value_));
+            reader.seen = value_;
+        } else {
+            waiting_.push_back({job, index});
+        }
+    }
+    void act() {
+        const std::int64_t what = pick(0, 9);
+        if (what < 5) {
+            watch_.set(++value_);
+            woken_.insert(woken_.end(), waiting_.begin(), waiting_.end());
+            waiting_.clear();
+        } else if (what < 6) {
+            subscribe();
+        } else if (!waiting_.empty()) {
+            const std::size_t index = pick_index(waiting_.size());
+            cancel(waiting_[index].job);
+            expect(waiting_[index].job, "cancelled");
+            waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
+        } else if (!woken_.empty()) {
+            cancel(woken_[pick_index(woken_.size())].job);  // too late
+        }
+    }
+
+    Watch<int> watch_{0};
+    int value_ = 0;
+    std::vector<Reader> readers_;
+    std::vector<Wait> waiting_;
+    std::vector<Wait> woken_;
+};
+
 }  // namespace
 
 EDDY_MODEL_TEST("random programs do to a watch what they do to its model", WatchProgram)
