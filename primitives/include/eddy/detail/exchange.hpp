@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/loop_bound.hpp>
+#include <eddy/wait_queue.hpp>
+
+#ifndef EDDY_LIFETIMEBOUND  // as select.hpp has it
+#if defined(__clang__)
+#define EDDY_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define EDDY_LIFETIMEBOUND
+#endif
+#endif
+
+namespace eddy::detail {
+
+/// A wait on an exchange: for an item, for room for one, or for a slot.
+class ExchangeWait : public QueuedWaiter {
+public:
+    enum class End : std::uint8_t { done, closed, broken, drained };
+
+protected:
+    ExchangeWait() noexcept = default;
+    ~ExchangeWait() override = default;
+
+    End end_ = End::done;        // how the wait ended, once it has
+    std::uint64_t through_ = 0;  // the handle it waits through, 0 for none
+    void* item_to_give_ = nullptr;
+
+private:
+    friend class ExchangeCore;
+};
+
+/// The type-free half of an exchange: who waits.
+class ExchangeCore {
+public:
+    ExchangeCore(const ExchangeCore&) = delete;
+    ExchangeCore& operator=(const ExchangeCore&) = delete;
+
+protected:
+    using End = ExchangeWait::End;
+
+    explicit ExchangeCore(std::size_t capacity) noexcept : capacity_(capacity) {}
+    ~ExchangeCore() = default;
+
+    /// Takes out the longest waiter that has an item (and does not want a slot), or returns null.
+    [[nodiscard]] ExchangeWait* pop_giver() noexcept;
+    [[nodiscard]] static void* item_of(ExchangeWait& giver) noexcept { return giver.item_to_give_; }
+
+    /// Ends all waits in `queue` in this way.
+    static void end_all(WaitQueue& queue, End how) noexcept;
+    /// Ends those through one handle. Linear in the length of the queue.
+    static void end_through(WaitQueue& queue, std::uint64_t handle, End how) noexcept;
+
+    // Invariant: takers_ wait only when nothing is stored, givers_ only when there is no room; a
+    // taker and a giver with an item both wait only if they belong to one `select`.
+    LoopBound bound_;
+    std::size_t capacity_;
+    std::size_t owed_ = 0;  // items of takers that are committed and have not resumed
+    WaitQueue takers_;
+    WaitQueue givers_;  // with an item, or for a slot
+};
+
+/// What queues and channels are made of: items in a store, jobs that bring some, jobs that want
+/// some. An item goes straight to the longest taker; room that comes free is filled at once by the
+/// longest giver.
+///
+/// `Core` derives `ExchangeCore` and says
+///
+///     std::size_t reserved() const;  // room that is promised
+///     bool discards() const;         // items that come back are dropped
+///     void accepted();               // an item came in
+///     void discarded(std::size_t);   // some that had come in were dropped
+///     void grant_slot();             // room goes to a giver without an item
+///
+/// Invariant: size + reserved + owed <= room of the store. So an item whose taker dies goes back
+/// without an allocation (rule R4), and so does what is sent into a reserved slot.
+template <class T, class Store, class Core>
+class Exchange : public Core {
+    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+                  "items must not throw when they are moved or destroyed: a hand-off cannot fail");
+
+public:
+    using Entry = typename Store::Entry;
+    class Give;
+    class Take;
+
+protected:
+    template <class... Args>
+    explicit Exchange(std::size_t capacity, Args&&... args)
+        : Core(capacity, std::forward<Args>(args)...),
+          store_(capacity == unlimited ? 0 : capacity + 1) {}
+    ~Exchange() = default;
+
+    static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+
+    /// There is room that is nobody's: nothing waits to give then.
+    [[nodiscard]] bool has_room() const noexcept {
+        return store_.size() + Core::reserved() < this->capacity_;
+    }
+
+    /// Room for one item more than there are, wherever they are. May throw `std::bad_alloc`.
+    void make_room() {
+        const std::size_t used = store_.size() + Core::reserved() + this->owed_;
+        if (used >= store_.room()) [[unlikely]] {
+            store_.grow(used + 1 + used / 2);
+        }
+    }
+
+    /// Takes the item if it need not wait; otherwise leaves it alone.
+    [[nodiscard]] bool try_give(T& item) {
+        if (this->takers_.empty() && !has_room()) {
+            return false;
+        }
+        make_room();
+        accept(std::move(item));
+        return true;
+    }
+
+    /// Brings in an item, past the capacity if nobody takes it. Requires: room in the store.
+    void accept(T&& item) noexcept {
+        Core::accepted();
+        if (this->takers_.empty()) {
+            store_.push(std::move(item));
+        } else {
+            serve_one(store_.make(std::move(item)));
+        }
+    }
+
+    /// An entry, if there is one to have without a wait.
+    [[nodiscard]] bool try_take(std::optional<Entry>& entry) noexcept {
+        if (store_.size() != 0) {
+            entry.emplace(store_.pop());
+            fill();
+            return true;
+        }
+        ExchangeWait* const giver = this->givers_.empty() ? nullptr : this->pop_giver();
+        if (giver == nullptr) {
+            return false;
+        }
+        Core::accepted();
+        entry.emplace(store_.make(std::move(*static_cast<T*>(Core::item_of(*giver)))));
+        giver->commit();
+        return true;
+    }
+
+    /// Room has come free: it goes to those who wait for it. Needs room in the store for one more.
+    void fill() noexcept {
+        while (!this->givers_.empty() && has_room()) {
+            auto& giver = static_cast<ExchangeWait&>(*this->givers_.pop_front());
+            void* const item = Core::item_of(giver);
+            giver.commit();  // first: a select that would also take lets go of that
+            if (item != nullptr) {
+                accept(std::move(*static_cast<T*>(item)));
+            } else {
+                Core::grant_slot();
+            }
+        }
+    }
+
+    /// Everything that is stored. What comes back later must be discarded.
+    [[nodiscard]] Store take_all() noexcept { return std::move(store_); }
+
+    [[nodiscard]] std::size_t stored() const noexcept { return store_.size(); }
+
+private:
+    void serve_one(Entry&& entry) noexcept;
+    void give_back(Entry&& entry) noexcept;
+
+    Store store_;
+};
+
+/// A wait that brings an item, which stays with the caller until it is committed.
+template <class T, class Store, class Core>
+class Exchange<T, Store, Core>::Give : public ExchangeWait {
+public:
+    void start() { this->exchange_.givers_.push_back(*this); }
+
+protected:
+    Give(Exchange& exchange, T& item) noexcept : exchange_(exchange) { item_to_give_ = &item; }
+    ~Give() override = default;
+
+    [[nodiscard]] bool try_give() {
+        end_ = End::done;
+        return exchange_.try_give(*static_cast<T*>(item_to_give_));
+    }
+
+    Exchange& exchange_;
+};
+
+/// A wait for an item.
+template <class T, class Store, class Core>
+class Exchange<T, Store, Core>::Take : public ExchangeWait {
+public:
+    void start() { exchange_.takers_.push_back(*this); }
+
+protected:
+    explicit Take(Exchange& exchange) noexcept : exchange_(exchange) {}
+    ~Take() override = default;
+
+    [[nodiscard]] bool try_take() {
+        end_ = End::done;
+        if (!exchange_.givers_.empty()) {
+            exchange_.make_room();  // for the item that comes in when this one goes
+        }
+        const bool taken = exchange_.try_take(entry_);
+        exchange_.owed_ += taken ? 1 : 0;
+        return taken;
+    }
+
+    /// Requires: `entry_`.
+    [[nodiscard]] T take_item() noexcept {
+        --exchange_.owed_;
+        T item = Store::take_from(std::move(*entry_));
+        entry_.reset();
+        return item;
+    }
+
+    Exchange& exchange_;
+    std::optional<Entry> entry_;  // counted in owed_
+
+private:
+    friend class Exchange;
+    void pass_on() noexcept override {
+        if (entry_) {
+            --exchange_.owed_;
+            exchange_.give_back(std::move(*entry_));
+            entry_.reset();
+        }
+    }
+};
+
+/// The longest taker gets it.
+template <class T, class Store, class Core>
+void Exchange<T, Store, Core>::serve_one(Entry&& entry) noexcept {
+    auto& taker = static_cast<Take&>(*this->takers_.pop_front());
+    taker.entry_.emplace(std::move(entry));
+    ++this->owed_;
+    taker.commit();
+}
+
+/// The taker died before it ran: its item is the next one to come out again.
+template <class T, class Store, class Core>
+void Exchange<T, Store, Core>::give_back(Entry&& entry) noexcept {
+    if (Core::discards()) {
+        Core::discarded(1);
+    } else if (this->takers_.empty()) {
+        store_.restore(std::move(entry));
+    } else {
+        serve_one(std::move(entry));
+    }
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <eddy/detail/item_store.hpp>
+#include <eddy/detail/queue_core.hpp>
+#include <eddy/unbounded.hpp>
+
+namespace eddy {
+
+/// What becomes of the items in a queue that is shut down.
+enum class Shutdown : std::uint8_t {
+    drain,      ///< they can still be taken
+    immediate,  ///< they are dropped
+};
+
+/// The order of a plain queue.
+struct FirstInFirstOut {
+    template <class T>
+    using Store = detail::FifoStore<T>;
+    static constexpr detail::QueueNames names = {"Queue::put", "Queue::get", "Queue::next"};
+};
+
+/// Items on their way from jobs to jobs, with a bound that slows down whoever is too fast.
+///
+///     Queue<Request> queue(64);
+///     co_await queue.put(std::move(request));          // waits while 64 are in it
+///     while (auto request = co_await queue.next()) {   // until shut down and drained
+///         co_await handle(*request);
+///         queue.task_done();                           // for co_await queue.join()
+///     }
+///
+/// One object that all share; ends that come and go, and end the stream, are `open_channel`; other
+/// threads need `open_remote_channel`. The same with another order: `LifoQueue`, `PriorityQueue`.
+///
+/// Requires:     items are moved and destroyed without throwing.
+/// Throws:       `put`: `ClosedResource` once it is shut down; `get`: `EndOfStream` when that has
+///               drained it. A put that throws has not touched the item: the caller still has it.
+/// Cancellation: nothing was put, nothing taken; a `get` that was given its item keeps it, whatever
+///               happens to job or queue, and if its frame dies the item is the next to come out.
+/// Order:        an item goes to the job that has waited longest, and room that comes free to the
+///               longest put, at once: nobody can come between.
+/// Lifetime:     a queue outlives its waiters; so does an item that `put` was given to move from.
+/// Cost:         a wait allocates nothing. The room for a bounded queue is allocated with it; more
+///               is, should that many jobs at a time have an item and not have run yet.
+template <class T, class Order = FirstInFirstOut>
+class Queue final
+    : private detail::Exchange<T, typename Order::template Store<T>, detail::QueueCore> {
+    using Exchange = detail::Exchange<T, typename Order::template Store<T>, detail::QueueCore>;
+
+public:
+    class Put;
+    class PutCopy;
+    template <class R>
+    class Get;
+    using Join = detail::QueueJoin;
+
+    /// `capacity` may be `unbounded`. Throws: `std::invalid_argument` for 0: that is a channel.
+    explicit Queue(std::size_t capacity) : Exchange(Exchange::check_capacity(capacity)) {}
+    ~Queue() = default;
+
+    [[nodiscard]] std::size_t capacity() const noexcept { return this->capacity_; }
+    [[nodiscard]] std::size_t size() const { return here("Queue::size").stored(); }
+    [[nodiscard]] bool empty() const { return size() == 0; }
+    [[nodiscard]] bool is_shut_down() const { return here("Queue::is_shut_down").shut_; }
+    [[nodiscard]] QueueStatistics statistics() const {
+        return here("Queue::statistics").statistics_of(this->stored());
+    }
+
+    /// False, and the item untouched, if it would have to wait. Throws: as `put`.
+    [[nodiscard]] bool try_put(T&& item) {
+        this->check_open(Order::names.put);
+        return this->try_give(item);
+    }
+    [[nodiscard]] bool try_put(const T& item)
+        requires std::copy_constructible<T>
+    {
+        return try_put(T(item));
+    }
+
+    /// Empty if it would have to wait, and when there will be nothing more.
+    [[nodiscard]] std::optional<T> try_get();
+
+    /// Somebody has finished the work that an item was. Throws: `InvalidState` when there have been
+    /// more of these than items that were taken.
+    void task_done() { this->finish_one(this->stored()); }
+
+    /// No more items. Waiting puts fail, and what they would have put stays with them; waiting gets
+    /// end. Shutting down `immediate` what was draining drops the rest; nothing else is undone by
+    /// repeating it. Dropped items count as done.
+    void shutdown(Shutdown how = Shutdown::drain);
+
+    /// Waits for room and puts the item in. It is moved from when, and only if, it goes in.
+    [[nodiscard]] Put put(T&& item EDDY_LIFETIMEBOUND) { return Put(*this, item); }
+    [[nodiscard]] PutCopy put(const T& item)
+        requires std::copy_constructible<T>
+    {
+        return PutCopy(*this, item);
+    }
+
+    /// Waits for an item.
+    [[nodiscard]] Get<T> get() { return Get<T>(*this); }
+
+    /// The same; empty when the queue is shut down and drained.
+    [[nodiscard]] Get<std::optional<T>> next() { return Get<std::optional<T>>(*this); }
+
+    /// Waits until every item that was ever put is done: taken, and `task_done` called, or dropped.
+    [[nodiscard]] Join join() { return Join(*this); }
+
+private:
+    [[nodiscard]] const Queue& here(const char* what) const {
+        this->bound_.check(what);
+        return *this;
+    }
+};
+
+}  // namespace eddy
+
+#include <eddy/detail/queue_wait.hpp>  // IWYU pragma: export

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/exchange.hpp>
+
+#include <string>
+
+#include <eddy/detail/local_ref.hpp>
+#include <eddy/error.hpp>
+#include <eddy/require.hpp>
+
+namespace eddy::detail {
+
+ExchangeWait* ExchangeCore::pop_giver() noexcept {
+    QueuedWaiter* const first = givers_.front();
+    const ListLink* const end = first->prev;
+    for (ListLink* link = first; link != end; link = link->next) {
+        auto* const giver = static_cast<ExchangeWait*>(static_cast<QueuedWaiter*>(link));
+        if (giver->item_to_give_ != nullptr) {
+            giver->unlink_self();
+            return giver;
+        }
+    }
+    return nullptr;
+}
+
+void ExchangeCore::end_all(WaitQueue& queue, End how) noexcept {
+    while (QueuedWaiter* const waiter = queue.pop_front()) {
+        static_cast<ExchangeWait*>(waiter)->end_ = how;
+        waiter->commit();
+    }
+}
+
+void ExchangeCore::end_through(WaitQueue& queue, std::uint64_t handle, End how) noexcept {
+    WaitQueue ended;  // first all are found: a commit may take others out, those of its select
+    std::size_t left = queue.size();
+    for (; left != 0; --left) {
+        QueuedWaiter* const waiter = queue.pop_front();
+        const bool through = static_cast<ExchangeWait*>(waiter)->through_ == handle;
+        (through ? ended : queue).push_back(*waiter);
+    }
+    end_all(ended, how);
+}
+
+void require_loop_thread(const LoopBound& bound, const char* remedy) noexcept {
+    bool here = true;
+    try {
+        bound.check(remedy);
+    } catch (const WrongThread&) {
+        here = false;
+    }
+    EDDY_REQUIRE(here, remedy);
+}
+
+void throw_moved_from(const char* what) {
+    throw InvalidState(std::string(what) +
+                       ": this handle was moved from; use the one it was moved to");
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include <eddy/channel.hpp>
+#include <eddy/oneshot.hpp>
+#include <eddy/testing/wait_matrix.hpp>
+
+namespace {
+
+using eddy::Receiver;
+using eddy::Sender;
+using eddy::Task;
+using eddy::testing::VirtualClock;
+
+class Ends {
+public:
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = true;
+    explicit Ends(std::size_t capacity) : Ends(eddy::open_channel<int>(capacity)) {}
+    bool intact() const {
+        const eddy::ChannelStatistics now = sender_.statistics();
+        return now.waiting_to_send == 0 && now.waiting_to_receive == 0 && now.reserved == 0;
+    }
+
+protected:
+    Sender<int> sender_;
+    Receiver<int> receiver_;
+
+private:
+    explicit Ends(std::pair<Sender<int>, Receiver<int>> ends)
+        : sender_(std::move(ends.first)), receiver_(std::move(ends.second)) {}
+};
+
+class ReceiveFixture : public Ends {
+public:
+    explicit ReceiveFixture(VirtualClock&) : Ends(1) {}
+    Task<> prepare() { co_return; }
+    Task<> wait() {
+        co_await receiver_.receive();
+        ++taken_;
+    }
+    Task<> wait_again() {
+        if (sender_.statistics().buffered == 0) {
+            complete();
+        }
+        co_await receiver_.receive();
+        ++taken_;
+    }
+    void complete() {
+        CHECK(sender_.try_send(1));
+        ++sent_;
+    }
+    bool intact() const {
+        return Ends::intact() && sender_.statistics().buffered == sent_ - taken_;
+    }
+
+protected:
+    std::size_t sent_ = 0;
+    std::size_t taken_ = 0;
+};
+
+struct NextFixture : ReceiveFixture {
+    using ReceiveFixture::ReceiveFixture;
+    Task<> wait() {
+        const std::optional<int> item = co_await receiver_.next();
+        CHECK(item);
+        ++taken_;
+    }
+};
+
+/// The end, for one that waits for an item.
+struct EndFixture : NextFixture {
+    using NextFixture::NextFixture;
+    Task<> wait() {
+        const std::optional<int> item = co_await receiver_.next();
+        CHECK_FALSE(item);
+    }
+    Task<> wait_again() { co_await wait(); }
+    void complete() { sender_.close(); }
+};
+
+class SendFixture : public Ends {
+public:
+    explicit SendFixture(VirtualClock&) : Ends(1) {}
+    Task<> prepare() { co_await sender_.send(0); }
+    Task<> wait() { co_await sender_.send(1); }
+    Task<> wait_again() {
+        static_cast<void>(receiver_.try_receive());
+        co_await sender_.send(2);
+    }
+    void complete() { CHECK(receiver_.try_receive() == 0); }
+};
+
+/// What is sent must be received: by a job that tries again and again.
+class RendezvousFixture : public Ends {
+public:
+    explicit RendezvousFixture(VirtualClock&) : Ends(0) {}
+    Task<> prepare() { co_return; }
+    Task<> wait() {
+        if (completed_ && sender_.statistics().waiting_to_receive == 0) {
+            co_await eddy::checkpoint();  // there is nobody to wait for
+        } else {
+            co_await sender_.send(1);
+        }
+    }
+    Task<> wait_again() { co_await wait(); }
+    void complete() {
+        completed_ = true;
+        static_cast<void>(receiver_.try_receive());
+    }
+
+private:
+    bool completed_ = false;
+};
+
+class ReserveFixture : public Ends {
+public:
+    explicit ReserveFixture(VirtualClock&) : Ends(1) {}
+    Task<> prepare() { co_await sender_.send(0); }
+    Task<> wait() {
+        const auto slot = co_await sender_.reserve();
+        CHECK(sender_.statistics().reserved == 1);
+    }
+    Task<> wait_again() { co_await wait(); }
+    void complete() { CHECK(receiver_.try_receive() == 0); }
+};
+
+class OneshotFixture {
+public:
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = true;
+    explicit OneshotFixture(VirtualClock&) {}
+    Task<> prepare() { co_return; }
+    Task<> wait() {
+        const int value = co_await once_.receiver.receive();
+        CHECK(value == 1);
+        taken_ = true;
+    }
+    Task<> wait_again() {
+        const std::optional<int> value = co_await once_.receiver.next();
+        CHECK(value.has_value() != taken_);
+        taken_ = true;
+    }
+    void complete() {
+        sent_ = true;
+        CHECK_FALSE(once_.sender.send(1));
+    }
+    bool intact() const {
+        const eddy::OneshotStatistics now = once_.receiver.statistics();
+        return now.waiters == 0 && now.available == (sent_ && !taken_);
+    }
+
+private:
+    eddy::Oneshot<int> once_;
+    bool sent_ = false;
+    bool taken_ = false;
+};
+
+}  // namespace
+
+EDDY_WAIT_MATRIX("Receiver::receive", ReceiveFixture)
+EDDY_WAIT_MATRIX("Receiver::next", NextFixture)
+EDDY_WAIT_MATRIX("Receiver::next at the end", EndFixture)
+EDDY_WAIT_MATRIX("Sender::send", SendFixture)
+EDDY_WAIT_MATRIX("Sender::send to a rendezvous", RendezvousFixture)
+EDDY_WAIT_MATRIX("Sender::reserve", ReserveFixture)
+EDDY_WAIT_MATRIX("OneshotReceiver::receive", OneshotFixture)
