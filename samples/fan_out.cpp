@@ -13,26 +13,15 @@
 #include <vector>
 
 #include <eddy/bounded_executor.hpp>
-#include <eddy/clock.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 
+#include "jumping_clock.hpp"
+
 using namespace std::chrono_literals;
 
-/// Time that moves when nobody can go on before `next`.
-class JumpingClock final : public eddy::Clock {
-public:
-    [[nodiscard]] eddy::TimePoint now() const noexcept override { return now_; }
-    [[nodiscard]] bool idle(eddy::TimePoint next) noexcept override {
-        now_ = std::max(now_, next);
-        return true;
-    }
-    [[nodiscard]] bool is_virtual() const noexcept override { return true; }
-
-private:
-    eddy::TimePoint now_{};
-};
+;
 
 struct Picture {
     std::string name;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iomanip>
 #include <iostream>
 
 #include <eddy/clock.hpp>
@@ -27,5 +26,5 @@ private:
 /// "1.5 s: ", then what the caller adds.
 inline std::ostream& at_now() {
     const std::chrono::duration<double> since_start = eddy::now().time_since_epoch();
-    return std::cout << std::fixed << std::setprecision(1) << since_start.count() << " s: ";
+    return std::cout << since_start.count() << " s: ";
 }

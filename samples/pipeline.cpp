@@ -11,33 +11,16 @@
 #include <utility>
 
 #include <eddy/channel.hpp>
-#include <eddy/clock.hpp>
 #include <eddy/error.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 
+#include "jumping_clock.hpp"
+
 using namespace std::chrono_literals;
 
-/// Time that moves when nobody can go on before `next`.
-class JumpingClock final : public eddy::Clock {
-public:
-    [[nodiscard]] eddy::TimePoint now() const noexcept override { return now_; }
-    [[nodiscard]] bool idle(eddy::TimePoint next) noexcept override {
-        now_ = std::max(now_, next);
-        return true;
-    }
-    [[nodiscard]] bool is_virtual() const noexcept override { return true; }
-
-private:
-    eddy::TimePoint now_{};
-};
-
-std::ostream& at_now() {
-    using Milliseconds = std::chrono::milliseconds;
-    const auto now = std::chrono::duration_cast<Milliseconds>(eddy::now().time_since_epoch());
-    return std::cout << now.count() << " ms: ";
-}
+;
 
 using Photos = eddy::Receiver<std::string>;
 using PhotoSender = eddy::Sender<std::string>;

@@ -10,28 +10,17 @@
 #include <deque>
 #include <iostream>
 
-#include <eddy/clock.hpp>
 #include <eddy/rate_limiter.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "jumping_clock.hpp"
+
 using namespace std::chrono_literals;
 
-/// Time that moves when nobody can go on before `next`.
-class JumpingClock final : public eddy::Clock {
-public:
-    [[nodiscard]] eddy::TimePoint now() const noexcept override { return now_; }
-    [[nodiscard]] bool idle(eddy::TimePoint next) noexcept override {
-        now_ = std::max(now_, next);
-        return true;
-    }
-    [[nodiscard]] bool is_virtual() const noexcept override { return true; }
-
-private:
-    eddy::TimePoint now_{};
-};
+;
 
 /// Refuses the request that would be the fifth within any 999 ms.
 class Service {
