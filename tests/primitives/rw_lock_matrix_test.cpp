@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
-// What happens to an RwLock's waits in every phase; and its write lock as a lock.
+// What happens to an RwLock's waits in every phase, its write lock as a lock, broken contracts.
+#include <csignal>
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 
 #include <eddy/job_info.hpp>
+#include <eddy/run.hpp>
 #include <eddy/rw_lock.hpp>
+#include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
+#include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 
+#include "child_process.hpp"
 #include "exclusion_suite.hpp"
 
 namespace {
@@ -18,6 +26,7 @@ using eddy::ReadGuard;
 using eddy::RwLock;
 using eddy::Task;
 using eddy::WriteGuard;
+using eddy::testing::settle;
 
 struct ReadFixture {
     static constexpr bool waits = true;
@@ -66,7 +75,54 @@ struct WriterExclusion {
     eddy::JobId owner() const { return lock.statistics().writer; }
 };
 
+Task<WriteGuard> takes_write(RwLock& lock) { co_return co_await lock.acquire_write(); }
+
 }  // namespace
+
+TEST_CASE("broken contracts of an RwLock say what to do") {
+    using eddy::testing::run_in_child;
+    const auto waited_for = run_in_child([] {
+        eddy::run([]() -> Task<> {
+            auto lock = std::make_unique<RwLock>();
+            const auto guard = co_await lock->acquire_read();
+            eddy::spawn(takes_write(*lock)).detach();
+            co_await settle();
+            lock.reset();
+        }());
+        return 0;
+    });
+    CHECK(waited_for.signal == SIGABRT);
+    CHECK(waited_for.errors.find("an RwLock was destroyed while jobs wait on it") !=
+          std::string::npos);
+    const auto held = run_in_child([] {
+        auto lock = std::make_unique<RwLock>();
+        const auto guard = lock->try_acquire_read();
+        lock.reset();
+        return 0;
+    });
+    CHECK(held.signal == SIGABRT);
+    CHECK(held.errors.find("an RwLock was destroyed while a guard holds it") != std::string::npos);
+    const auto dropped_elsewhere = [](bool write) {
+        return run_in_child([write] {
+            eddy::run([](bool writes) -> Task<> {
+                RwLock lock;
+                std::optional<ReadGuard> read;
+                std::optional<WriteGuard> written;
+                if (writes) {
+                    written.emplace(co_await lock.acquire_write());
+                } else {
+                    read.emplace(co_await lock.acquire_read());
+                }
+                std::thread([&] { writes ? written.reset() : read.reset(); }).join();
+            }(write));
+            return 0;
+        });
+    };
+    CHECK(dropped_elsewhere(false).errors.find("a ReadGuard was dropped on another thread") !=
+          std::string::npos);
+    CHECK(dropped_elsewhere(true).errors.find("a WriteGuard was dropped on another thread") !=
+          std::string::npos);
+}
 
 EDDY_WAIT_MATRIX("RwLock::acquire_read", ReadFixture)
 EDDY_WAIT_MATRIX("RwLock::acquire_write", WriteFixture)

@@ -13,7 +13,6 @@
 
 #include <eddy/error.hpp>
 #include <eddy/event.hpp>
-#include <eddy/run.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/select.hpp>
 #include <eddy/spawn.hpp>
@@ -22,7 +21,6 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
 #include "heap_hooks.hpp"
 
 namespace {
@@ -360,49 +358,4 @@ EDDY_TEST_CASE("an RwLock refuses other threads") {
     CHECK(refused == 7);
     CHECK(write);
     CHECK(lock.statistics().writing);
-}
-
-TEST_CASE("broken contracts of an RwLock say what to do") {
-    using eddy::testing::run_in_child;
-    const auto waited_for = run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto lock = std::make_unique<RwLock>();
-            const auto guard = co_await lock->acquire_read();
-            eddy::spawn(takes_write(*lock)).detach();
-            co_await settle();
-            lock.reset();
-        }());
-        return 0;
-    });
-    CHECK(waited_for.signal == SIGABRT);
-    CHECK(waited_for.errors.find("an RwLock was destroyed while jobs wait on it") !=
-          std::string::npos);
-    const auto held = run_in_child([] {
-        auto lock = std::make_unique<RwLock>();
-        const auto guard = lock->try_acquire_read();
-        lock.reset();
-        return 0;
-    });
-    CHECK(held.signal == SIGABRT);
-    CHECK(held.errors.find("an RwLock was destroyed while a guard holds it") != std::string::npos);
-    const auto dropped_elsewhere = [](bool write) {
-        return run_in_child([write] {
-            eddy::run([](bool writes) -> Task<> {
-                RwLock lock;
-                std::optional<ReadGuard> read;
-                std::optional<WriteGuard> written;
-                if (writes) {
-                    written.emplace(co_await lock.acquire_write());
-                } else {
-                    read.emplace(co_await lock.acquire_read());
-                }
-                std::thread([&] { writes ? written.reset() : read.reset(); }).join();
-            }(write));
-            return 0;
-        });
-    };
-    CHECK(dropped_elsewhere(false).errors.find("a ReadGuard was dropped on another thread") !=
-          std::string::npos);
-    CHECK(dropped_elsewhere(true).errors.find("a WriteGuard was dropped on another thread") !=
-          std::string::npos);
 }
