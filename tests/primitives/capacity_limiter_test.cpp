@@ -92,10 +92,10 @@ EDDY_TEST_CASE_FIFO("borrowers are let in in order, and a newcomer queues behind
 EDDY_TEST_CASE("the same borrower gets one token, and may not wait for another") {
     CapacityLimiter limiter(3);
     const CapacityToken mine = co_await limiter.acquire();
-    CHECK_THROWS_AS(co_await limiter.acquire(), std::logic_error);
+    CHECK_THROWS_AS(static_cast<void>(co_await limiter.acquire()), std::logic_error);
     CHECK_THROWS_AS(static_cast<void>(limiter.try_acquire()), eddy::InvalidState);
     const CapacityToken five = co_await limiter.acquire_on_behalf_of(5);
-    CHECK_THROWS_AS(co_await limiter.acquire_on_behalf_of(5), std::logic_error);
+    CHECK_THROWS_AS(static_cast<void>(co_await limiter.acquire_on_behalf_of(5)), std::logic_error);
     CHECK_THROWS_AS(static_cast<void>(limiter.try_acquire_on_behalf_of(5)), eddy::InvalidState);
     CHECK(limiter.borrowed() == 2);
 
@@ -103,7 +103,7 @@ EDDY_TEST_CASE("the same borrower gets one token, and may not wait for another")
     std::vector<int> order;
     eddy::spawn(hold_for(limiter, 6, order, 6)).detach();
     co_await settle();
-    CHECK_THROWS_AS(co_await limiter.acquire_on_behalf_of(6), std::logic_error);
+    CHECK_THROWS_AS(static_cast<void>(co_await limiter.acquire_on_behalf_of(6)), std::logic_error);
     CHECK_THROWS_AS(
         co_await eddy::select(limiter.acquire_on_behalf_of(7), limiter.acquire_on_behalf_of(7)),
         std::logic_error);
@@ -289,7 +289,8 @@ EDDY_TEST_CASE("a token that ends in another job frees its borrower") {
             co_return;
         },
         std::move(token));
-    CHECK_THROWS_AS(co_await limiter.acquire(), eddy::InvalidState);  // still its borrower
+    CHECK_THROWS_AS(static_cast<void>(co_await limiter.acquire()),
+                    eddy::InvalidState);  // still its borrower
     co_await keeper;
     const CapacityToken again = co_await limiter.acquire();
     CHECK(again.held());

@@ -205,8 +205,8 @@ EDDY_TEST_CASE(
 
 EDDY_TEST_CASE("requests that can never be granted, and negative ones, fail at once") {
     Semaphore semaphore(2, 3);
-    CHECK_THROWS_AS(co_await semaphore.acquire(4), std::invalid_argument);
-    CHECK_THROWS_AS(co_await semaphore.acquire(-1), std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(co_await semaphore.acquire(4)), std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(co_await semaphore.acquire(-1)), std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(semaphore.try_acquire(4)), std::invalid_argument);
     CHECK_THROWS_AS(static_cast<void>(semaphore.try_acquire(-1)), std::invalid_argument);
     CHECK_THROWS_AS(semaphore.release(-1), std::invalid_argument);
@@ -267,8 +267,8 @@ EDDY_TEST_CASE("closing fails who waits and who comes, not who has a grant") {
     CHECK(first == "granted");
     const std::string second = co_await waits;
     CHECK(second == "closed");
-    CHECK_THROWS_AS(co_await semaphore.acquire(), eddy::ClosedResource);
-    CHECK_THROWS_AS(co_await semaphore.acquire(0), eddy::ClosedResource);
+    CHECK_THROWS_AS(static_cast<void>(co_await semaphore.acquire()), eddy::ClosedResource);
+    CHECK_THROWS_AS(static_cast<void>(co_await semaphore.acquire(0)), eddy::ClosedResource);
     CHECK_THROWS_AS(static_cast<void>(semaphore.try_acquire()), eddy::ClosedResource);
     semaphore.close();  // again
 }
@@ -285,7 +285,7 @@ EDDY_TEST_CASE("a closed semaphore takes permits back and never opens again (tok
     CHECK(semaphore.forget_permits(5) == 5);
     semaphore.release(1);
     CHECK(semaphore.closed());
-    CHECK_THROWS_AS(co_await semaphore.acquire(), eddy::ClosedResource);
+    CHECK_THROWS_AS(static_cast<void>(co_await semaphore.acquire()), eddy::ClosedResource);
     CHECK_THROWS_AS(static_cast<void>(semaphore.try_acquire()), eddy::ClosedResource);
 }
 
