@@ -70,11 +70,11 @@ Task<> notes_all(BroadcastReceiver<int> receiver, Log& log) {
 }
 
 /// Each wait through a receiver of its own, which has seen nothing.
-class NextFixture {
+class ReceiveFixture {
 public:
     static constexpr bool waits = true;
     static constexpr bool commits_at_once = true;
-    explicit NextFixture(eddy::testing::VirtualClock&) : receiver_(broadcast_.subscribe()) {}
+    explicit ReceiveFixture(eddy::testing::VirtualClock&) : receiver_(broadcast_.subscribe()) {}
     Task<> prepare() { co_return; }
     Task<> wait() {
         const BroadcastReceiver<int> mine = receiver_;
@@ -85,9 +85,19 @@ public:
     void complete() { CHECK(broadcast_.send(1) >= 1); }
     bool intact() const { return broadcast_.statistics().waiters == 0; }
 
-private:
+protected:
     Broadcast<int> broadcast_{4};
     BroadcastReceiver<int> receiver_;
+};
+
+struct NextFixture : ReceiveFixture {
+    using ReceiveFixture::ReceiveFixture;
+    Task<> wait() {
+        const BroadcastReceiver<int> mine = receiver_;
+        const auto item = co_await mine.next();
+        REQUIRE(item);
+        CHECK(item->value == 1);
+    }
 };
 
 }  // namespace
@@ -320,4 +330,5 @@ EDDY_TEST_CASE_FIFO("waits and sends of a broadcast allocate nothing") {
     CHECK(after == before);
 }
 
-EDDY_WAIT_MATRIX("BroadcastReceiver::receive", NextFixture)
+EDDY_WAIT_MATRIX("BroadcastReceiver::receive", ReceiveFixture)
+EDDY_WAIT_MATRIX("BroadcastReceiver::next", NextFixture)

@@ -95,6 +95,14 @@ public:
     void complete() { CHECK(receiver_.try_receive() == 0); }
 };
 
+struct SendCopyFixture : SendFixture {
+    using SendFixture::SendFixture;
+    Task<> wait() {
+        const int item = 1;
+        co_await sender_.send(item);
+    }
+};
+
 /// What is sent must be received: by a job that tries again and again.
 class RendezvousFixture : public Ends {
 public:
@@ -115,6 +123,35 @@ public:
 
 private:
     bool completed_ = false;
+};
+
+/// An item that comes back has a place, though there is no room.
+class RendezvousReceiveFixture : public Ends {
+public:
+    explicit RendezvousReceiveFixture(VirtualClock&) : Ends(0) {}
+    Task<> prepare() { co_return; }
+    Task<> wait() {
+        if (missed_) {
+            co_await eddy::checkpoint();  // nobody was there to take it
+            missed_ = false;
+        } else {
+            co_await receiver_.receive();
+            sent_ = false;
+        }
+    }
+    Task<> wait_again() {
+        if (sent_ || missed_) {
+            co_await wait();
+        }
+    }
+    void complete() { (sender_.try_send(1) ? sent_ : missed_) = true; }
+    bool intact() const {
+        return Ends::intact() && sender_.statistics().buffered == (sent_ ? 1U : 0U);
+    }
+
+private:
+    bool sent_ = false;
+    bool missed_ = false;
 };
 
 class ReserveFixture : public Ends {
@@ -154,10 +191,19 @@ public:
         return now.waiters == 0 && now.available == (sent_ && !taken_);
     }
 
-private:
+protected:
     eddy::Oneshot<int> once_;
     bool sent_ = false;
     bool taken_ = false;
+};
+
+struct OneshotNextFixture : OneshotFixture {
+    using OneshotFixture::OneshotFixture;
+    Task<> wait() {
+        const std::optional<int> value = co_await once_.receiver.next();
+        CHECK(value == 1);
+        taken_ = true;
+    }
 };
 
 }  // namespace
@@ -167,5 +213,8 @@ EDDY_WAIT_MATRIX("Receiver::next", NextFixture)
 EDDY_WAIT_MATRIX("Receiver::next at the end", EndFixture)
 EDDY_WAIT_MATRIX("Sender::send", SendFixture)
 EDDY_WAIT_MATRIX("Sender::send to a rendezvous", RendezvousFixture)
+EDDY_WAIT_MATRIX("Sender::send of a copy", SendCopyFixture)
+EDDY_WAIT_MATRIX("Receiver::receive from a rendezvous", RendezvousReceiveFixture)
 EDDY_WAIT_MATRIX("Sender::reserve", ReserveFixture)
 EDDY_WAIT_MATRIX("OneshotReceiver::receive", OneshotFixture)
+EDDY_WAIT_MATRIX("OneshotReceiver::next", OneshotNextFixture)

@@ -227,7 +227,8 @@ EDDY_TEST_CASE("a handle may be moved, or go, while jobs wait through it") {
 
 EDDY_TEST_CASE("a closed handle says so, and its copies are closed as well") {
     auto [sender, receiver] = open_channel<int>(1);
-    auto last = sender.send(5);
+    int item = 5;
+    auto last = sender.send(std::move(item));
     sender.close();
     receiver.close();
     Log log;

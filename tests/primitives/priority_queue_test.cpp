@@ -68,8 +68,7 @@ TEST_CASE("equals come out in the order they went in, a thousand random ones too
         if (i < 1500 ? random() % 3 != 0 : random() % 3 == 0) {
             const Ranked item(static_cast<int>(random() % 8), i);
             CHECK(queue.try_put(item));
-            model.push_back(item);
-            std::stable_sort(model.begin(), model.end(), ByRank());
+            model.insert(std::upper_bound(model.begin(), model.end(), item, ByRank()), item);
         } else if (const std::optional<Ranked> item = queue.try_get()) {
             REQUIRE(*item == model.front());
             model.erase(model.begin());

@@ -91,9 +91,18 @@ public:
         return now.putters == 0 && now.size <= 1;
     }
 
-private:
+protected:
     eddy::Queue<int> queue_{1};
     std::size_t put_ = 0;
+};
+
+struct CopyFixture : PutFixture {
+    using PutFixture::PutFixture;
+    Task<> wait() {
+        const int item = 1;
+        co_await queue_.put(item);
+        ++put_;
+    }
 };
 
 class JoinFixture {
@@ -127,4 +136,5 @@ EDDY_WAIT_MATRIX("Queue::next at the end", EndFixture)
 EDDY_WAIT_MATRIX("LifoQueue::get", LifoGet)
 EDDY_WAIT_MATRIX("PriorityQueue::get", PriorityGet)
 EDDY_WAIT_MATRIX("Queue::put", PutFixture)
+EDDY_WAIT_MATRIX("Queue::put of a copy", CopyFixture)
 EDDY_WAIT_MATRIX("Queue::join", JoinFixture)

@@ -45,7 +45,9 @@ struct FirstInFirstOut {
 ///               happens to job or queue, and if its frame dies the item is the next to come out.
 /// Order:        an item goes to the job that has waited longest, and room that comes free to the
 ///               longest put, at once: nobody can come between.
-/// Lifetime:     a queue outlives its waiters; so does an item that `put` was given to move from.
+/// Lifetime:     a queue outlives its waiters, also those that have their item and have not run
+/// yet;
+///               an item that `put` was given to move from lives until the wait is over.
 /// Cost:         a wait allocates nothing. The room for a bounded queue is allocated with it; more
 ///               is, should that many jobs at a time have an item and not have run yet.
 template <class T, class Order = FirstInFirstOut>
@@ -90,9 +92,8 @@ public:
     /// more of these than items that were taken.
     void task_done() { this->finish_one(this->stored()); }
 
-    /// No more items. Waiting puts fail, and what they would have put stays with them; waiting gets
-    /// end. Shutting down `immediate` what was draining drops the rest; nothing else is undone by
-    /// repeating it. Dropped items count as done.
+    /// No more items: waiting puts fail and keep theirs, waiting gets end. What is dropped counts
+    /// as done. It can be repeated: `immediate` after `drain` drops the rest, nothing is undone.
     void shutdown(Shutdown how = Shutdown::drain);
 
     /// Waits for room and puts the item in. It is moved from when, and only if, it goes in.

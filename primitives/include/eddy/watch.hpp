@@ -31,7 +31,7 @@ public:
 
     [[nodiscard]] const T& value() const noexcept { return *value_; }
     void set(T&& value) noexcept {
-        const std::optional<T> old(std::move(value_));  // ends last
+        [[maybe_unused]] const std::optional<T> old(std::move(value_));  // ends last
         value_.emplace(std::move(value));
         publish();
     }
