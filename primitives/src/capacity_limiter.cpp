@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <string>
 
-#include <eddy/detail/require_here.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
@@ -153,9 +152,9 @@ void CapacityLimiter::Acquire::start() {
 
 void CapacityToken::release() noexcept {
     if (limiter_ != nullptr) {
-        detail::require_here(limiter_->bound_,
-                             "a CapacityToken ended on another thread: keep it on its limiter's "
-                             "loop");
+        EDDY_REQUIRE(limiter_->bound_.here(),
+                     "a CapacityToken ended on another thread: keep it on its limiter's "
+                     "loop");
         std::exchange(limiter_, nullptr)->give_back(borrower_);
     }
 }

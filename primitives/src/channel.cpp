@@ -3,13 +3,14 @@
 
 #include <eddy/detail/channel_core.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
 void ChannelCore::require_here() const noexcept {
-    require_loop_thread(bound_,
-                        "a channel's handle or slot was destroyed on another thread than its "
-                        "loop's: destroy it there, or use open_remote_channel");
+    EDDY_REQUIRE(bound_.here(),
+                 "a channel's handle or slot was destroyed on another thread than its "
+                 "loop's: destroy it there, or use open_remote_channel");
 }
 
 void ChannelCore::close_sender(Handle handle) noexcept {

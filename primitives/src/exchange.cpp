@@ -5,7 +5,6 @@
 
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/error.hpp>
-#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
@@ -38,16 +37,6 @@ void ExchangeCore::end_through(WaitQueue& queue, std::uint64_t handle, End how) 
         (through ? ended : queue).push_back(*waiter);
     }
     end_all(ended, how);
-}
-
-void require_loop_thread(const LoopBound& bound, const char* remedy) noexcept {
-    bool here = true;
-    try {
-        bound.check(remedy);
-    } catch (const WrongThread&) {
-        here = false;
-    }
-    EDDY_REQUIRE(here, remedy);
 }
 
 void throw_moved_from(const char* what) {

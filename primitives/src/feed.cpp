@@ -4,13 +4,14 @@
 #include <string>
 
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
 void Feed::require_here() const noexcept {
-    require_loop_thread(bound_,
-                        "an end of a Broadcast or Watch was destroyed on another thread than its "
-                        "loop's: destroy it there");
+    EDDY_REQUIRE(bound_.here(),
+                 "an end of a Broadcast or Watch was destroyed on another thread than its "
+                 "loop's: destroy it there");
 }
 
 void Feed::close() noexcept {

@@ -4,10 +4,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include <eddy/detail/require_here.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/report_failure.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
@@ -37,7 +37,7 @@ FutureState::~FutureState() {
 }
 
 void FutureState::require_here(const char* remedy) const noexcept {
-    detail::require_here(bound_, remedy);
+    EDDY_REQUIRE(bound_.here(), remedy);
 }
 
 void FutureState::require_pending() const {

@@ -3,6 +3,7 @@
 
 #include <eddy/detail/oneshot_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
@@ -11,9 +12,9 @@ void throw_oneshot_used(const char* what) {
 }
 
 void OneshotCore::require_here() const noexcept {
-    require_loop_thread(bound_,
-                        "an end of a Oneshot was destroyed on another thread than its loop's: "
-                        "destroy it there, or use a Portal");
+    EDDY_REQUIRE(bound_.here(),
+                 "an end of a Oneshot was destroyed on another thread than its loop's: "
+                 "destroy it there, or use a Portal");
 }
 
 void OneshotCore::drop_sender() noexcept {

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <eddy/detail/flight.hpp>
-#include <eddy/detail/require_here.hpp>
 #include <eddy/error.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
@@ -59,7 +58,7 @@ public:
     OnceCell(const OnceCell&) = delete;
     OnceCell& operator=(const OnceCell&) = delete;
     ~OnceCell() {
-        detail::require_here(bound_, "a OnceCell was destroyed on another thread than its loop's");
+        EDDY_REQUIRE(bound_.here(), "a OnceCell was destroyed on another thread than its loop's");
         if (flying_) {
             EDDY_REQUIRE(flying_->waiting().empty(),
                          "a OnceCell was destroyed while jobs wait on it: end them first");

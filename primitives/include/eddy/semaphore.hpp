@@ -8,8 +8,8 @@
 #include <utility>
 
 #include <eddy/detail/grant_queue.hpp>
-#include <eddy/detail/require_here.hpp>
 #include <eddy/loop_bound.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy {
 
@@ -169,8 +169,8 @@ private:
 
 inline void Permit::release() noexcept {
     if (count_ != 0) {
-        detail::require_here(semaphore_->bound_,
-                             "a Permit ended on another thread: keep it on its semaphore's loop");
+        EDDY_REQUIRE(semaphore_->bound_.here(),
+                     "a Permit ended on another thread: keep it on its semaphore's loop");
         semaphore_->give_back(std::exchange(count_, 0));
     }
 }

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include <eddy/detail/flight.hpp>
-#include <eddy/detail/require_here.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/require.hpp>
@@ -62,8 +61,8 @@ public:
     SingleFlight(const SingleFlight&) = delete;
     SingleFlight& operator=(const SingleFlight&) = delete;
     ~SingleFlight() {
-        detail::require_here(bound_,
-                             "a SingleFlight was destroyed on another thread than its loop's");
+        EDDY_REQUIRE(bound_.here(),
+                     "a SingleFlight was destroyed on another thread than its loop's");
         for (auto& [key, flight] : flights_) {
             EDDY_REQUIRE(flight->waiting().empty(),
                          "a SingleFlight was destroyed while jobs wait on it: end them first");

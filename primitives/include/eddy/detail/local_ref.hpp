@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include <eddy/loop_bound.hpp>
-
 namespace eddy::detail {
 
 /// What several handles and waits of one loop share: lives as long as one of them. The count is a
@@ -58,9 +56,6 @@ private:
 
     T* shared_ = nullptr;
 };
-
-/// For destructors, which cannot throw `WrongThread`: aborts with `remedy`.
-void require_loop_thread(const LoopBound& bound, const char* remedy) noexcept;
 
 /// For handles that were moved from. Throws: `InvalidState` naming `what`.
 [[noreturn]] void throw_moved_from(const char* what);
