@@ -100,7 +100,7 @@ void CapacityLimiter::require_stranger(const Borrower& borrower) const {
 
 bool CapacityLimiter::take_now(const Borrower& borrower) {
     require_stranger(borrower);
-    if (borrowed_ >= total_ || !empty()) {
+    if (borrowed_ >= total_) {  // as long as anybody waits
         return false;
     }
     table_.insert(borrower, Role::borrowing);

@@ -228,7 +228,11 @@ EDDY_TEST_CASE("cancelling the caller cancels what runs, begins nothing more, an
     const auto outcomes = co_await eddy::move_on_after(5ms, executor.map_settled(numbers(9), work));
     CHECK_FALSE(outcomes.has_value());
     CHECK(meter.begun == 4);
+    const auto single = co_await eddy::move_on_after(5ms, executor.execute(work, 1));
+    CHECK_FALSE(single.has_value());
+    CHECK(meter.begun == 5);
     CHECK(steps.empty());
+    CHECK(executor.statistics().completed == 0);
     CHECK(executor.statistics().total == 0);
     CHECK(executor.statistics().running == 0);
 }

@@ -17,11 +17,13 @@
 
 #include <eddy/call_later.hpp>
 #include <eddy/error.hpp>
+#include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
@@ -285,6 +287,35 @@ EDDY_TEST_CASE("a rate limiter refuses other threads, and nothing has happened")
     CHECK(refused == 1);
     CHECK(limiter.statistics().available == 1);
     co_return;
+}
+
+TEST_CASE("tokens that a destroyed frame was granted go back into the bucket") {
+    for (const bool big_dies_first : {true, false}) {
+        eddy::testing::VirtualClock clock;
+        eddy::testing::RecordingObserver observer;
+        RateLimiter limiter(10, 1s);
+        Times times;
+        eddy::Loop loop({.clock = &clock, .observer = &observer});
+        loop.run(
+            [](RateLimiter& l, Times& out, bool small_spawned_first) -> Task<> {
+                CHECK(l.try_acquire(10));
+                const auto stubborn = [](RateLimiter& from, Times& to, int tokens) -> Task<> {
+                    co_await eddy::sleep_for(tokens == 9 ? 1ms : 2ms);  // the big one first
+                    co_await acquire(from, tokens, to);
+                };
+                for (const int tokens :
+                     {small_spawned_first ? 3 : 9, small_spawned_first ? 9 : 3}) {
+                    eddy::spawn(eddy::shield(stubborn(l, out, tokens))).detach();
+                }
+                co_await eddy::sleep_for(500ms);
+                CHECK(l.statistics().waiters == 2);
+            }(limiter, times, big_dies_first),
+            {.grace = 0ms});
+        CHECK(observer.abandoned.size() == 2);
+        CHECK(times.empty());
+        CHECK(limiter.statistics().waiters == 0);
+        CHECK(limiter.statistics().available == 5);
+    }
 }
 
 TEST_CASE("a rate limiter outlives a loop, and goes on with the clock of the next") {

@@ -23,6 +23,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "child_process.hpp"
 #include "heap_hooks.hpp"
@@ -152,6 +153,29 @@ EDDY_TEST_CASE("flights of a group end with the group, and their failures do not
     });
     CHECK(source->cancelled == 1);
     CHECK(told.find("closing time") != std::string::npos);
+}
+
+EDDY_TEST_CASE(
+    "a Cancelled of somebody else's that a function throws is a failure of the flight's job") {
+    auto& failures = eddy::testing::expected_failures();
+    SingleFlight<int, int> flights;
+    const auto confused = []() -> Task<int> {
+        std::exception_ptr kept;
+        const auto body = [&kept](eddy::CancelScope& scope) -> Task<> {
+            scope.cancel("inside");
+            try {
+                co_await eddy::checkpoint();
+            } catch (const eddy::Cancelled&) {
+                kept = std::current_exception();
+            }
+        };
+        static_cast<void>(co_await eddy::with_scope({}, body));
+        std::rethrow_exception(kept);
+    };
+    CHECK_THROWS_AS(co_await flights.get(1, confused), eddy::JobCancelled);
+    CHECK(flights.statistics().flights == 0);
+    REQUIRE(failures.size() == 1);
+    CHECK(failures[0].message.find("none of its scopes is cancelled") != std::string::npos);
 }
 
 TEST_CASE("at the loop's end flights are cancelled, and who insists on waiting is told") {

@@ -83,6 +83,7 @@ private:
     void left(detail::GrantWait& wait) noexcept override;
 
     // Invariant: who waits is in the table as waiting, who has a token as borrowing: borrowed_.
+    // Somebody waits only while borrowed_ >= total_.
     LoopBound bound_;
     std::int64_t total_;
     std::int64_t borrowed_ = 0;
