@@ -125,6 +125,30 @@ EDDY_TEST_CASE("an item for a receiver that waits needs no room, whoever has res
     CHECK(log.back() == "closed 3");
 }
 
+EDDY_TEST_CASE(
+    "a select that would send or receive does not get its own item when room comes free") {
+    auto [sender, receiver] = open_channel<int>(1);
+    auto slot = sender.try_reserve();
+    std::size_t chosen = 9;
+    auto chooser = eddy::spawn(
+        [](const Sender<int>& s, const Receiver<int>& r, std::size_t& index) -> Task<> {
+            const auto done = co_await eddy::select(s.send(1), r.receive());
+            index = done.index();
+        },
+        std::cref(sender),
+        std::cref(receiver),
+        std::ref(chosen));
+    co_await settle();
+    CHECK(sender.statistics().waiting_to_send == 1);
+    CHECK(sender.statistics().waiting_to_receive == 1);
+    slot.reset();
+    CHECK(sender.statistics().waiting_to_receive == 0);
+    CHECK(sender.statistics().buffered == 1);
+    co_await chooser;
+    CHECK(chosen == 0);
+    CHECK(receiver.try_receive() == 1);
+}
+
 EDDY_TEST_CASE("a stream does not end while there is a slot to send into") {
     auto [sender, receiver] = open_channel<int>(2);
     Log log;

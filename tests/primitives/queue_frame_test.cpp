@@ -36,14 +36,33 @@ using eddy::testing::Tracked;
 
 using Numbers = std::vector<int>;
 
+/// In the frame of a job that waits; when it dies, its wait is over, and others may still wait.
+template <class Q>
+class ChecksAtEnd final {
+public:
+    explicit ChecksAtEnd(const Q& queue) : queue_(queue) {}
+    ChecksAtEnd(const ChecksAtEnd&) = delete;
+    ChecksAtEnd& operator=(const ChecksAtEnd&) = delete;
+    ~ChecksAtEnd() {
+        const eddy::QueueStatistics now = queue_.statistics();
+        CHECK((now.getters == 0 || now.size == 0));
+        CHECK((now.putters == 0 || now.size >= now.capacity));
+    }
+
+private:
+    const Q& queue_;
+};
+
 template <class Q>
 Task<> gets(Q& queue, Numbers& got) {
+    const ChecksAtEnd<Q> checks(queue);
     const auto item = co_await queue.get();
     got.push_back(item.number());
 }
 
 template <class Q>
 Task<> puts(Q& queue, int number, Numbers& done) {
+    const ChecksAtEnd<Q> checks(queue);
     Tracked item(number);
     co_await queue.put(std::move(item));
     done.push_back(number);
