@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/awaiting.hpp>
 #include <eddy/lifo_queue.hpp>
 #include <eddy/priority_queue.hpp>
 #include <eddy/queue.hpp>
@@ -249,6 +250,34 @@ TEST_CASE("giving items back allocates nothing") {
     static_cast<void>(allocated_by_deaths(0));  // the pools are warm now
     const std::size_t nothing_given = allocated_by_deaths(0);
     CHECK(allocated_by_deaths(41) == nothing_given);
+}
+
+/// A get that could finish at once, of a job whose budget is spent, is committed until the job
+/// runs. To have several of them die, the test plays the part of their frames.
+EDDY_TEST_CASE("jobs that got items at once and have not run may die, all of them") {
+    Queue<Tracked> queue(1);
+    Numbers done;
+    CHECK(queue.try_put(Tracked(0)));
+    for (int i = 1; i <= 4; ++i) {
+        eddy::spawn(puts(queue, i, done)).detach();
+        co_await settle();
+    }
+    std::vector<std::unique_ptr<Queue<Tracked>::Get<Tracked>>> gets;
+    for (int i = 0; i < 4; ++i) {
+        gets.push_back(std::make_unique<Queue<Tracked>::Get<Tracked>>(queue));
+        CHECK(gets.back()->try_now());  // and lets the next put in
+    }
+    co_await settle();
+    CHECK(done.size() == 4);
+    const std::size_t before = eddy::testing::heap_counters().allocations;
+    for (const auto& get : gets) {
+        eddy::detail::WaiterAccess::pass_on(*get);
+    }
+    const std::size_t allocated = eddy::testing::heap_counters().allocations - before;
+    CHECK(allocated == 0);
+    CHECK(queue.size() == 5);
+    CHECK(rest(queue) == Numbers{3, 2, 1, 0, 4});  // the last to die is the first to come out
+    CHECK(Tracked::alive() == 0);
 }
 
 #if EDDY_HEAP_HOOKS
