@@ -25,6 +25,7 @@
 #include <eddy/yield.hpp>
 
 #include "child_process.hpp"
+#include "flight_kit.hpp"
 #include "heap_hooks.hpp"
 
 using namespace std::chrono_literals;
@@ -34,35 +35,13 @@ namespace {
 using eddy::Event;
 using eddy::OnceCell;
 using eddy::Task;
+using eddy::testing::Seen;
 using eddy::testing::settle;
-
-/// Makes the value when the door opens; counts.
-struct Source {
-    Event door;
-    int calls = 0;
-    int cancelled = 0;
-    bool fails = false;
-
-    Task<int> make(int value) {
-        ++calls;
-        try {
-            co_await door.wait();
-        } catch (const eddy::Cancelled&) {
-            ++cancelled;
-            throw;
-        }
-        if (fails) {
-            throw std::runtime_error("no luck");
-        }
-        co_return value;
-    }
-};
-
-using Seen = std::vector<std::string>;
+using eddy::testing::Source;
 
 Task<> ask(OnceCell<int>& cell, Source& source, int value, Seen& seen) {
     try {
-        const int& got = co_await cell.get_or_init(&Source::make, &source, value);
+        const int& got = co_await cell.get_or_init(&Source::fetch, &source, value);
         CHECK(&got == cell.try_get());
         seen.push_back(std::to_string(got));
     } catch (const std::exception& error) {
@@ -163,7 +142,7 @@ EDDY_TEST_CASE("nobody waits any more, and the value is there all the same") {
     OnceCell<int> cell;
     Source source;
     const auto got =
-        co_await eddy::select(cell.get_or_init(&Source::make, &source, 3), eddy::sleep_for(1s));
+        co_await eddy::select(cell.get_or_init(&Source::fetch, &source, 3), eddy::sleep_for(1s));
     CHECK(got.index() == 1);
     source.door.set();
     co_await settle();
@@ -220,7 +199,7 @@ EDDY_TEST_CASE("destroying it cancels a function that nobody waits for") {
     {
         OnceCell<int> cell;
         const auto make = [](std::shared_ptr<Source> from) -> Task<int> {
-            co_return co_await from->make(1);
+            co_return co_await from->fetch(1);
         };
         const auto got = co_await eddy::select(cell.get_or_init(make, source), eddy::sleep_for(1s));
         CHECK(got.index() == 1);
@@ -235,7 +214,7 @@ EDDY_TEST_CASE("the function of a cell in a group ends with the group") {
     co_await eddy::with_task_group([&source](eddy::TaskGroup& group) -> Task<> {
         OnceCell<int> cell(group);
         const auto make = [](std::shared_ptr<Source> from) -> Task<int> {
-            co_return co_await from->make(1);
+            co_return co_await from->fetch(1);
         };
         const auto got = co_await eddy::select(cell.get_or_init(make, source), eddy::sleep_for(1s));
         CHECK(got.index() == 1);

@@ -26,6 +26,7 @@
 #include <eddy/yield.hpp>
 
 #include "child_process.hpp"
+#include "flight_kit.hpp"
 #include "heap_hooks.hpp"
 
 using namespace std::chrono_literals;
@@ -35,42 +36,11 @@ namespace {
 using eddy::Event;
 using eddy::SingleFlight;
 using eddy::Task;
+using eddy::testing::ask;
+using eddy::testing::Flights;
+using eddy::testing::Seen;
 using eddy::testing::settle;
-
-using Flights = SingleFlight<std::string, int>;
-
-/// What is fetched: counts the calls, answers when the door opens.
-struct Source {
-    Event door;
-    int calls = 0;
-    int cancelled = 0;
-    bool fails = false;
-
-    Task<int> fetch(int value) {
-        ++calls;
-        try {
-            co_await door.wait();
-        } catch (const eddy::Cancelled&) {
-            ++cancelled;
-            throw;
-        }
-        if (fails) {
-            throw std::runtime_error("no luck");
-        }
-        co_return value;
-    }
-};
-
-using Seen = std::vector<std::string>;
-
-Task<> ask(Flights& flights, std::string key, Source& source, int value, Seen& seen) {
-    try {
-        const int got = co_await flights.get(std::move(key), &Source::fetch, &source, value);
-        seen.push_back(std::to_string(got));
-    } catch (const std::exception& error) {
-        seen.push_back(error.what());
-    }
-}
+using eddy::testing::Source;
 
 /// The flight outlives each of the fixture's waits, and the fixture the flight.
 class SingleFlightFixture {
