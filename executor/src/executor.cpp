@@ -3,9 +3,11 @@
 
 #include <utility>
 
+#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/offload.hpp>
+#include <eddy/require.hpp>
 
 #include "offload_notice.hpp"
 
@@ -52,7 +54,7 @@ bool Work::claim() noexcept { return try_change(State::queued, State::running); 
 
 void Work::execute() noexcept {
     if (notice_ != nullptr) [[unlikely]] {
-        detail::OffloadNotice::send(*std::exchange(notice_, nullptr), *inbox_);
+        detail::OffloadNotice::send(*std::exchange(notice_, nullptr));
     }
     Work* const outer = std::exchange(current_work, this);
     invoke();
@@ -64,11 +66,8 @@ void Work::complete() noexcept {
         destroy();  // abandoned
         return;
     }
-    // The inbox outlives the push, although the loop may free the work, and end, before it returns:
-    // closing it waits until no sender is inside.
-    if (!inbox_->push(*this)) {
-        destroy();  // the loop is over, and every frame has let go before that
-    }
+    const bool accepted = inbox_->push(*this);
+    EDDY_REQUIRE(accepted, "this is a defect of Eddy: a loop ended before a result it was owed");
 }
 
 void Work::release() noexcept {
@@ -110,6 +109,7 @@ void Work::deliver() {
     if (waiter_ != nullptr) {
         waiter_->arrived();
     } else {
+        --detail::thread_state.core->owed;
         destroy();
     }
 }

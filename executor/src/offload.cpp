@@ -18,12 +18,13 @@ namespace eddy::detail {
 // --- observers ---------------------------------------------------------------------------------
 
 OffloadNotice::OffloadNotice(LoopCore& core, const JobInfo& info)
-    : core_(core), name_(info.name), info_(info) {
+    : core_(core), inbox_(core.inbox), name_(info.name), info_(info) {
     info_.name = name_;
 }
 
-void OffloadNotice::send(OffloadNotice& notice, Inbox& inbox) noexcept {
-    if (!inbox.push(notice)) {
+void OffloadNotice::send(OffloadNotice& notice) noexcept {
+    const std::shared_ptr<Inbox> inbox = std::move(notice.inbox_);
+    if (!inbox->push(notice)) {
         delete &notice;
     }
 }
@@ -68,8 +69,7 @@ void OffloadWait::start() {
         executor_ = &default_pool();
     }
     Work& work = *work_;
-    work.inbox_ = core.inbox;
-    work.executor_ = executor_;
+    work.inbox_ = core.inbox.get();
     work.waiter_ = this;
     if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
         const JobInfo info = WaiterAccess::job(*this)->info();
@@ -124,6 +124,7 @@ void OffloadWait::let_go() noexcept {
         work.destroy();
     } else {
         work.waiter_ = nullptr;  // deliver() destroys it
+        ++thread_state.core->owed;
     }
 }
 

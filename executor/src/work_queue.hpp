@@ -26,7 +26,10 @@ public:
 
     [[nodiscard]] std::size_t queued() const noexcept { return count_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_count_; }
-    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    /// True while a work that comes now would start after one of its own class that is here.
+    [[nodiscard]] bool has(Priority priority) const noexcept {
+        return classes_[static_cast<std::size_t>(priority)].ring.linked();
+    }
 
     void push(Work& work) noexcept;
     /// The next one, claimed; null when there is none. Withdrawn ones are set aside, until
