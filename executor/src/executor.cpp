@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/offload.hpp>
@@ -42,15 +41,7 @@ void Work::request_stop() noexcept {
     }
 }
 
-bool Work::try_change(State from, State to) noexcept {
-    // acquire: what the other side wrote before its change. release: for who sees ours.
-    return state_.compare_exchange_strong(
-        from, to, std::memory_order_acq_rel, std::memory_order_acquire);
-}
-
 // --- the worker's side -------------------------------------------------------------------------
-
-bool Work::claim() noexcept { return try_change(State::queued, State::running); }
 
 void Work::execute() noexcept {
     if (notice_ != nullptr) [[unlikely]] {
@@ -102,16 +93,5 @@ void Work::reject(std::exception_ptr why) noexcept {
 }
 
 void Work::drop_notice() noexcept { delete notice_; }
-
-// --- back on the loop --------------------------------------------------------------------------
-
-void Work::deliver() {
-    if (waiter_ != nullptr) {
-        waiter_->arrived();
-    } else {
-        --detail::thread_state.core->owed;
-        destroy();
-    }
-}
 
 }  // namespace eddy

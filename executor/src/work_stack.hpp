@@ -6,6 +6,8 @@
 
 #include <eddy/executor.hpp>
 
+#include "work_access.hpp"
+
 namespace eddy::detail {
 
 /// The way into a busy pool that takes no lock: works that were submitted while nobody had to be
@@ -29,7 +31,10 @@ public:
     /// Under the pool's lock, like what follows: everything in it, as a list for `next_of`, in
     /// order of submission.
     [[nodiscard]] Work* take_all() noexcept;
-    [[nodiscard]] static Work* next_of(Work& work) noexcept;
+    [[nodiscard]] static Work* next_of(Work& work) noexcept {
+        ListLink* const next = WorkAccess::link(work).next;
+        return next != nullptr ? &WorkAccess::from_link(*next) : nullptr;
+    }
 
     void open() noexcept;
     /// Takes all as well: no work is ever in a stack that is shut.
@@ -44,5 +49,19 @@ private:
 
     std::atomic<ListLink*> top_{shut_mark()};
 };
+
+inline bool WorkStack::push(Work& work) noexcept {
+    ListLink& link = WorkAccess::link(work);
+    ListLink* top = top_.load(std::memory_order_relaxed);
+    while (top != shut_mark()) {
+        link.next = top;
+        // release: publishes the work; pairs with the acquire in take_all() and shut().
+        if (top_.compare_exchange_weak(
+                top, &link, std::memory_order_release, std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 }  // namespace eddy::detail

@@ -88,12 +88,16 @@ private:
 
     void deliver() override;
     void drop_notice() noexcept;
-    [[nodiscard]] bool claim() noexcept;
+    [[nodiscard]] bool claim() noexcept { return try_change(State::queued, State::running); }
     void execute() noexcept;
     void complete() noexcept;
     void release() noexcept;
     void request_stop() noexcept;
-    [[nodiscard]] bool try_change(State from, State to) noexcept;
+    [[nodiscard]] bool try_change(State from, State to) noexcept {
+        // acquire: what the other side wrote before its change. release: for who sees ours.
+        return state_.compare_exchange_strong(
+            from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+    }
 
     std::atomic<State> state_{State::fresh};
     std::atomic<std::uint8_t> holders_{2};  // of withdrawn work: its frame and its executor
