@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
+
+#include <eddy/detail/post_slab.hpp>
 
 namespace eddy::detail {
 
@@ -31,6 +35,17 @@ class PostedFunction final : public InboxNode {
 public:
     explicit PostedFunction(F&& fn) : fn_(std::move(fn)) {}
     explicit PostedFunction(const F& fn) : fn_(fn) {}
+
+    static void* operator new(std::size_t size) { return PostSlab::allocate(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+        PostSlab::release(memory, size);
+    }
+    static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return ::operator new(size, alignment);
+    }
+    static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+        ::operator delete(memory, alignment);
+    }
 
     void deliver() override {
         struct Disposer {  // the node goes even if the function throws
