@@ -6,6 +6,7 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/offload.hpp>
+#include <eddy/require.hpp>
 
 #include "offload_notice.hpp"
 
@@ -40,19 +41,11 @@ void Work::request_stop() noexcept {
     }
 }
 
-bool Work::try_change(State from, State to) noexcept {
-    // acquire: what the other side wrote before its change. release: for who sees ours.
-    return state_.compare_exchange_strong(
-        from, to, std::memory_order_acq_rel, std::memory_order_acquire);
-}
-
 // --- the worker's side -------------------------------------------------------------------------
-
-bool Work::claim() noexcept { return try_change(State::queued, State::running); }
 
 void Work::execute() noexcept {
     if (notice_ != nullptr) [[unlikely]] {
-        detail::OffloadNotice::send(*std::exchange(notice_, nullptr), *inbox_);
+        detail::OffloadNotice::send(*std::exchange(notice_, nullptr));
     }
     Work* const outer = std::exchange(current_work, this);
     invoke();
@@ -64,11 +57,8 @@ void Work::complete() noexcept {
         destroy();  // abandoned
         return;
     }
-    // The inbox outlives the push, although the loop may free the work, and end, before it returns:
-    // closing it waits until no sender is inside.
-    if (!inbox_->push(*this)) {
-        destroy();  // the loop is over, and every frame has let go before that
-    }
+    const bool accepted = inbox_->push(*this);
+    EDDY_REQUIRE(accepted, "this is a defect of Eddy: a loop ended before a result it was owed");
 }
 
 void Work::release() noexcept {
@@ -103,15 +93,5 @@ void Work::reject(std::exception_ptr why) noexcept {
 }
 
 void Work::drop_notice() noexcept { delete notice_; }
-
-// --- back on the loop --------------------------------------------------------------------------
-
-void Work::deliver() {
-    if (waiter_ != nullptr) {
-        waiter_->arrived();
-    } else {
-        destroy();
-    }
-}
 
 }  // namespace eddy

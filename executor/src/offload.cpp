@@ -18,12 +18,13 @@ namespace eddy::detail {
 // --- observers ---------------------------------------------------------------------------------
 
 OffloadNotice::OffloadNotice(LoopCore& core, const JobInfo& info)
-    : core_(core), name_(info.name), info_(info) {
+    : core_(core), inbox_(core.inbox), name_(info.name), info_(info) {
     info_.name = name_;
 }
 
-void OffloadNotice::send(OffloadNotice& notice, Inbox& inbox) noexcept {
-    if (!inbox.push(notice)) {
+void OffloadNotice::send(OffloadNotice& notice) noexcept {
+    const std::shared_ptr<Inbox> inbox = std::move(notice.inbox_);
+    if (!inbox->push(notice)) {
         delete &notice;
     }
 }
@@ -39,15 +40,11 @@ void observe_offload(LoopCore& core, void (Observer::*hook)(const JobInfo&), con
 
 // --- the wait ----------------------------------------------------------------------------------
 
-OffloadWait::OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept
-    : work_(&work), executor_(executor), on_cancel_(options.on_cancel) {
-    work.priority_ = options.priority;
+void OffloadWait::throw_awaited() {
+    throw InvalidState("an offloaded call is awaited once: call run_in_executor again");
 }
 
-OffloadWait::~OffloadWait() {
-    if (work_ == nullptr) {
-        return;
-    }
+void OffloadWait::give_back() noexcept {
     if (withdrawn_) {
         work_->release();
     } else {
@@ -55,11 +52,22 @@ OffloadWait::~OffloadWait() {
     }
 }
 
-bool OffloadWait::try_now() {
-    if (work_ == nullptr || waiting_) {
-        throw InvalidState("an offloaded call is awaited once: call run_in_executor again");
+/// Virtual time may go on, as far as this call is concerned.
+inline void OffloadWait::wait_over() noexcept {
+    LoopCore& core = *thread_state.core;
+    waiting_ = false;
+    --core.in_flight;
+    if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
+        observe_offload(core, &Observer::offload_done, WaiterAccess::job(*this)->info());
     }
-    return false;
+}
+
+inline void OffloadWait::arrived() noexcept {
+    delivered_ = true;
+    if (waiting_) {  // not so if the loop's end was faster than the inbox
+        wait_over();
+        commit();
+    }
 }
 
 void OffloadWait::start() {
@@ -68,8 +76,7 @@ void OffloadWait::start() {
         executor_ = &default_pool();
     }
     Work& work = *work_;
-    work.inbox_ = core.inbox;
-    work.executor_ = executor_;
+    work.inbox_ = core.inbox.get();
     work.waiter_ = this;
     if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
         const JobInfo info = WaiterAccess::job(*this)->info();
@@ -87,28 +94,7 @@ void OffloadWait::start() {
     }
 }
 
-/// Virtual time may go on, as far as this call is concerned.
-void OffloadWait::wait_over() noexcept {
-    LoopCore& core = *thread_state.core;
-    waiting_ = false;
-    --core.in_flight;
-    if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
-        observe_offload(core, &Observer::offload_done, WaiterAccess::job(*this)->info());
-    }
-}
-
-void OffloadWait::arrived() noexcept {
-    delivered_ = true;
-    if (waiting_) {  // not so if the loop's end was faster than the inbox
-        wait_over();
-        commit();
-    }
-}
-
-void OffloadWait::rethrow_error() {
-    if (!work_->error_) [[likely]] {
-        return;
-    }
+void OffloadWait::throw_error() {
     // Moved out: the last reference goes on this thread, not on the worker.
     std::exception_ptr error = std::move(work_->error_);
     if (is_cancelled(error) && !thread_state.job->scope->effective) {
@@ -118,13 +104,9 @@ void OffloadWait::rethrow_error() {
     std::rethrow_exception(std::move(error));
 }
 
-void OffloadWait::let_go() noexcept {
-    Work& work = *std::exchange(work_, nullptr);
-    if (delivered_) {
-        work.destroy();
-    } else {
-        work.waiter_ = nullptr;  // deliver() destroys it
-    }
+void OffloadWait::leave(Work& work) noexcept {
+    work.waiter_ = nullptr;  // deliver() destroys it
+    ++thread_state.core->owed;
 }
 
 // --- cancellation ------------------------------------------------------------------------------
@@ -168,3 +150,16 @@ void OffloadWait::unlink() noexcept {
 }
 
 }  // namespace eddy::detail
+
+namespace eddy {
+
+void Work::deliver() {
+    if (waiter_ != nullptr) [[likely]] {
+        waiter_->arrived();
+    } else {
+        --detail::thread_state.core->owed;
+        destroy();
+    }
+}
+
+}  // namespace eddy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <eddy/detail/inbox.hpp>
@@ -16,11 +17,12 @@ struct OffloadNotice final : InboxNode {
     OffloadNotice(LoopCore& core, const JobInfo& info);
 
     /// From the worker; on its way through the inbox it owns itself.
-    static void send(OffloadNotice& notice, Inbox& inbox) noexcept;
+    static void send(OffloadNotice& notice) noexcept;
     void deliver() override;
 
 private:
     LoopCore& core_;
+    std::shared_ptr<Inbox> inbox_;  // the loop may be over before the call starts
     std::string name_;
     JobInfo info_;  // names name_, not the job, which may be gone by then
 };

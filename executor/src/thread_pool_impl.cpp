@@ -67,6 +67,13 @@ void ThreadPool::Impl::submit(Work& work) {
     if (measure_) {
         WorkAccess::queued_at(work) = clock_now();
     }
+    // High and low ones would pass the rest of the stack, or be passed: they take the lock.
+    if (work.priority() != Priority::normal || !stack_.push(work)) {
+        submit_locked(work);
+    }
+}
+
+void ThreadPool::Impl::submit_locked(Work& work) {
     WorkerRef sleeper;
     {
         const Lock lock(mutex_);
@@ -82,6 +89,7 @@ void ThreadPool::Impl::submit(Work& work) {
                 throw;
             }
         }
+        take_in(stack_.take_all());
         queue_.push(work);
         sleeper = worker_for_queue();
     }
@@ -90,9 +98,27 @@ void ThreadPool::Impl::submit(Work& work) {
     }
 }
 
+void ThreadPool::Impl::take_in(Work* first) noexcept {
+    while (first != nullptr) {
+        Work& work = *first;
+        first = detail::WorkStack::next_of(work);
+        queue_.push(work);
+    }
+}
+
+/// After every change of idle_, workers_, blocked_ or closed_.
+void ThreadPool::Impl::open_or_shut() noexcept {
+    if (idle_.empty() && active_threads() >= max_threads_ && !closed_) {
+        stack_.open();
+    } else {
+        take_in(stack_.shut());
+    }
+}
+
 void ThreadPool::Impl::withdraw(Work& work) noexcept {
     {
         const Lock lock(mutex_);
+        take_in(stack_.take_all());
         queue_.remove(work);
         ++withdrawn_;
         if (closed_) {
@@ -115,6 +141,7 @@ ThreadPool::Impl::WorkerRef ThreadPool::Impl::worker_for_queue() noexcept {
         idle_.pop_back();
         worker.awake = true;
         ++coming_;
+        open_or_shut();
         return *worker.place;
     }
     if (active_threads() < max_threads_ && !closed_) {
@@ -151,6 +178,7 @@ void ThreadPool::Impl::start_thread() {
     }
     ++threads_started_;
     ++coming_;
+    open_or_shut();
 }
 
 /// Those in ended_ need no lock any more, so this does not wait for long.
@@ -169,7 +197,7 @@ void ThreadPool::Impl::worker_main(Worker& self) noexcept {
     Lock lock(mutex_);
     --coming_;
     while (!surplus()) {
-        if (Work* const work = queue_.claim_next()) {
+        if (Work* const work = next_work()) {
             run(*work, std::exchange(ended, work), self, lock);
         } else if (closed_ || !sleep(self, std::exchange(ended, nullptr), lock)) {
             break;
@@ -184,6 +212,14 @@ void ThreadPool::Impl::worker_main(Worker& self) noexcept {
     if (ended != nullptr) {
         WorkAccess::complete(*ended);
     }
+}
+
+/// The stack is left alone while there is normal work before it: its line is the loops'.
+Work* ThreadPool::Impl::next_work() noexcept {
+    if (!queue_.has(Priority::normal)) {
+        take_in(stack_.take_all());
+    }
+    return queue_.claim_next();
 }
 
 /// Runs `work`, after the result of the one before has been sent: by then this worker is known to
@@ -212,6 +248,13 @@ void ThreadPool::Impl::run(Work& work, Work* ended, Worker& self, Lock& lock) no
 bool ThreadPool::Impl::sleep(Worker& self, Work* ended, Lock& lock) noexcept {
     self.awake = false;
     idle_.push_back(&self);
+    open_or_shut();
+    if (queue_.queued() != 0) {  // a submitter was faster than that
+        self.awake = true;
+        idle_.pop_back();
+        ++coming_;
+        open_or_shut();
+    }
     if (ended != nullptr) {
         lock.unlock();
         WorkAccess::complete(*ended);
@@ -221,7 +264,7 @@ bool ThreadPool::Impl::sleep(Worker& self, Work* ended, Lock& lock) noexcept {
         --coming_;
         return true;
     }
-    idle_.erase(std::find(idle_.begin(), idle_.end(), &self));
+    idle_.erase(std::find(idle_.begin(), idle_.end(), &self));  // the stack stays shut: see leave()
     if (hooks_ != nullptr) {
         hooks_->idle_thread_ends();
     }
@@ -233,6 +276,7 @@ void ThreadPool::Impl::leave(Worker& self) noexcept {
     std::list<WorkerRef> gone;
     auto& target = detached_ ? gone : ended_;
     target.splice(target.end(), workers_, self.place);
+    open_or_shut();
     changed_.notify_all();
 }
 
@@ -243,6 +287,7 @@ void ThreadPool::Impl::begin_blocking() noexcept {
     {
         const Lock lock(mutex_);
         ++blocked_;
+        open_or_shut();
         other = worker_for_queue();
     }
     if (other) {
@@ -253,6 +298,7 @@ void ThreadPool::Impl::begin_blocking() noexcept {
 void ThreadPool::Impl::end_blocking() noexcept {
     const Lock lock(mutex_);
     --blocked_;
+    open_or_shut();
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -266,6 +312,7 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
         worker->called.notify_one();
     }
     idle_.clear();
+    open_or_shut();
     reject_queued(lock);
     stop_running(lock);
     if (detached_) {
@@ -328,8 +375,9 @@ std::size_t ThreadPool::Impl::detach_threads() noexcept {
 
 // --- statistics --------------------------------------------------------------------------------
 
-ThreadPoolStatistics ThreadPool::Impl::statistics() const {
+ThreadPoolStatistics ThreadPool::Impl::statistics() {
     const Lock lock(mutex_);
+    take_in(stack_.take_all());
     return {.threads = workers_.size(),
             .idle = idle_.size(),
             .waiting = queue_.waiting(),

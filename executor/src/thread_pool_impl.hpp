@@ -15,13 +15,19 @@
 #include <eddy/thread_pool.hpp>
 
 #include "work_queue.hpp"
+#include "work_stack.hpp"
 
 namespace eddy {
 
 /// The pool and its threads, which share it: detached ones outlive the `ThreadPool`.
 ///
-/// Everything is under `mutex_`, but what a worker does between taking a work and ending it, and
-/// the delivery of results, which no lock is held for.
+/// Everything is under `mutex_`, but what a worker does between taking a work and ending it, the
+/// delivery of results, and the submission of a work that nobody has to be called for: that goes
+/// onto `stack_`. What is there comes after everything in `queue_`, and is taken in before anything
+/// else is pushed there, counted, removed or found missing: nobody can tell the two apart.
+///
+/// Invariant: stack_ is open == no thread sleeps, and as many as allowed are there, and !closed_.
+///            Each of them looks at the stack before it sleeps or ends.
 class ThreadPool::Impl final : public std::enable_shared_from_this<Impl> {
 public:
     explicit Impl(const ThreadPoolOptions& options);
@@ -33,7 +39,7 @@ public:
     void withdraw(Work& work) noexcept;
     void shutdown(Duration grace) noexcept;
 
-    [[nodiscard]] ThreadPoolStatistics statistics() const;
+    [[nodiscard]] ThreadPoolStatistics statistics();
     [[nodiscard]] Histogram queue_wait() const;
     [[nodiscard]] Histogram run_time() const;
 
@@ -46,6 +52,7 @@ public:
 
 private:
     using Lock = std::unique_lock<std::mutex>;
+    static constexpr std::size_t cache_line = 64;
 
     struct Worker;
     using WorkerRef = std::shared_ptr<Worker>;  // who calls one does so without the lock
@@ -57,11 +64,15 @@ private:
         std::list<WorkerRef>::iterator place;  // in workers_
     };
 
+    void submit_locked(Work& work);
+    void take_in(Work* first) noexcept;
+    void open_or_shut() noexcept;
     [[nodiscard]] WorkerRef worker_for_queue() noexcept;
     void start_thread();
     void join_ended() noexcept;
 
     void worker_main(Worker& self) noexcept;
+    [[nodiscard]] Work* next_work() noexcept;
     void run(Work& work, Work* ended, Worker& self, Lock& lock) noexcept;
     [[nodiscard]] bool sleep(Worker& self, Work* ended, Lock& lock) noexcept;
     void leave(Worker& self) noexcept;
@@ -80,7 +91,9 @@ private:
     const bool measure_;
     detail::ThreadPoolHooks* const hooks_;
 
-    mutable std::mutex mutex_;
+    // On lines of their own: of the loops' writing, and of the workers'.
+    alignas(cache_line) detail::WorkStack stack_;
+    alignas(cache_line) mutable std::mutex mutex_;
     detail::WorkQueue queue_;
     std::list<WorkerRef> workers_;     // every thread that has not ended
     std::vector<Worker*> idle_;        // those that sleep, the latest last; never reallocates

@@ -8,6 +8,8 @@
 #include <eddy/detail/list_link.hpp>
 #include <eddy/executor.hpp>
 
+#include "work_access.hpp"
+
 namespace eddy::detail {
 
 /// What a pool has been given and does not run yet: three queues, in which at most `bound` works
@@ -16,6 +18,8 @@ namespace eddy::detail {
 /// Order: see `Priority`; inside one, and in the line, first in first out. Smooth weighted round
 ///        robin, so that among 13 consecutive works from full queues there is always a low one.
 /// Threading: under the pool's lock.
+/// Cost:      what each call goes through is inline, and looks at one class if that is all there
+///            is.
 ///
 /// Invariant: waiting_count_ != 0 implies count_ == bound_.
 class WorkQueue final {
@@ -26,7 +30,9 @@ public:
 
     [[nodiscard]] std::size_t queued() const noexcept { return count_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_count_; }
-    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] bool has(Priority priority) const noexcept {
+        return (in_use_ & bit_of(priority)) != 0;
+    }
 
     void push(Work& work) noexcept;
     /// The next one, claimed; null when there is none. Withdrawn ones are set aside, until
@@ -46,17 +52,81 @@ private:
 
     enum Place : std::uint8_t { nowhere, in_queue, in_line, set_aside };
 
+    [[nodiscard]] static constexpr std::uint8_t bit_of(Priority priority) noexcept {
+        return static_cast<std::uint8_t>(1U << static_cast<unsigned>(priority));
+    }
+
+    [[nodiscard]] Class& next_class() noexcept;
     [[nodiscard]] Work* pop() noexcept;
     void enqueue(Work& work) noexcept;
-    void slot_free() noexcept;
-    static void append(ListLink& list, Work& work, Place place) noexcept;
+    void take_out(Work& work) noexcept;
+    void next_in_line() noexcept;
+    static void append(ListLink& list, Work& work, Place place) noexcept {
+        WorkAccess::place(work) = place;
+        WorkAccess::link(work).insert_before(list);
+    }
 
-    std::size_t bound_;
+    // Invariant: a class has its bit in in_use_ == its ring is not empty.
+    std::uint8_t in_use_ = 0;
+    const std::size_t bound_;
     std::size_t count_ = 0;
     std::size_t waiting_count_ = 0;
     std::array<Class, 3> classes_{{{8}, {4}, {1}}};
     ListLink line_;
     ListLink leaving_;
 };
+
+inline void WorkQueue::push(Work& work) noexcept {
+    if (count_ == bound_) [[unlikely]] {
+        append(line_, work, in_line);
+        ++waiting_count_;
+        return;
+    }
+    enqueue(work);
+}
+
+inline void WorkQueue::enqueue(Work& work) noexcept {
+    append(classes_[static_cast<std::size_t>(work.priority())].ring, work, in_queue);
+    in_use_ |= bit_of(work.priority());
+    ++count_;
+}
+
+/// Of its class: its slot is free.
+inline void WorkQueue::take_out(Work& work) noexcept {
+    Class& from = classes_[static_cast<std::size_t>(work.priority())];
+    WorkAccess::link(work).unlink_self();
+    if (!from.ring.linked()) {
+        from.credit = 0;  // an empty queue saves nothing up
+        in_use_ &= static_cast<std::uint8_t>(~bit_of(work.priority()));
+    }
+    --count_;
+    if (waiting_count_ != 0) [[unlikely]] {
+        next_in_line();
+    }
+}
+
+inline Work* WorkQueue::pop() noexcept {
+    if (in_use_ == 0) {
+        return nullptr;
+    }
+    // With one class in use, the round robin would give it its turn and leave its credit alone.
+    Class& from = in_use_ == bit_of(Priority::normal)
+                      ? classes_[static_cast<std::size_t>(Priority::normal)]
+                      : next_class();
+    Work& first = WorkAccess::from_link(*from.ring.next);
+    take_out(first);
+    return &first;
+}
+
+inline Work* WorkQueue::claim_next() noexcept {
+    while (Work* work = pop()) {
+        if (WorkAccess::claim(*work)) [[likely]] {
+            WorkAccess::place(*work) = nowhere;
+            return work;
+        }
+        append(leaving_, *work, set_aside);
+    }
+    return nullptr;
+}
 
 }  // namespace eddy::detail

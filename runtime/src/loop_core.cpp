@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include <eddy/cancel_handle.hpp>
@@ -252,6 +253,10 @@ void LoopCore::close() noexcept {
         auto& listener = static_cast<CloseListener&>(*close_listeners_.next);
         listener.unlink_self();
         listener.loop_closing();
+    }
+    while (owed != 0) {  // their senders are one step from the push
+        drain_inbox();
+        std::this_thread::yield();
     }
     inbox->close();
     while (!inbox->empty() || has_work()) {

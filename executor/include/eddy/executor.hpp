@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <stop_token>
 #include <utility>
 
@@ -40,7 +39,9 @@ enum class Priority : std::uint8_t { high, normal, low };
 /// |-----------------|------------------------------------------------------------------------|
 /// | state_          | both sides, by compare-and-swap from `queued` or `running`             |
 /// | call, result    | the loop; from `running` on the worker; from `finished` on the loop    |
-/// | waiter_         | the loop; the worker too once the inbox has refused the work           |
+/// | waiter_         | the loop                                                               |
+/// | *inbox_         | the worker from `finished` until it has pushed: the loop counts works  |
+/// |                 | it lets go of between the two, and keeps its inbox open for them       |
 /// | ListLink        | the executor that has the work, under its own lock                     |
 /// | stop_           | the worker until has_stop_ is set, then everybody                      |
 class Work : private detail::InboxNode, private detail::ListLink {
@@ -87,12 +88,16 @@ private:
 
     void deliver() override;
     void drop_notice() noexcept;
-    [[nodiscard]] bool claim() noexcept;
+    [[nodiscard]] bool claim() noexcept { return try_change(State::queued, State::running); }
     void execute() noexcept;
     void complete() noexcept;
     void release() noexcept;
     void request_stop() noexcept;
-    [[nodiscard]] bool try_change(State from, State to) noexcept;
+    [[nodiscard]] bool try_change(State from, State to) noexcept {
+        // acquire: what the other side wrote before its change. release: for who sees ours.
+        return state_.compare_exchange_strong(
+            from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+    }
 
     std::atomic<State> state_{State::fresh};
     std::atomic<std::uint8_t> holders_{2};  // of withdrawn work: its frame and its executor
@@ -102,8 +107,7 @@ private:
     std::atomic<bool> has_stop_{false};
     std::stop_source stop_{std::nostopstate};
     detail::OffloadWait* waiter_ = nullptr;    // null once the frame has let go
-    Executor* executor_ = nullptr;             // touched by the frame while the work is queued
-    std::shared_ptr<detail::Inbox> inbox_;     // where it came from
+    detail::Inbox* inbox_ = nullptr;           // where it came from
     detail::OffloadNotice* notice_ = nullptr;  // for observers, if any asked; owned
     TimePoint queued_at_{};
 };

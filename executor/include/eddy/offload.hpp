@@ -32,18 +32,41 @@ namespace detail {
 /// The loop's side of an offloaded call, whatever it returns.
 class OffloadWait : public Waiter {
 public:
-    [[nodiscard]] bool try_now();
+    [[nodiscard]] bool try_now() {
+        if (work_ == nullptr || waiting_) [[unlikely]] {
+            throw_awaited();
+        }
+        return false;
+    }
     void start();
     [[nodiscard]] const char* what() const noexcept override { return "run_in_executor"; }
 
 protected:
-    OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept;
-    ~OffloadWait() override;
+    OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept
+        : work_(&work), executor_(executor), on_cancel_(options.on_cancel) {
+        work.priority_ = options.priority;
+    }
+    ~OffloadWait() override {
+        if (work_ != nullptr) [[unlikely]] {
+            give_back();
+        }
+    }
 
     /// Throws what the call threw, if it did.
-    void rethrow_error();
+    void rethrow_error() {
+        if (work_->error_) [[unlikely]] {
+            throw_error();
+        }
+    }
     /// The result has been taken, or nobody wants it.
-    void let_go() noexcept;
+    void let_go() noexcept {
+        Work& work = *std::exchange(work_, nullptr);
+        if (delivered_) [[likely]] {
+            work.destroy();
+        } else {
+            leave(work);
+        }
+    }
 
     Work* work_;
 
@@ -52,6 +75,12 @@ private:
 
     enum class Detached : std::uint8_t { no, withdrawn, abandoned };
 
+    [[noreturn]] static void throw_awaited();
+    [[noreturn]] void throw_error();
+    /// Never awaited, or withdrawn.
+    void give_back() noexcept;
+    /// To the inbox, which it will arrive in.
+    static void leave(Work& work) noexcept;
     /// The worker's result has arrived in the inbox.
     void arrived() noexcept;
     /// Takes the work out of the queue, or leaves it to its worker, if it is not too late.

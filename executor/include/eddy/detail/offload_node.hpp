@@ -110,7 +110,6 @@ private:
     ~OffloadNode() override = default;
 
     void invoke() noexcept override {
-        std::exception_ptr error;
         try {
             if constexpr (Kept::takes_stop_token) {
                 keep_result(*call_, this->stop_token());
@@ -118,10 +117,9 @@ private:
                 keep_result(*call_);
             }
         } catch (...) {
-            error = std::current_exception();
+            this->error_ = std::current_exception();
         }
         call_.reset();
-        this->error_ = std::move(error);
     }
 
     template <class... Token>

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
+
+#include <eddy/detail/post_slab.hpp>
 
 namespace eddy::detail {
 
@@ -32,6 +36,17 @@ public:
     explicit PostedFunction(F&& fn) : fn_(std::move(fn)) {}
     explicit PostedFunction(const F& fn) : fn_(fn) {}
 
+    static void* operator new(std::size_t size) { return PostSlab::allocate(size); }
+    static void operator delete(void* memory, std::size_t size) noexcept {
+        PostSlab::release(memory, size);
+    }
+    static void* operator new(std::size_t size, std::align_val_t alignment) {
+        return ::operator new(size, alignment);
+    }
+    static void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+        ::operator delete(memory, alignment);
+    }
+
     void deliver() override {
         struct Disposer {  // the node goes even if the function throws
             PostedFunction* self;
@@ -46,15 +61,20 @@ private:
 
 /// The door through which other threads reach a loop. Outlives it, as long as somebody holds it.
 ///
-/// | field  | who                                                              |
-/// |--------|------------------------------------------------------------------|
-/// | gate_  | senders add 2 to enter and subtract it to leave; the loop sets   |
-/// |        | bit 0 to close and waits until it stands alone                   |
-/// | top_   | senders push, inside the gate; the loop thread takes all at once |
-/// | wake_  | called inside the gate only, so its target is still open         |
+/// | field   | who                                                                              |
+/// |---------|----------------------------------------------------------------------------------|
+/// | top_    | senders push; the loop thread takes all at once, and at the end leaves a mark     |
+/// |         | there that refuses them                                                          |
+/// | gate_   | who finds the inbox empty adds 2, pushes, wakes the loop, subtracts 2; the loop  |
+/// |         | sets bit 0 to close and waits until it stands alone                              |
+/// | wake_   | called inside the gate only, so its target is still open                         |
+/// | last_   | the loop thread's: what was accepted before the mark and is not taken yet        |
 ///
-/// Accepted means delivered: closing waits for senders, and the loop drains after that.
-/// Cost: two read-modify-writes and a push; the wake-up only by who finds the inbox empty.
+/// Whoever pushes onto another node needs no gate: it wakes nobody, and touches nothing of the
+/// inbox once its node is in. Accepted means delivered: the mark takes what is there in one step.
+///
+/// Invariant: a mark in top_ implies bit 0 of gate_.
+/// Cost: one read-modify-write; who finds it empty pays two more and the wake-up.
 class Inbox final {
 public:
     using Wake = void (*)(void* target) noexcept;
@@ -65,6 +85,8 @@ public:
     ~Inbox();
 
     /// Any thread. False: closed, the node still belongs to the caller.
+    ///
+    /// Lifetime: of the inbox, until the node is accepted and `close` has returned.
     [[nodiscard]] bool push(InboxNode& node) noexcept;
 
     /// Loop thread. No push succeeds after this; those that did are in the inbox.
@@ -74,8 +96,10 @@ public:
     [[nodiscard]] InboxNode* take_all() noexcept;
     [[nodiscard]] static InboxNode* next_of(InboxNode& node) noexcept { return node.next_; }
 
+    /// Loop thread.
     [[nodiscard]] bool empty() const noexcept {
-        return top_.load(std::memory_order_acquire) == nullptr;
+        const InboxNode* top = top_.load(std::memory_order_acquire);
+        return top == closed_mark() ? last_ == nullptr : top == nullptr;
     }
     [[nodiscard]] bool closed() const noexcept {
         return (gate_.load(std::memory_order_acquire) & closed_bit) != 0;
@@ -85,10 +109,17 @@ private:
     static constexpr std::uint64_t closed_bit = 1;
     static constexpr std::uint64_t one_sender = 2;
 
-    std::atomic<std::uint64_t> gate_{0};
+    /// Never dereferenced: no node has an odd address.
+    [[nodiscard]] static InboxNode* closed_mark() noexcept {
+        return reinterpret_cast<InboxNode*>(std::uintptr_t{1});
+    }
+    [[nodiscard]] bool push_first(InboxNode& node) noexcept;
+
     std::atomic<InboxNode*> top_{nullptr};
+    std::atomic<std::uint64_t> gate_{0};
     Wake wake_;
     void* target_;
+    InboxNode* last_ = nullptr;
 };
 
 }  // namespace eddy::detail

@@ -79,6 +79,7 @@ public:
     JobId next_id = 0;
     std::size_t jobs_alive = 0;
     std::size_t in_flight = 0;  // finite requests and offloads: virtual time stands still
+    std::size_t owed = 0;       // nodes that are certain to come: the inbox stays open for them
     std::uint64_t forced_yields = 0;
     RootNursery root;
     WaitQueue settled;  // woken when everything else waits
@@ -128,8 +129,8 @@ public:
     void sever_waits() noexcept;
     /// Destroys every job that is left: children before parents, frames from the leaf.
     void destroy_jobs() noexcept;
-    /// No more jobs; tells the listeners, closes the inbox, runs what is in it and what that
-    /// queued.
+    /// No more jobs; tells the listeners, waits for the nodes that are owed, closes the inbox, runs
+    /// what is in it and what that queued.
     void close() noexcept;
 
     // --- observers -----------------------------------------------------------------------------
