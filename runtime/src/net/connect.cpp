@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/connect.hpp>
 
+#include <cstddef>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <utility>
+#include <vector>
+
+#include <eddy/net/happy_eyeballs.hpp>
+#include <eddy/net/resolve.hpp>
 
 #include "../owned_fd.hpp"
 #include "sockaddr.hpp"
@@ -21,6 +26,16 @@ Task<TcpStream> connect(Address address) {
     TcpStream stream{detail::SocketRef<detail::Socket>(socket)};
     co_await detail::SocketConnect(socket, target);
     co_return stream;
+}
+
+Task<TcpStream> connect(std::string host, std::uint16_t port, ConnectOptions options) {
+    const std::string target = host + ':' + std::to_string(port);
+    const ResolveOptions lookup{.family = options.family};
+    const std::vector<Address> found = co_await resolve(std::move(host), port, lookup);
+    std::vector<Address> addresses = interleave_families(found);
+    Task<TcpStream> (*const connector)(Address) = &connect;
+    co_return co_await connect_first(
+        std::move(addresses), connector, options.attempt_delay, target);
 }
 
 }  // namespace eddy
