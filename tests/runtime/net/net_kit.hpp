@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,9 +20,11 @@
 #include <eddy/loop.hpp>
 #include <eddy/net/connect.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/select.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/settle.hpp>
 
 /// What the tests of sockets need: connected pairs, raw descriptors, and a count of what is open.
 
@@ -71,6 +74,45 @@ inline Task<TcpPair> tcp_pair(Address at = Address::loopback(0)) {
     co_return TcpPair(std::move(client), std::move(server));
 }
 
+/// A `Task` of one operation, for what takes tasks.
+template <class S>
+Task<std::size_t> read_task(S& stream, std::span<std::byte> into) {
+    co_return co_await stream.read_some(into);
+}
+template <class S>
+Task<> write_task(S& stream, std::span<const std::byte> bytes) {
+    co_await stream.write_all(bytes);
+}
+template <class S>
+Task<> shutdown_task(S& stream) {
+    co_await stream.shutdown();
+}
+template <class L>
+Task<> accept_task(L& listener) {
+    static_cast<void>(co_await listener.accept());
+}
+
+/// How a job ended: null for normally.
+template <class T>
+Task<std::exception_ptr> failure_of(JoinHandle<T>& job) {
+    std::exception_ptr error;
+    try {
+        static_cast<void>(co_await job);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_return error;
+}
+inline Task<std::exception_ptr> failure_of(JoinHandle<void>& job) {
+    std::exception_ptr error;
+    try {
+        co_await job;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_return error;
+}
+
 /// One read, as text; "" is the end.
 template <class S>
 Task<std::string> read_text(S& stream, std::size_t limit = 4096) {
@@ -94,17 +136,35 @@ Task<std::string> read_all(S& stream, std::size_t limit = static_cast<std::size_
     co_return all;
 }
 
-/// Writes until nothing fits: the next byte of a write waits.
+/// Writes until nothing fits and everybody waits: the next write must wait. Returns how much.
 template <class S>
-std::size_t fill(S& stream, int fd) {
-    static_cast<void>(stream);
-    const std::string chunk(65536, 'x');
+Task<std::size_t> fill(S& stream) {
+    const std::vector<std::byte> chunk(65536);
     std::size_t total = 0;
-    ssize_t count = 0;
-    while ((count = ::write(fd, chunk.data(), chunk.size())) > 0) {
-        total += static_cast<std::size_t>(count);
+    while (true) {
+        auto first = co_await eddy::select(stream.write_some(chunk), settle());
+        if (first.index() != 0) {
+            break;
+        }
+        total += std::get<0>(first);
     }
-    return total;
+    co_return total;
+}
+
+/// Reads so many bytes and forgets them.
+template <class S>
+Task<std::size_t> drain(S& stream, std::size_t count) {
+    std::vector<std::byte> buffer(65536);
+    std::size_t total = 0;
+    while (total < count) {
+        const std::size_t wanted = std::min(buffer.size(), count - total);
+        const std::size_t got = co_await stream.read_some(std::span(buffer).first(wanted));
+        if (got == 0) {
+            break;
+        }
+        total += got;
+    }
+    co_return total;
 }
 
 /// Echoes until the end of the stream.
