@@ -60,6 +60,10 @@ UnixStream adopt(int fd) {
 
 /// True if nobody listens there any more, and the file is gone now.
 bool remove_stale_file(const detail::SocketAddress& address, const std::string& path) {
+    struct stat found{};
+    if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) {
+        return false;  // a file of another kind refuses connections too
+    }
     const OwnedFd probe(detail::open_stream_socket(AF_UNIX, "listen " + path));
     const bool refused =
         ::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED;

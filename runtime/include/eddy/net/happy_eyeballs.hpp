@@ -72,18 +72,15 @@ Task<Attempt<S>> attempt(Connector& connector, Address address) {
 template <class S>
 Task<std::optional<Attempt<S>>> next_end(JoinSet<Attempt<S>>& running,
                                          std::optional<Duration> patience) {
-    std::optional<Outcome<Attempt<S>>> ended;
-    if (patience) {
-        auto first = co_await select(running.join_next(), sleep_for(*patience));
-        if (first.index() == 0) {
-            ended = std::move(std::get<0>(first));
-        }
-    } else {
-        ended = co_await running.join_next();
-    }
     std::optional<Attempt<S>> attempt;
-    if (ended) {
+    if (!patience) {
+        std::optional<Outcome<Attempt<S>>> ended = co_await running.join_next();
         attempt.emplace(ended->value());
+        co_return attempt;
+    }
+    auto first = co_await select(running.join_next(), sleep_for(*patience));
+    if (first.index() == 0) {
+        attempt.emplace(std::get<0>(first)->value());
     }
     co_return attempt;
 }
@@ -108,7 +105,7 @@ Task<Attempts<S>> race_attempts(TaskGroup& group,
             continue;
         }
         if (ended->result) {
-            all.winner = std::move(ended->result);
+            all.winner.emplace(std::move(*ended->result));
         } else {
             all.failures.push_back({ended->address, ended->error});
         }
