@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/connect.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,11 @@ Task<TcpStream> connect(Address address) {
     auto* const socket = new detail::Socket(fd.release(), detail::SocketKind::tcp, address);
     TcpStream stream{detail::SocketRef<detail::Socket>(socket)};
     co_await detail::SocketConnect(socket, target);
+    if (stream.local_address() == address) {
+        // The kernel picked the target as our own port, and TCP connects two sockets that call each
+        // other, or one that calls itself: nobody listens there.
+        detail::throw_io_error(ECONNREFUSED, "connect " + address.to_string());
+    }
     co_return stream;
 }
 

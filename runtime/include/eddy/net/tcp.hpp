@@ -11,7 +11,7 @@
 
 namespace eddy {
 
-/// When the kernel asks a silent peer whether it is there, and gives it up. Rounded up to seconds.
+/// When the kernel asks a silent peer whether it is there, and gives it up.
 struct KeepAlive {
     std::chrono::seconds idle{60};      ///< silence before the first question
     std::chrono::seconds interval{10};  ///< between questions
