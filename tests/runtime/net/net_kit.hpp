@@ -183,10 +183,15 @@ Task<> echo(S stream) {
 
 }  // namespace eddy::testing
 
-#define EDDY_NET_TEST_IMPL(function, name)                        \
-    static ::eddy::Task<> function();                             \
-    TEST_CASE(name) { ::eddy::testing::run_net_test(&function); } \
+#define EDDY_NET_TEST_IMPL(function, name, order)                        \
+    static ::eddy::Task<> function();                                    \
+    TEST_CASE(name) { ::eddy::testing::run_net_test(&function, order); } \
     static ::eddy::Task<> function()
 
 /// A coroutine test that leaves no descriptor and no handle open.
-#define EDDY_NET_TEST(name) EDDY_NET_TEST_IMPL(DOCTEST_ANONYMOUS(eddy_net_test_), name)
+#define EDDY_NET_TEST(name) \
+    EDDY_NET_TEST_IMPL(DOCTEST_ANONYMOUS(eddy_net_test_), name, ::eddy::testing::Order::any)
+
+/// The same in first-in first-out order alone: random order costs allocations.
+#define EDDY_NET_TEST_FIFO(name) \
+    EDDY_NET_TEST_IMPL(DOCTEST_ANONYMOUS(eddy_net_test_), name, ::eddy::testing::Order::fifo)
