@@ -126,7 +126,7 @@ UnixListener UnixListener::listen(std::string_view path, const UnixListenOptions
 }
 
 UnixListener::UnixListener(SocketRef<ListenSocket> socket, std::string path)
-    : socket_(std::move(socket)), path_(std::move(path)) {
+    : socket_(std::move(socket)), path_(std::move(path)), process_(::getpid()) {
     struct stat found{};
     if (!is_abstract(path_) && ::stat(path_.c_str(), &found) == 0) {
         device_ = found.st_dev;
@@ -138,7 +138,8 @@ UnixListener::UnixListener(UnixListener&& other) noexcept
     : socket_(std::move(other.socket_)),
       path_(std::move(other.path_)),
       device_(other.device_),
-      file_(std::exchange(other.file_, 0)) {}
+      file_(std::exchange(other.file_, 0)),
+      process_(other.process_) {}
 
 UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
     if (this != &other) {
@@ -148,6 +149,7 @@ UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
         path_ = std::move(other.path_);
         device_ = other.device_;
         file_ = std::exchange(other.file_, 0);
+        process_ = other.process_;
     }
     return *this;
 }
@@ -160,8 +162,8 @@ UnixListener::~UnixListener() {
 void UnixListener::remove_file() noexcept {
     struct stat found{};
     const std::uint64_t ours = std::exchange(file_, 0);
-    if (ours != 0 && ::stat(path_.c_str(), &found) == 0 && found.st_ino == ours &&
-        found.st_dev == device_) {
+    if (ours != 0 && process_ == ::getpid() && ::stat(path_.c_str(), &found) == 0 &&
+        found.st_ino == ours && found.st_dev == device_) {
         ::unlink(path_.c_str());
     }
 }

@@ -54,7 +54,8 @@ public:
     [[nodiscard]] StreamStatistics statistics() const;
 
     /// Ends the connection: waits on it end with `ClosedResource`. What was written is still
-    /// delivered, unless the stream is torn. Does nothing to a closed stream.
+    /// delivered, unless the stream is torn, or the peer has sent what nobody has read: then the
+    /// system resets the connection. Does nothing to a closed stream.
     void close();
     /// The same, but the peer gets a reset and loses what it has not read.
     void close_reset();

@@ -72,11 +72,13 @@ private:
     UnixListener(detail::SocketRef<detail::ListenSocket> socket, std::string path);
     void remove_file() noexcept;
 
-    // Invariant: file_ is the inode at path_ that is ours to remove, or 0.
+    // Invariant: file_ is the inode at path_ that is ours to remove, or 0; ours is process_'s, not
+    // that of its children.
     detail::SocketRef<detail::ListenSocket> socket_;
     std::string path_;
     std::uint64_t device_ = 0;
     std::uint64_t file_ = 0;
+    std::int64_t process_ = 0;
 };
 
 class UnixListener::Accept final : public detail::SocketAccept {
