@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include <eddy/wait_queue.hpp>
+#include <eddy/waiter.hpp>
+
+/// The waits of stream sockets and listeners, whatever their address family. What a socket is knows
+/// src/net/ alone.
+
+namespace eddy::detail {
+
+class ListenSocket;
+class Socket;
+
+void release(Socket* socket) noexcept;
+void release(ListenSocket* socket) noexcept;
+
+/// A counted pointer to a socket. Dropping it closes nothing.
+template <class S>
+class SocketRef final {
+public:
+    SocketRef() noexcept = default;
+    explicit SocketRef(S* adopted) noexcept : socket_(adopted) {}
+    SocketRef(SocketRef&& other) noexcept : socket_(std::exchange(other.socket_, nullptr)) {}
+    SocketRef& operator=(SocketRef&& other) noexcept {
+        std::swap(socket_, other.socket_);
+        return *this;
+    }
+    ~SocketRef() {
+        if (socket_ != nullptr) {
+            release(socket_);
+        }
+    }
+
+    [[nodiscard]] S* get() const noexcept { return socket_; }
+    S* operator->() const noexcept { return socket_; }
+    explicit operator bool() const noexcept { return socket_ != nullptr; }
+
+private:
+    S* socket_ = nullptr;
+};
+
+/// One operation on a socket.
+///
+/// Invariant: `holds_` from the moment the operation has ended until its result is taken; until
+///            then a reference of its own keeps the socket, which says what went wrong.
+class SocketWait : public Waiter {
+public:
+    [[nodiscard]] const char* what() const noexcept override { return name_; }
+
+protected:
+    friend class Socket;
+
+    SocketWait(Socket* socket, const char* name) noexcept : socket_(socket), name_(name) {}
+    ~SocketWait() override = default;
+
+    /// Throws `InvalidState` for a stream that was moved from.
+    [[nodiscard]] Socket& socket() const;
+    void hold() noexcept;
+    /// Ends a wait: zero, an errno, or `closed`.
+    void end(int error) noexcept;
+    /// Throws what the operation failed with.
+    void conclude();
+    void pass_on() noexcept override;
+
+    static constexpr int closed = -1;
+
+    Socket* socket_;
+    const char* name_;
+    int error_ = 0;
+    bool holds_ = false;
+};
+
+class SocketRead final : public SocketWait {
+public:
+    SocketRead(Socket* socket, const char* name, std::span<std::byte> into) noexcept
+        : SocketWait(socket, name), into_(into) {}
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    [[nodiscard]] std::size_t take() {
+        conclude();
+        return count_;
+    }
+
+private:
+    friend class Socket;
+    void unlink() noexcept override;
+    void pass_on() noexcept override;
+
+    std::span<std::byte> into_;
+    std::size_t count_ = 0;
+};
+
+/// Both kinds of writes: where they are in what they send.
+class SocketWrite : public SocketWait {
+public:
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+
+protected:
+    using Bytes = std::span<const std::byte>;
+    enum class Amount : bool { some, all };
+
+    SocketWrite(Socket* socket, const char* name, Bytes bytes, Amount amount) noexcept
+        : SocketWait(socket, name), single_(bytes), spans_(&single_, 1), amount_(amount) {}
+    SocketWrite(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
+        : SocketWait(socket, name), spans_(spans), amount_(Amount::all) {}
+    ~SocketWrite() override = default;
+
+    [[nodiscard]] std::size_t sent() const noexcept { return sent_; }
+
+private:
+    friend class Socket;
+    void unlink() noexcept override;
+    /// Counts what was sent, and steps over what is empty.
+    void advance(std::size_t count) noexcept;
+    [[nodiscard]] bool finished() const noexcept { return next_ == spans_.size(); }
+
+    // Invariant: unless finished(), spans_[next_] has more than offset_ bytes (after advance).
+    Bytes single_;
+    std::span<const Bytes> spans_;
+    std::size_t next_ = 0;
+    std::size_t offset_ = 0;
+    std::size_t sent_ = 0;
+    Amount amount_;
+};
+
+class SocketWriteSome final : public SocketWrite {
+public:
+    SocketWriteSome(Socket* socket, const char* name, Bytes bytes) noexcept
+        : SocketWrite(socket, name, bytes, Amount::some) {}
+    [[nodiscard]] std::size_t take() {
+        conclude();
+        return sent();
+    }
+};
+
+class SocketWriteAll final : public SocketWrite {
+public:
+    SocketWriteAll(Socket* socket, const char* name, Bytes bytes) noexcept
+        : SocketWrite(socket, name, bytes, Amount::all) {}
+    SocketWriteAll(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
+        : SocketWrite(socket, name, spans) {}
+    void take() { conclude(); }
+};
+
+/// A checkpoint that never waits.
+class SocketShutdown final : public SocketWait {
+public:
+    SocketShutdown(Socket* socket, const char* name) noexcept : SocketWait(socket, name) {}
+    [[nodiscard]] bool try_now();
+    void start() const noexcept {}
+    void take() const noexcept {}
+
+private:
+    void unlink() noexcept override {}
+};
+
+class SocketAccept : public QueuedWaiter {
+public:
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    [[nodiscard]] const char* what() const noexcept override { return name_; }
+
+protected:
+    SocketAccept(ListenSocket* listener, const char* name) noexcept
+        : listener_(listener), name_(name) {}
+    ~SocketAccept() override = default;
+
+    /// Throws what the operation failed with.
+    [[nodiscard]] SocketRef<Socket> take_socket();
+
+private:
+    friend class ListenSocket;
+    static constexpr int closed = -1;
+
+    void hold() noexcept;
+    void pass_on() noexcept override;
+
+    ListenSocket* listener_;
+    const char* name_;
+    Socket* accepted_ = nullptr;  // counted
+    int error_ = 0;
+    bool holds_ = false;  // a reference to the listener, as in SocketWait
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <eddy/net/address.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/task.hpp>
+#include <eddy/time.hpp>
+
+namespace eddy {
+
+/// Connects to an address.
+///
+/// Throws:       `IoError` ("connect 127.0.0.1:80: Connection refused"), `LoopClosed`.
+/// Cancellation: the attempt is given up, nothing is left of it.
+[[nodiscard]] Task<TcpStream> connect(Address address);
+
+struct ConnectOptions {
+    /// After this long without an answer the next address is tried beside the first.
+    Duration attempt_delay = std::chrono::milliseconds(250);
+    std::optional<AddressFamily> family = std::nullopt;  ///< nothing: both
+};
+
+/// Connects to a host by name: looks it up, then tries its addresses the way of RFC 8305 (Happy
+/// Eyeballs), families in turn, each a little after the one before, until one answers.
+///
+///     TcpStream stream = co_await fail_after(10s, connect("example.com", 443));
+///
+/// Throws:       what `resolve` throws; `IoError` that lists every attempt.
+/// Cancellation: all attempts are given up.
+[[nodiscard]] Task<TcpStream> connect(std::string host,
+                                      std::uint16_t port,
+                                      ConnectOptions options = {});
+
+}  // namespace eddy

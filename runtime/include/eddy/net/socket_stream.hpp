@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <eddy/detail/socket_waits.hpp>
+
+namespace eddy {
+
+struct StreamStatistics {
+    std::uint64_t bytes_read = 0;
+    std::uint64_t bytes_written = 0;  ///< taken by the kernel
+    bool reading = false;             ///< a job waits for bytes
+    bool writing = false;             ///< a job waits for room
+};
+
+struct ListenerStatistics {
+    std::uint64_t accepted = 0;
+    std::size_t waiters = 0;  ///< jobs in `accept`
+};
+
+class ReadHalf;
+class WriteHalf;
+
+/// What `TcpStream` and `UnixStream` have in common: a connected pair of byte streams, read by one
+/// job and written by one, the same or another.
+///
+///     std::array<std::byte, 4096> buffer;
+///     while (true) {
+///         const std::size_t count = co_await stream.read_some(buffer);
+///         if (count == 0) break;                                   // end of stream
+///         co_await stream.write_all(std::span(buffer).first(count));
+///     }
+///
+/// Throws:       `ClosedResource` after, or woken by, `close`; `BrokenResource` when the peer is
+///               gone; `BusyResource` for a second reader or a second writer; `IoError`.
+/// Cancellation: a read has taken nothing. A write that had sent nothing has not happened; one that
+///               had sent a part leaves the stream torn: later writes throw `BrokenResource`, and
+///               closing resets the connection, so that no peer takes the half for the whole. (A
+///               Unix socket cannot be reset: there its peer sees the end of the stream.)
+/// Lifetime:     buffers are used until the await ends and never after. Waits of a stream that is
+///               destroyed end with `ClosedResource`; one that outlives its loop is closed.
+/// Cost:         a read that waits is one recv, a write that fits one send; nothing is allocated.
+class SocketStream {
+public:
+    SocketStream(const SocketStream&) = delete;
+    SocketStream& operator=(const SocketStream&) = delete;
+
+    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] StreamStatistics statistics() const;
+
+    /// Ends the connection: waits on it end with `ClosedResource`. What was written is still
+    /// delivered, unless the stream is torn, or the peer has sent what nobody has read: then the
+    /// system resets the connection. Does nothing to a closed stream.
+    void close();
+    /// The same, but the peer gets a reset and loses what it has not read.
+    void close_reset();
+
+    /// Waits for bytes, and returns how many it stored: as many as there are, at least one. Zero is
+    /// the end of the stream.
+    ///
+    /// Throws: `std::invalid_argument` for an empty buffer.
+    [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
+        return {socket_.get(), "read_some", into};
+    }
+
+    /// Writes as much as fits, at least one byte, and returns how much. Zero only for no bytes.
+    [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), "write_some", bytes};
+    }
+
+    /// Writes everything: ends when the kernel has taken the last byte.
+    [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), "write_all", bytes};
+    }
+    [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
+        return {socket_.get(), "write_all", std::as_bytes(std::span(text))};
+    }
+    /// One after the other, without copying them together. The list lives until the await ends too.
+    [[nodiscard]] detail::SocketWriteAll write_all(
+        std::span<const std::span<const std::byte>> parts) noexcept {
+        return {socket_.get(), "write_all", parts};
+    }
+
+    /// Ends the writing side: the peer reads everything, then the end of the stream. Reading goes
+    /// on. Never waits, but is a checkpoint.
+    ///
+    /// Throws: as a write does.
+    [[nodiscard]] detail::SocketShutdown shutdown() noexcept { return {socket_.get(), "shutdown"}; }
+
+    /// Parts with the stream for two owners, usually in two jobs:
+    ///
+    ///     auto [reader, writer] = std::move(stream).split();
+    [[nodiscard]] std::pair<ReadHalf, WriteHalf> split() &&;
+
+protected:
+    explicit SocketStream(detail::SocketRef<detail::Socket> socket) noexcept
+        : socket_(std::move(socket)) {}
+    SocketStream(SocketStream&&) noexcept = default;
+    SocketStream& operator=(SocketStream&& other) noexcept;
+    ~SocketStream();
+
+    /// Throws `InvalidState` for a stream that was moved from.
+    [[nodiscard]] detail::Socket& socket(const char* what) const;
+
+private:
+    detail::SocketRef<detail::Socket> socket_;
+};
+
+/// The reading side of a split stream. The connection is closed when both halves are gone.
+class ReadHalf final {
+public:
+    explicit ReadHalf(detail::SocketRef<detail::Socket> socket) noexcept
+        : socket_(std::move(socket)) {}
+    ReadHalf(ReadHalf&&) noexcept = default;
+    ReadHalf& operator=(ReadHalf&& other) noexcept;
+    ~ReadHalf();
+
+    [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
+        return {socket_.get(), "read_some", into};
+    }
+
+    /// Reads no more. What destroying it does.
+    void close();
+
+private:
+    detail::SocketRef<detail::Socket> socket_;
+};
+
+/// The writing side of a split stream.
+class WriteHalf final {
+public:
+    explicit WriteHalf(detail::SocketRef<detail::Socket> socket) noexcept
+        : socket_(std::move(socket)) {}
+    WriteHalf(WriteHalf&&) noexcept = default;
+    WriteHalf& operator=(WriteHalf&& other) noexcept;
+    ~WriteHalf();
+
+    [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), "write_some", bytes};
+    }
+    [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), "write_all", bytes};
+    }
+    [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
+        return {socket_.get(), "write_all", std::as_bytes(std::span(text))};
+    }
+    [[nodiscard]] detail::SocketWriteAll write_all(
+        std::span<const std::span<const std::byte>> parts) noexcept {
+        return {socket_.get(), "write_all", parts};
+    }
+    [[nodiscard]] detail::SocketShutdown shutdown() noexcept { return {socket_.get(), "shutdown"}; }
+
+    /// Writes no more: the peer reads the end of the stream, unless it is torn; then nothing, until
+    /// the connection is reset. What destroying it does.
+    void close();
+
+private:
+    detail::SocketRef<detail::Socket> socket_;
+};
+
+}  // namespace eddy

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <eddy/net/address.hpp>
+#include <eddy/net/socket_stream.hpp>
+
+namespace eddy {
+
+/// When the kernel asks a silent peer whether it is there, and gives it up.
+struct KeepAlive {
+    std::chrono::seconds idle{60};      ///< silence before the first question
+    std::chrono::seconds interval{10};  ///< between questions
+    int count = 6;                      ///< unanswered ones before the connection is broken
+};
+
+/// A TCP connection; see `SocketStream` for what it does. From `TcpListener::accept` or `connect`.
+///
+/// Small writes are sent at once (TCP_NODELAY is on) until `set_nodelay(false)`.
+class TcpStream final : public SocketStream {
+public:
+    /// For `accept` and `connect`.
+    explicit TcpStream(detail::SocketRef<detail::Socket> socket) noexcept
+        : SocketStream(std::move(socket)) {}
+    TcpStream(TcpStream&&) noexcept = default;
+    TcpStream& operator=(TcpStream&&) noexcept = default;
+    ~TcpStream() = default;
+
+    /// Throws: `ClosedResource`.
+    [[nodiscard]] Address local_address() const;
+    /// Of a closed stream too.
+    [[nodiscard]] Address peer_address() const;
+
+    /// Off: the kernel gathers small writes while an answer is outstanding.
+    ///
+    /// Throws: `ClosedResource`, `IoError`; so do the next two.
+    void set_nodelay(bool on);
+
+    /// Throws: `std::invalid_argument` for what is not positive.
+    void set_keepalive(const KeepAlive& options);
+    void clear_keepalive();
+};
+
+struct ListenOptions {
+    int backlog = 1024;       ///< connections that wait for `accept`; the kernel may allow fewer
+    bool reuse_port = false;  ///< several listeners share the port, the kernel spreads connections
+    bool v6_only = false;     ///< an IPv6 listener refuses IPv4
+};
+
+/// A port that accepts connections.
+///
+///     TcpListener listener = TcpListener::listen(Address::any(8080));
+///     while (true) {
+///         TcpStream stream = co_await listener.accept();
+///         group.spawn(serve_one(std::move(stream)));
+///     }
+///
+/// `serve` does this with a limit, and with patience when descriptors run out.
+///
+/// Order:    jobs that accept get connections in order of arrival.
+/// Lifetime: waits of a listener that is destroyed end with `ClosedResource`.
+class TcpListener final {
+public:
+    class Accept;
+
+    /// Port 0: one the kernel picks, see `local_address`. A port whose connections of an earlier
+    /// process linger can be listened on at once.
+    ///
+    /// Throws: `IoError` ("listen 127.0.0.1:80: Permission denied"), `std::invalid_argument` for a
+    ///         backlog below 1, `LoopClosed`, `InvalidState` outside a loop.
+    [[nodiscard]] static TcpListener listen(const Address& address,
+                                            const ListenOptions& options = {});
+
+    TcpListener(TcpListener&&) noexcept = default;
+    TcpListener& operator=(TcpListener&& other) noexcept;
+    ~TcpListener();
+
+    [[nodiscard]] bool is_open() const noexcept;
+    /// With the real port; of a closed listener too.
+    [[nodiscard]] Address local_address() const noexcept { return local_; }
+    [[nodiscard]] ListenerStatistics statistics() const;
+
+    /// Frees the port. Waits end with `ClosedResource`, connections that nobody has accepted are
+    /// reset. Does nothing to a closed listener.
+    void close();
+
+    /// Waits for a connection.
+    ///
+    /// Throws:       `ClosedResource`; `IoError` when there is no descriptor or memory for it: the
+    ///               connection keeps waiting, so pause before you try again.
+    /// Cancellation: no connection was taken.
+    [[nodiscard]] Accept accept() noexcept;
+
+private:
+    TcpListener(detail::SocketRef<detail::ListenSocket> socket, const Address& local) noexcept
+        : socket_(std::move(socket)), local_(local) {}
+
+    detail::SocketRef<detail::ListenSocket> socket_;
+    Address local_;
+};
+
+class TcpListener::Accept final : public detail::SocketAccept {
+public:
+    explicit Accept(detail::ListenSocket* listener) noexcept
+        : SocketAccept(listener, "TcpListener::accept") {}
+    [[nodiscard]] TcpStream take() { return TcpStream(take_socket()); }
+};
+
+inline TcpListener::Accept TcpListener::accept() noexcept { return Accept(socket_.get()); }
+
+}  // namespace eddy

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/net/connect.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <utility>
+#include <vector>
+
+#include <eddy/net/happy_eyeballs.hpp>
+#include <eddy/net/resolve.hpp>
+
+#include "../owned_fd.hpp"
+#include "sockaddr.hpp"
+#include "socket.hpp"
+
+namespace eddy {
+
+Task<TcpStream> connect(Address address) {
+    const detail::SocketAddress target = detail::to_sockaddr(address);
+    detail::OwnedFd fd(detail::open_stream_socket(address.is_v6() ? AF_INET6 : AF_INET,
+                                                  "connect " + address.to_string()));
+    detail::set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1, "connect");
+    auto* const socket = new detail::Socket(fd.release(), detail::SocketKind::tcp, address);
+    TcpStream stream{detail::SocketRef<detail::Socket>(socket)};
+    co_await detail::SocketConnect(socket, target);
+    if (stream.local_address() == address) {
+        // The kernel picked the target as our own port, and TCP connects two sockets that call each
+        // other, or one that calls itself: nobody listens there.
+        detail::throw_io_error(ECONNREFUSED, "connect " + address.to_string());
+    }
+    co_return stream;
+}
+
+Task<TcpStream> connect(std::string host, std::uint16_t port, ConnectOptions options) {
+    const std::string target = host + ':' + std::to_string(port);
+    const ResolveOptions lookup{.family = options.family};
+    const std::vector<Address> found = co_await resolve(std::move(host), port, lookup);
+    std::vector<Address> addresses = interleave_families(found);
+    Task<TcpStream> (*const connector)(Address) = &connect;
+    co_return co_await connect_first(
+        std::move(addresses), connector, options.attempt_delay, target);
+}
+
+}  // namespace eddy

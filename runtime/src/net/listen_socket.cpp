@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "listen_socket.hpp"
+
+#include <cerrno>
+#include <new>
+#include <sys/socket.h>
+#include <utility>
+
+#include <eddy/error.hpp>
+#include <eddy/require.hpp>
+
+#include "../owned_fd.hpp"
+
+namespace eddy::detail {
+
+namespace {
+
+constexpr int max_attempts = 16;  // in a row, of connections that were gone when they were accepted
+
+/// Errors of the connection that was to be accepted, not of the listener.
+bool connection_is_gone(int error) noexcept {
+    switch (error) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+            return true;
+        default:
+            return false;
+    }
+}
+
+int accept_connection(int fd, SocketAddress& peer) noexcept {
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
+        peer.length = sizeof peer.storage;
+        const int accepted = ::accept4(fd, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0 || !connection_is_gone(errno)) {
+            return accepted;
+        }
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
+}  // namespace
+
+ListenSocket::ListenSocket(int fd, SocketKind kind) : PollHandle(fd), kind_(kind) {
+    bound_.check("a listener");
+}
+
+void ListenSocket::fail(const char* what, int error) const {
+    if (error == SocketAccept::closed) {
+        throw ClosedResource(std::string(what) +
+                             ": the listener was closed, or its loop has ended");
+    }
+    throw_io_error(error, what);
+}
+
+bool ListenSocket::try_accept(SocketAccept& accept) {
+    check_thread(accept.name_);
+    if (!is_open()) {
+        fail(accept.name_, SocketAccept::closed);
+    }
+    if (returned_ != nullptr) {
+        accept.accepted_ = std::exchange(returned_, returned_->next_returned);
+        accept.hold();
+        return true;
+    }
+    // No barging: while others wait, what comes is theirs.
+    if (!acceptors_.empty() || !maybe_more_ || !accept_once(accept)) {
+        return false;
+    }
+    if (accept.error_ != 0) {
+        fail(accept.name_, accept.error_);
+    }
+    accept.hold();
+    return true;
+}
+
+void ListenSocket::start_accept(SocketAccept& accept) noexcept {
+    acceptors_.push_back(accept);
+    arm(readable);
+}
+
+bool ListenSocket::accept_once(SocketAccept& accept) noexcept {
+    SocketAddress peer;
+    OwnedFd connection(accept_connection(fd(), peer));
+    if (connection.get() < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        maybe_more_ = false;
+        return false;
+    }
+    maybe_more_ = true;
+    if (connection.get() < 0) {
+        accept.error_ = errno;
+        return true;
+    }
+    try {
+        accept.accepted_ = new Socket(connection.release(), kind_, from_sockaddr(peer.get()));
+        ++accepted_;
+    } catch (const IoError& error) {
+        accept.error_ = error.code().value();
+    } catch (...) {
+        accept.error_ = ENOMEM;
+    }
+    return true;
+}
+
+void ListenSocket::wake(SocketAccept& accept) noexcept {
+    accept.unlink_self();
+    accept.hold();
+    accept.commit();
+}
+
+void ListenSocket::on_ready(unsigned) noexcept {
+    maybe_more_ = true;
+    if (acceptors_.empty()) {
+        disarm(readable);
+        return;
+    }
+    while (!acceptors_.empty() && maybe_more_) {
+        auto& accept = static_cast<SocketAccept&>(*acceptors_.front());
+        if (accept_once(accept)) {
+            wake(accept);
+        }
+    }
+    if (!acceptors_.empty()) {
+        arm(readable);  // libuv disarms what has an error
+    }
+}
+
+void ListenSocket::give_back(Socket& socket) noexcept {
+    if (!is_open()) {
+        socket.close(false);
+        socket.release();
+    } else if (!acceptors_.empty()) {
+        auto& heir = static_cast<SocketAccept&>(*acceptors_.front());
+        heir.accepted_ = &socket;
+        wake(heir);
+    } else {
+        socket.next_returned = std::exchange(returned_, &socket);
+    }
+}
+
+void ListenSocket::close() noexcept {
+    if (!is_open()) {
+        return;
+    }
+    close_handle();
+    while (returned_ != nullptr) {
+        Socket& socket = *std::exchange(returned_, returned_->next_returned);
+        socket.close(false);
+        socket.release();
+    }
+    while (!acceptors_.empty()) {
+        auto& accept = static_cast<SocketAccept&>(*acceptors_.front());
+        accept.error_ = SocketAccept::closed;
+        wake(accept);
+    }
+}
+
+// --- for the public listeners ------------------------------------------------------------------
+
+ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* what) {
+    if (!socket) {
+        throw InvalidState(std::string(what) + ": this listener was moved from");
+    }
+    socket->check_thread(what);
+    return *socket.get();
+}
+
+void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept {
+    if (socket) {
+        EDDY_REQUIRE(!socket->is_open() || socket->on_loop_thread(),
+                     "an open listener was destroyed off its loop's thread: close it on the loop");
+        socket->close();
+    }
+}
+
+// --- the wait ----------------------------------------------------------------------------------
+
+void release(ListenSocket* socket) noexcept { socket->release(); }
+
+bool SocketAccept::try_now() {
+    if (listener_ == nullptr) {
+        throw InvalidState(std::string(name_) + ": this listener was moved from");
+    }
+    return listener_->try_accept(*this);
+}
+
+void SocketAccept::start() noexcept { listener_->start_accept(*this); }
+
+void SocketAccept::hold() noexcept {
+    listener_->retain();
+    holds_ = true;
+}
+
+SocketRef<Socket> SocketAccept::take_socket() {
+    holds_ = false;
+    const SocketRef<ListenSocket> held(listener_);
+    if (error_ != 0) {
+        held->fail(name_, error_);
+    }
+    return SocketRef<Socket>(std::exchange(accepted_, nullptr));
+}
+
+void SocketAccept::pass_on() noexcept {
+    if (!std::exchange(holds_, false)) {
+        return;
+    }
+    const SocketRef<ListenSocket> held(listener_);
+    if (accepted_ != nullptr) {
+        held->give_back(*std::exchange(accepted_, nullptr));
+    }
+}
+
+}  // namespace eddy::detail

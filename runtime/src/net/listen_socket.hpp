@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include <eddy/detail/socket_waits.hpp>
+#include <eddy/loop_bound.hpp>
+#include <eddy/wait_queue.hpp>
+
+#include "../uv/poll_handle.hpp"
+#include "socket.hpp"
+
+namespace eddy::detail {
+
+/// A socket that accepts stream sockets, for jobs in order of arrival.
+class ListenSocket final : public PollHandle {
+public:
+    /// Takes the descriptor over, also when it throws. It listens already.
+    ListenSocket(int fd, SocketKind kind);
+
+    void check_thread(const char* what) const { bound_.check(what); }
+    [[noreturn]] void fail(const char* what, int error) const;
+    [[nodiscard]] ListenerStatistics statistics() const noexcept {
+        return {.accepted = accepted_, .waiters = acceptors_.size()};
+    }
+
+    void close() noexcept;
+
+    // --- for the waits -------------------------------------------------------------------------
+    [[nodiscard]] bool try_accept(SocketAccept& accept);
+    void start_accept(SocketAccept& accept) noexcept;
+    /// A job died with a connection it had been given: the next one gets it.
+    void give_back(Socket& socket) noexcept;
+
+private:
+    ~ListenSocket() override = default;
+
+    void on_ready(unsigned events) noexcept override;
+    void on_loop_end() noexcept override { close(); }
+
+    /// True: it has ended, with a socket or an error.
+    [[nodiscard]] bool accept_once(SocketAccept& accept) noexcept;
+    void wake(SocketAccept& accept) noexcept;
+
+    LoopBound bound_;
+    WaitQueue acceptors_;
+    Socket* returned_ = nullptr;  // a stack, linked through Socket::next_returned
+    std::uint64_t accepted_ = 0;
+    SocketKind kind_;
+    bool maybe_more_ = false;  // as in Socket: ask before waiting
+};
+
+/// Throws `InvalidState` for a listener that was moved from, `WrongThread`.
+[[nodiscard]] ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* what);
+
+/// The listener object is gone.
+void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept;
+
+}  // namespace eddy::detail

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/net/resolve.hpp>
+
+#include <stdexcept>
+#include <string_view>
+
+#include <eddy/yield.hpp>
+
+#include "../uv/lookup.hpp"
+
+namespace eddy {
+
+namespace {
+
+constexpr std::size_t max_name = 253;  // of DNS; libuv's conversion is not trusted with more
+
+void check_name(std::string_view name, const char* kind) {
+    if (name.empty() || name.size() > max_name || name.find('\0') != std::string_view::npos) {
+        throw std::invalid_argument(std::string("resolve: a ") + kind +
+                                    " has 1 to 253 bytes, none of them zero");
+    }
+}
+
+std::optional<Address> numeric(const std::string& host, const ResolveOptions& options) {
+    std::optional<Address> address = Address::try_from(host, 0);
+    if (address && options.family && *options.family != address->family()) {
+        address.reset();  // the resolver says what is wrong with that
+    }
+    return address;
+}
+
+}  // namespace
+
+Task<std::vector<Address>> resolve(std::string host, std::uint16_t port, ResolveOptions options) {
+    check_name(host, "host name");
+    const std::optional<Address> number = numeric(host, options);
+    if (number) {
+        co_await checkpoint();
+        std::vector<Address> itself(1, number->with_port(port));
+        co_return itself;
+    }
+    const std::string no_service;
+    std::vector<Address> addresses = co_await detail::Lookup(host, no_service, options);
+    for (Address& address : addresses) {
+        address = address.with_port(port);
+    }
+    co_return addresses;
+}
+
+Task<std::vector<Address>> resolve(std::string host, std::string service, ResolveOptions options) {
+    check_name(host, "host name");
+    check_name(service, "service name");
+    co_return co_await detail::Lookup(host, service, options);
+}
+
+}  // namespace eddy

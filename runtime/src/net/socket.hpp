@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <eddy/detail/socket_waits.hpp>
+#include <eddy/loop_bound.hpp>
+#include <eddy/net/address.hpp>
+#include <eddy/net/socket_stream.hpp>
+
+#include "../uv/poll_handle.hpp"
+#include "sockaddr.hpp"
+
+namespace eddy::detail {
+
+enum class SocketKind : std::uint8_t { tcp, local };
+
+/// The wait for a connection to come about: for `connect` alone.
+class SocketConnect final : public SocketWait {
+public:
+    SocketConnect(Socket* socket, const SocketAddress& address) noexcept
+        : SocketWait(socket, "connect"), address_(address) {}
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    void take() { conclude(); }
+
+private:
+    friend class Socket;
+    void unlink() noexcept override;
+
+    const SocketAddress& address_;
+};
+
+/// A stream socket: at most one reader and one writer, served when the loop polls.
+///
+/// Reading stays armed from the first wait on, until an event finds nobody reading. Then
+/// `maybe_more_` is set: the next read asks the kernel before it waits.
+class Socket final : public PollHandle {
+public:
+    /// Takes the descriptor over, also when it throws. `label` names the peer in errors.
+    Socket(int fd, SocketKind kind, const Address& peer);
+
+    [[nodiscard]] const Address& peer() const noexcept { return peer_; }
+    [[nodiscard]] StreamStatistics statistics() const noexcept;
+
+    /// Throws `WrongThread` naming "TcpStream::`what`".
+    void check_thread(const char* what) const;
+    /// Throws `ClosedResource` too.
+    void check_open(const char* what) const;
+    [[noreturn]] void fail(const char* what, int error) const;
+
+    /// Ends the connection, and the waits with `ClosedResource`.
+    void close(bool reset) noexcept;
+    void drop_reader() noexcept;
+    void drop_writer() noexcept;
+
+    // --- for the waits -------------------------------------------------------------------------
+    [[nodiscard]] bool try_read(SocketRead& read);
+    void start_read(SocketRead& read) noexcept;
+    void stop_read() noexcept { reader_ = nullptr; }
+    void lose_read() noexcept { read_lost_ = true; }
+
+    [[nodiscard]] bool try_write(SocketWrite& write);
+    void start_write(SocketWrite& write) noexcept;
+    void stop_write() noexcept { writer_ = nullptr; }
+
+    [[nodiscard]] bool try_connect(SocketConnect& connect);
+    void start_connect(SocketConnect& connect) noexcept;
+    void stop_connect() noexcept;
+
+    void shut_down(const char* what);
+
+    Socket* next_returned = nullptr;  // for a ListenSocket
+
+private:
+    ~Socket() override = default;
+
+    void on_ready(unsigned events) noexcept override;
+    void on_loop_end() noexcept override { close(false); }
+    void connect_ended() noexcept;
+
+    /// One system call. True: the operation has ended; `read.error_` says how.
+    [[nodiscard]] bool receive(SocketRead& read) noexcept;
+    [[nodiscard]] bool send(SocketWrite& write) noexcept;
+    [[nodiscard]] std::ptrdiff_t send_once(const SocketWrite& write) noexcept;
+    void check_writable(const char* what) const;
+    [[nodiscard]] std::string prefix(const char* what) const;
+
+    // Invariant: torn_ from the first part of a `write_all` that the kernel took until the last
+    // one: if nobody is writing, it was cut off.
+    LoopBound bound_;
+    SocketRead* reader_ = nullptr;
+    SocketWrite* writer_ = nullptr;
+    SocketConnect* connector_ = nullptr;
+    std::uint64_t bytes_read_ = 0;
+    std::uint64_t bytes_written_ = 0;
+    Address peer_;
+    int read_error_ = 0;  // what ended reading, or writing; stays
+    int write_error_ = 0;
+    SocketKind kind_;
+    bool maybe_more_ = false;
+    bool read_lost_ = false;  // bytes died with the frame that had received them
+    bool torn_ = false;
+    bool write_shut_ = false;
+    bool reader_dropped_ = false;
+    bool writer_dropped_ = false;
+};
+
+/// Throws `IoError` ("`what` `name`: reason").
+[[noreturn]] void throw_io_error(int error, const std::string& what);
+
+/// A non-blocking socket that no exec inherits. Throws `IoError`.
+[[nodiscard]] int open_stream_socket(int family, const std::string& what);
+
+void set_option(int fd, int level, int option, int value, const char* what);
+
+}  // namespace eddy::detail

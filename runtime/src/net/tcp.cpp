@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/net/tcp.hpp>
+
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdexcept>
+#include <string>
+#include <sys/socket.h>
+#include <utility>
+
+#include <eddy/error.hpp>
+
+#include "../owned_fd.hpp"
+#include "listen_socket.hpp"
+#include "socket.hpp"
+
+namespace eddy {
+
+using detail::ListenSocket;
+using detail::set_option;
+using detail::Socket;
+using detail::SocketRef;
+
+// --- streams -----------------------------------------------------------------------------------
+
+Address TcpStream::local_address() const {
+    Socket& self = socket("local_address");
+    self.check_open("local_address");
+    return detail::local_address(self.fd());
+}
+
+Address TcpStream::peer_address() const { return socket("peer_address").peer(); }
+
+void TcpStream::set_nodelay(bool on) {
+    Socket& self = socket("set_nodelay");
+    self.check_open("set_nodelay");
+    set_option(self.fd(), IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0, "set_nodelay");
+}
+
+void TcpStream::set_keepalive(const KeepAlive& options) {
+    Socket& self = socket("set_keepalive");
+    self.check_open("set_keepalive");
+    if (options.idle.count() <= 0 || options.interval.count() <= 0 || options.count <= 0) {
+        throw std::invalid_argument("set_keepalive: idle, interval and count are at least 1");
+    }
+    const char* const what = "set_keepalive";
+    set_option(self.fd(), IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.idle.count()), what);
+    set_option(
+        self.fd(), IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.interval.count()), what);
+    set_option(self.fd(), IPPROTO_TCP, TCP_KEEPCNT, options.count, what);
+    set_option(self.fd(), SOL_SOCKET, SO_KEEPALIVE, 1, what);
+}
+
+void TcpStream::clear_keepalive() {
+    Socket& self = socket("clear_keepalive");
+    self.check_open("clear_keepalive");
+    set_option(self.fd(), SOL_SOCKET, SO_KEEPALIVE, 0, "clear_keepalive");
+}
+
+// --- listeners ---------------------------------------------------------------------------------
+
+namespace {
+
+void prepare_listener(int fd, const Address& address, const ListenOptions& options) {
+    const std::string what = "listen " + address.to_string();
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, what.c_str());
+    if (options.reuse_port) {
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, what.c_str());
+    }
+    if (address.is_v6()) {
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0, what.c_str());
+    }
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, what.c_str());  // what it accepts inherits it
+    const detail::SocketAddress target = detail::to_sockaddr(address);
+    if (::bind(fd, target.get(), target.length) != 0 || ::listen(fd, options.backlog) != 0) {
+        detail::throw_io_error(errno, what);
+    }
+}
+
+}  // namespace
+
+TcpListener TcpListener::listen(const Address& address, const ListenOptions& options) {
+    if (options.backlog < 1) {
+        throw std::invalid_argument("TcpListener::listen: the backlog is at least 1");
+    }
+    detail::OwnedFd fd(detail::open_stream_socket(address.is_v6() ? AF_INET6 : AF_INET,
+                                                  "listen " + address.to_string()));
+    prepare_listener(fd.get(), address, options);
+    const Address local = detail::local_address(fd.get());
+    SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), detail::SocketKind::tcp));
+    return TcpListener(std::move(socket), local);
+}
+
+TcpListener::~TcpListener() { detail::abandon_listener(socket_); }
+
+TcpListener& TcpListener::operator=(TcpListener&& other) noexcept {
+    if (this != &other) {
+        const TcpListener replaced(std::exchange(socket_, std::move(other.socket_)), local_);
+        local_ = other.local_;
+    }
+    return *this;
+}
+
+bool TcpListener::is_open() const noexcept { return socket_ && socket_->is_open(); }
+
+ListenerStatistics TcpListener::statistics() const {
+    return detail::listener_of(socket_, "TcpListener::statistics").statistics();
+}
+
+void TcpListener::close() { detail::listener_of(socket_, "TcpListener::close").close(); }
+
+}  // namespace eddy

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/net/unix.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
+
+#include <eddy/error.hpp>
+#include <eddy/yield.hpp>
+
+#include "../owned_fd.hpp"
+#include "listen_socket.hpp"
+#include "socket.hpp"
+
+namespace eddy {
+
+using detail::ListenSocket;
+using detail::OwnedFd;
+using detail::Socket;
+using detail::SocketKind;
+using detail::SocketRef;
+
+namespace {
+
+bool is_abstract(std::string_view path) noexcept { return path.starts_with('\0'); }
+
+std::string printable(std::string_view path) {
+    return is_abstract(path) ? '@' + std::string(path.substr(1)) : std::string(path);
+}
+
+detail::SocketAddress address_of(std::string_view path) {
+    sockaddr_un address{};
+    if (path.empty() || path.size() >= sizeof address.sun_path) {
+        throw std::invalid_argument("a Unix socket's path has 1 to 107 bytes: \"" +
+                                    printable(path) + '"');
+    }
+    if (!is_abstract(path) && path.find('\0') != std::string_view::npos) {
+        throw std::invalid_argument("a Unix socket's path has no zero byte in its middle");
+    }
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    detail::SocketAddress result;
+    std::memcpy(&result.storage, &address, sizeof address);
+    // A path ends with a zero that counts; an abstract name is as long as it is.
+    const std::size_t length =
+        offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract(path) ? 0 : 1);
+    result.length = static_cast<socklen_t>(length);
+    return result;
+}
+
+UnixStream adopt(int fd) {
+    return UnixStream(SocketRef<Socket>(new Socket(fd, SocketKind::local, {})));
+}
+
+/// True if nobody listens there any more, and the file is gone now.
+bool remove_stale_file(const detail::SocketAddress& address, const std::string& path) {
+    struct stat found{};
+    if (::stat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) {
+        return false;  // a file of another kind refuses connections too
+    }
+    const OwnedFd probe(detail::open_stream_socket(AF_UNIX, "listen " + path));
+    const bool refused =
+        ::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED;
+    return refused && ::unlink(path.c_str()) == 0;
+}
+
+}  // namespace
+
+// --- streams -----------------------------------------------------------------------------------
+
+std::pair<UnixStream, UnixStream> UnixStream::pair() {
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+        detail::throw_io_error(errno, "socketpair");
+    }
+    OwnedFd first(ends[0]);
+    OwnedFd second(ends[1]);
+    UnixStream one = adopt(first.release());
+    UnixStream other = adopt(second.release());
+    return {std::move(one), std::move(other)};
+}
+
+Task<UnixStream> connect_unix(std::string path) {
+    const detail::SocketAddress target = address_of(path);
+    co_await checkpoint();
+    OwnedFd fd(detail::open_stream_socket(AF_UNIX, "connect " + printable(path)));
+    int result = 0;
+    do {
+        result = ::connect(fd.get(), target.get(), target.length);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) {
+        detail::throw_io_error(errno, "connect " + printable(path));
+    }
+    co_return adopt(fd.release());
+}
+
+// --- listeners ---------------------------------------------------------------------------------
+
+UnixListener UnixListener::listen(std::string_view path, const UnixListenOptions& options) {
+    if (options.backlog < 1) {
+        throw std::invalid_argument("UnixListener::listen: the backlog is at least 1");
+    }
+    const detail::SocketAddress address = address_of(path);
+    const std::string what = "listen " + printable(path);
+    OwnedFd fd(detail::open_stream_socket(AF_UNIX, what));
+    const auto bind_it = [&] { return ::bind(fd.get(), address.get(), address.length) == 0; };
+    bool bound = bind_it();
+    if (!bound && errno == EADDRINUSE && options.remove_stale && !is_abstract(path)) {
+        bound = remove_stale_file(address, std::string(path)) && bind_it();
+        errno = EADDRINUSE;
+    }
+    if (!bound) {
+        detail::throw_io_error(errno, what);
+    }
+    if (::listen(fd.get(), options.backlog) != 0) {
+        detail::throw_io_error(errno, what);
+    }
+    SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), SocketKind::local));
+    return UnixListener(std::move(socket), std::string(path));
+}
+
+UnixListener::UnixListener(SocketRef<ListenSocket> socket, std::string path)
+    : socket_(std::move(socket)), path_(std::move(path)), process_(::getpid()) {
+    struct stat found{};
+    if (!is_abstract(path_) && ::stat(path_.c_str(), &found) == 0) {
+        device_ = found.st_dev;
+        file_ = found.st_ino;
+    }
+}
+
+UnixListener::UnixListener(UnixListener&& other) noexcept
+    : socket_(std::move(other.socket_)),
+      path_(std::move(other.path_)),
+      device_(other.device_),
+      file_(std::exchange(other.file_, 0)),
+      process_(other.process_) {}
+
+UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
+    if (this != &other) {
+        detail::abandon_listener(socket_);
+        remove_file();
+        socket_ = std::move(other.socket_);
+        path_ = std::move(other.path_);
+        device_ = other.device_;
+        file_ = std::exchange(other.file_, 0);
+        process_ = other.process_;
+    }
+    return *this;
+}
+
+UnixListener::~UnixListener() {
+    detail::abandon_listener(socket_);
+    remove_file();
+}
+
+void UnixListener::remove_file() noexcept {
+    struct stat found{};
+    const std::uint64_t ours = std::exchange(file_, 0);
+    if (ours != 0 && process_ == ::getpid() && ::stat(path_.c_str(), &found) == 0 &&
+        found.st_ino == ours && found.st_dev == device_) {
+        ::unlink(path_.c_str());
+    }
+}
+
+bool UnixListener::is_open() const noexcept { return socket_ && socket_->is_open(); }
+
+ListenerStatistics UnixListener::statistics() const {
+    return detail::listener_of(socket_, "UnixListener::statistics").statistics();
+}
+
+void UnixListener::close() {
+    detail::listener_of(socket_, "UnixListener::close").close();
+    remove_file();
+}
+
+}  // namespace eddy

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <eddy/net/address.hpp>
+#include <eddy/net/resolve.hpp>
+#include <eddy/waiter.hpp>
+
+namespace eddy::detail {
+
+class LookupRequest;
+
+/// The wait for getaddrinfo.
+class Lookup final : public Waiter {
+public:
+    /// An empty service leaves the port to the caller. The strings outlive the wait.
+    Lookup(const std::string& host,
+           const std::string& service,
+           const ResolveOptions& options) noexcept
+        : host_(host), service_(service), options_(options) {}
+
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start();
+    /// In the resolver's order, without duplicates. Throws `IoError`.
+    [[nodiscard]] std::vector<Address> take();
+    [[nodiscard]] const char* what() const noexcept override { return "resolve"; }
+
+private:
+    friend class LookupRequest;
+    void unlink() noexcept override;
+    void pass_on() noexcept override { free_answer(); }
+    void free_answer() noexcept;
+
+    const std::string& host_;
+    const std::string& service_;
+    const ResolveOptions& options_;
+    LookupRequest* request_ = nullptr;  // null once answered
+    void* answer_ = nullptr;            // an addrinfo list, ours
+    int status_ = 0;
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "poll_handle.hpp"
+
+#include <unistd.h>
+#include <utility>
+
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+#include <eddy/require.hpp>
+
+#include "../hygiene.hpp"
+#include "../owned_fd.hpp"
+#include "check.hpp"
+#include "driver.hpp"
+
+namespace eddy::detail {
+
+namespace {
+
+uv_handle_t* base(uv_poll_t& handle) noexcept { return reinterpret_cast<uv_handle_t*>(&handle); }
+
+}  // namespace
+
+PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
+    OwnedFd owned(fd);
+    core_ = &require_loop("a socket");
+    if (core_->root.closed) {
+        throw LoopClosed("the loop is ending: no socket can be opened on it any more");
+    }
+    uv_check(uv_poll_init(core_->driver->loop(), &handle_, fd), "uv_poll_init");
+    fd_ = owned.release();
+    handle_.data = this;
+    retain();  // libuv's
+    core_->driver->joined(base(handle_));
+    core_->listen_to_close(*this);
+}
+
+PollHandle::~PollHandle() { EDDY_ASSERT(fd_ < 0); }
+
+bool PollHandle::on_loop_thread() const noexcept { return thread_state.core == core_; }
+
+void PollHandle::set_events(unsigned events) noexcept {
+    armed_ = events;
+    const int result =
+        events != 0 ? uv_poll_start(&handle_, static_cast<int>(events), &PollHandle::on_event)
+                    : uv_poll_stop(&handle_);
+    EDDY_REQUIRE(result == 0, "libuv refuses to watch a descriptor: it is watched twice");
+}
+
+void PollHandle::arm(unsigned events) noexcept {
+    if ((armed_ & events) != events) {
+        set_events(armed_ | events);
+    }
+}
+
+void PollHandle::disarm(unsigned events) noexcept {
+    if ((armed_ & events) != 0) {
+        set_events(armed_ & ~events);
+    }
+}
+
+void PollHandle::on_event(uv_poll_t* handle, int status, int events) {
+    auto& self = *static_cast<PollHandle*>(handle->data);
+    if (status < 0) [[unlikely]] {
+        self.armed_ = 0;  // libuv has stopped it; the system call that follows says what is wrong
+        self.on_ready(readable | writable);
+        return;
+    }
+    self.on_ready(static_cast<unsigned>(events));
+}
+
+void PollHandle::close_handle() noexcept {
+    if (fd_ < 0) {
+        return;
+    }
+    const int fd = std::exchange(fd_, -1);
+    armed_ = 0;
+    core_->forget(*this);
+    if (generation_ != fork_generation()) {
+        ::close(fd);  // the epoll set is shared with the parent: libuv's handle is left as it is
+        return;
+    }
+    // First the handle, which takes the descriptor out of the epoll set while its number is ours.
+    uv_close(base(handle_), [](uv_handle_t* closed) {
+        auto& self = *static_cast<PollHandle*>(closed->data);
+        Driver& driver = *self.core_->driver;
+        self.release();
+        driver.left();
+    });
+    ::close(fd);
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include <uv.h>
+
+#include <eddy/detail/loop_core.hpp>
+
+namespace eddy::detail {
+
+/// A file descriptor that the loop watches: what sockets, listeners and pipes are made of.
+///
+/// The one implementation of how a handle lives and dies (runtime/README.md, "Handles and
+/// requests"). The object is counted: its owners have references, and libuv has one from the
+/// constructor until its close callback. `close` ends the descriptor at once, in whatever
+/// callback it is called; only the memory waits. A loop that ends closes what is still open.
+///
+/// Events are levels: one that nobody wants must be disarmed, or every poll reports it.
+///
+/// Cost: `arm` and `disarm` with a change make two epoll_ctl up to libuv 1.44, so a derived class
+///       keeps armed what it will want again.
+class PollHandle : private CloseListener {
+public:
+    static constexpr unsigned readable = UV_READABLE;
+    static constexpr unsigned writable = UV_WRITABLE;
+
+    PollHandle(const PollHandle&) = delete;
+    PollHandle& operator=(const PollHandle&) = delete;
+
+    void retain() noexcept { ++references_; }
+    void release() noexcept {
+        if (--references_ == 0) {
+            delete this;
+        }
+    }
+
+    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+    /// Of an open one: true on the thread that may touch it.
+    [[nodiscard]] bool on_loop_thread() const noexcept;
+
+protected:
+    /// Takes the descriptor over, also when it throws. The caller has the first reference.
+    ///
+    /// Throws: `InvalidState` outside a loop, `LoopClosed` when it is ending, `IoError`.
+    explicit PollHandle(int fd);
+    ~PollHandle() override;
+
+    /// Reports these events too from now on. Does nothing when they are armed already.
+    void arm(unsigned events) noexcept;
+    void disarm(unsigned events) noexcept;
+
+    /// Closes the descriptor, and the handle with it. Does nothing to a closed one.
+    void close_handle() noexcept;
+
+    /// What has happened; an error is both events. Runs in the poll: it may commit waiters, arm,
+    /// disarm and close.
+    virtual void on_ready(unsigned events) noexcept = 0;
+    /// The loop ends, no job is left: the derived class closes itself.
+    virtual void on_loop_end() noexcept = 0;
+
+private:
+    void loop_closing() noexcept final { on_loop_end(); }
+    void set_events(unsigned events) noexcept;
+    static void on_event(uv_poll_t* handle, int status, int events);
+
+    // Invariant: while fd_ >= 0, libuv knows handle_, and reports armed_.
+    uv_poll_t handle_;
+    LoopCore* core_;
+    int fd_;
+    unsigned armed_ = 0;
+    std::uint32_t references_ = 1;
+    std::uint32_t generation_;  // of forks: a child must not touch its parent's epoll set
+};
+
+}  // namespace eddy::detail

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/net/resolve.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include <eddy/error.hpp>
+#include <eddy/run.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "../test_kit.hpp"
+#include "net_kit.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace eddy::testing;
+using eddy::Address;
+using eddy::AddressFamily;
+using eddy::IoError;
+using eddy::Task;
+
+EDDY_NET_TEST("a numeric host is its own address") {
+    const std::vector<Address> v4 = co_await eddy::resolve("1.2.3.4", 80);
+    CHECK(v4 == std::vector<Address>{Address("1.2.3.4", 80)});
+    const std::vector<Address> v6 = co_await eddy::resolve("::1", 80);
+    CHECK(v6 == std::vector<Address>{Address("::1", 80)});
+}
+
+EDDY_NET_TEST("localhost is a loopback address with the port that was asked for") {
+    const std::vector<Address> found = co_await eddy::resolve("localhost", 8080);
+    CHECK_FALSE(found.empty());
+    for (const Address& address : found) {
+        CHECK(address.is_loopback());
+        CHECK(address.port() == 8080);
+        CHECK(std::count(found.begin(), found.end(), address) == 1);
+    }
+}
+
+EDDY_NET_TEST("a service may be a number, and a family asked for") {
+    const std::vector<Address> found =
+        co_await eddy::resolve("127.0.0.1", std::string("443"), {.family = AddressFamily::v4});
+    CHECK(found == std::vector<Address>{Address("127.0.0.1", 443)});
+    const auto error =
+        co_await error_of(eddy::resolve("127.0.0.1", 443, {.family = AddressFamily::v6}));
+    CHECK(holds<IoError>(error));
+}
+
+EDDY_NET_TEST("a name that is unknown is an error that names it") {
+    const auto error = co_await error_of(eddy::resolve("nowhere.invalid", 80));
+    CHECK(holds<IoError>(error));
+    const IoError io = as<IoError>(error);
+    CHECK(std::string(io.what()).find("resolve nowhere.invalid: ") == 0);
+    CHECK(io.code().category() == eddy::resolve_category());
+}
+
+EDDY_NET_TEST("names that no resolver should see are refused (CVE-2024-24806)") {
+    for (const std::string& name : {std::string(),
+                                    std::string(254, 'a'),
+                                    std::string(100'000, 'a'),
+                                    std::string("a\0b", 3)}) {
+        const auto error = co_await error_of(eddy::resolve(name, 80));
+        CHECK(holds<std::invalid_argument>(error));
+        const auto service = co_await error_of(eddy::resolve("localhost", name));
+        CHECK(holds<std::invalid_argument>(service));
+    }
+}
+
+EDDY_NET_TEST("a lookup that is cancelled lets go at once") {
+    eddy::CancelScope scope;
+    auto job = eddy::spawn(with_scope(scope, eddy::resolve("localhost", 80)));
+    co_await let_run();
+    scope.cancel();
+    co_await let_run(1);
+    const auto found = co_await job;
+    CHECK_FALSE(found.has_value());
+}
+
+EDDY_NET_TEST("a thousand cancelled lookups leave nothing behind") {
+    std::vector<eddy::JoinHandle<std::vector<Address>>> jobs;
+    for (int i = 0; i < 1000; ++i) {
+        jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
+    }
+    co_await let_run();
+    for (auto& job : jobs) {
+        job.cancel();
+    }
+    for (auto& job : jobs) {
+        co_await job.wait();
+    }
+    co_await settle();  // no request counts any more
+    const std::vector<Address> found = co_await eddy::resolve("localhost", 80);
+    CHECK_FALSE(found.empty());
+}
+
+EDDY_NET_TEST("virtual time stands still during a lookup") {
+    const auto found = co_await eddy::move_on_after(1ms, eddy::resolve("localhost", 80));
+    CHECK(found.has_value());
+}
+
+Task<> abandon() {
+    eddy::spawn(eddy::shield(eddy::resolve("localhost", 80))).detach();
+    co_await let_run();
+}
+
+TEST_CASE("a loop that ends while a lookup runs waits for it, and frees it") {
+    for (int i = 0; i < 20; ++i) {
+        VirtualClock clock;
+        RecordingObserver observer;
+        eddy::run(abandon(), {.grace = 0ms}, {.clock = &clock, .observer = &observer});
+    }
+}
+
+}  // namespace

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <csignal>
+#include <netinet/in.h>
+#include <string>
+#include <sys/socket.h>
+
+#include <eddy/error.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/testing/cancel_at.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "../test_kit.hpp"
+#include "net_kit.hpp"
+
+// What peers and networks do to a connection.
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace eddy::testing;
+using eddy::Address;
+using eddy::BrokenResource;
+using eddy::IoError;
+using eddy::Task;
+using eddy::TcpListener;
+using eddy::TcpStream;
+
+EDDY_NET_TEST("a peer that resets in the middle of a write breaks it") {
+    TcpPair pair = co_await tcp_pair();
+    const std::vector<std::byte> large(16U << 20U);
+    auto writer = eddy::spawn(write_task(pair.client, large));
+    co_await settle();
+    CHECK(pair.client.statistics().writing);
+    const Address peer = pair.client.peer_address();
+    pair.server.close_reset();
+    const auto error = co_await failure_of(writer);
+    CHECK(holds<BrokenResource>(error));
+    CHECK(as<BrokenResource>(error).what() ==
+          "write " + peer.to_string() + ": Connection reset by peer");
+    const auto later = co_await error_of(write_task(pair.client, bytes_of("x")));
+    CHECK(holds<BrokenResource>(later));
+    const auto reading = co_await error_of(read_text(pair.client));
+    CHECK(holds<BrokenResource>(reading));  // the kernel calls this an end of stream
+}
+
+EDDY_NET_TEST("a reset reaches a reader and a writer that wait") {
+    TcpPair pair = co_await tcp_pair();
+    std::array<std::byte, 8> buffer{};
+    auto reader = eddy::spawn(read_task(pair.client, buffer));
+    co_await fill(pair.client);
+    auto writer = eddy::spawn(write_task(pair.client, bytes_of("x")));
+    co_await settle();
+    pair.server.close_reset();
+    const auto reading = co_await failure_of(reader);
+    CHECK(holds<BrokenResource>(reading));
+    const auto writing = co_await failure_of(writer);
+    CHECK(holds<BrokenResource>(writing));
+}
+
+EDDY_NET_TEST("a write to a peer that is gone is broken, and no signal") {
+    TcpPair pair = co_await tcp_pair();
+    pair.server.close();
+    co_await settle();
+    std::exception_ptr error;
+    for (int i = 0; i < 3 && !error; ++i) {  // the first one provokes the reset
+        error = co_await error_of(write_task(pair.client, bytes_of("x")));
+        co_await settle();
+    }
+    CHECK(holds<BrokenResource>(error));
+}
+
+EDDY_NET_TEST("bytes that came before a reset are read first, if the kernel kept them") {
+    TcpPair pair = co_await tcp_pair();
+    co_await pair.client.write_all("unread");
+    co_await pair.server.write_all("kept");
+    pair.server.close();  // with bytes unread: a reset
+    std::string text;
+    const auto error = co_await error_of([](TcpStream& stream, std::string& out) -> Task<> {
+        while (true) {
+            const std::string more = co_await read_text(stream);
+            if (more.empty()) {
+                break;
+            }
+            out += more;
+        }
+    }(pair.client, text));
+    CHECK(holds<BrokenResource>(error));
+    CHECK((text.empty() || text == "kept"));
+}
+
+EDDY_NET_TEST("nobody listens: refused, with the address in the message") {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    const Address nobody = listener.local_address();
+    listener.close();
+    const auto error = co_await error_of(eddy::connect(nobody));
+    CHECK(holds<IoError>(error));
+    CHECK(as<IoError>(error).code() == std::errc::connection_refused);
+    CHECK(as<IoError>(error).what() == "connect " + nobody.to_string() + ": Connection refused");
+}
+
+EDDY_NET_TEST("no way there: unreachable") {
+    // Discard-only by RFC 6666, and TCP to a broadcast address: neither needs a network.
+    const auto error = co_await error_of(eddy::connect(Address("255.255.255.255", 9)));
+    CHECK(holds<IoError>(error));
+}
+
+EDDY_NET_TEST("a peer that never reads stops the writer, until it does") {
+    TcpPair pair = co_await tcp_pair();
+    const std::vector<std::byte> large(16U << 20U);
+    auto writer = eddy::spawn(write_task(pair.client, large));
+    co_await settle();
+    const std::uint64_t taken = pair.client.statistics().bytes_written;
+    CHECK(taken < large.size());
+    co_await settle();
+    CHECK(pair.client.statistics().bytes_written == taken);
+    const std::size_t drained = co_await drain(pair.server, large.size());
+    CHECK(drained == large.size());
+    co_await writer;
+}
+
+/// Both ends of an exchange, in one scope: whatever is cancelled, nothing is left.
+Task<> exchange() {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn([](TcpListener& from) -> Task<> {
+            TcpStream stream = co_await from.accept();
+            co_await echo(std::move(stream));
+        }(listener));
+        TcpStream stream = co_await eddy::connect(listener.local_address());
+        for (int i = 0; i < 3; ++i) {
+            co_await stream.write_all("ping");
+            const std::string text = co_await read_text(stream);
+            CHECK(text == "ping");
+        }
+        co_await stream.shutdown();
+        const std::string end = co_await read_text(stream);
+        CHECK(end.empty());
+    });
+}
+
+TEST_CASE("an echo exchange can be cancelled at every checkpoint") {
+    {
+        const eddy::Loop warm;
+    }
+    const std::size_t before = open_fds();
+    const std::size_t count =
+        cancel_at_each_checkpoint([] { return exchange(); }, [&] { CHECK(open_fds() == before); });
+    CHECK(count >= 16);
+}
+
+/// A transfer larger than any buffer.
+Task<> bulk() {
+    TcpPair pair = co_await tcp_pair();
+    const std::vector<std::byte> large(8U << 20U);
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn([](TcpStream stream, const std::vector<std::byte>& bytes) -> Task<> {
+            co_await stream.write_all(bytes);
+        }(std::move(pair.client), large));
+        std::size_t total = 0;
+        bool broken = false;
+        try {
+            total = co_await drain(pair.server, large.size() + 1);
+        } catch (const BrokenResource&) {
+            broken = true;
+        }
+        CHECK((broken || total == large.size()));  // never a half that looks whole
+    });
+}
+
+TEST_CASE("a transfer can be cancelled at every checkpoint, never leaving a silent half") {
+    {
+        const eddy::Loop warm;
+    }
+    const std::size_t before = open_fds();
+    cancel_at_each_checkpoint([] { return bulk(); }, [&] { CHECK(open_fds() == before); });
+}
+
+}  // namespace

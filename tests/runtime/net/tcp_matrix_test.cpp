@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+#include <eddy/net/tcp.hpp>
+#include <eddy/net/unix.hpp>
+#include <eddy/testing/wait_matrix.hpp>
+
+#include "net_kit.hpp"
+
+// Every wait of a socket in the matrix. It waits on one fixture from two jobs at once, but a stream
+// has one reader and one writer: so each wait has a stream of its own, and `complete` serves all.
+// The peers are raw descriptors, which need no loop.
+
+namespace {
+
+using namespace eddy::testing;
+using eddy::Address;
+using eddy::Task;
+using eddy::TcpListener;
+using eddy::TcpStream;
+
+/// A blocking socket, connected to a port of this machine.
+class RawClient final {
+public:
+    explicit RawClient(const Address& to) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in target{};
+        target.sin_family = AF_INET;
+        target.sin_port = htons(to.port());
+        target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        sockaddr generic{};
+        std::memcpy(&generic, &target, sizeof target);
+        CHECK(::connect(fd_, &generic, sizeof target) == 0);
+    }
+    RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    RawClient& operator=(RawClient&&) = delete;
+    ~RawClient() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+
+    void write_byte() const { CHECK(::write(fd_, "x", 1) == 1); }
+    void read_what_is_there() const {
+        std::vector<char> buffer(1U << 20U);
+        while (::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
+        }
+    }
+
+private:
+    int fd_;
+};
+
+/// A raw client and the stream of its connection.
+struct Connection {
+    Connection(RawClient raw, TcpStream stream)
+        : client(std::move(raw)), server(std::move(stream)) {}
+    RawClient client;
+    TcpStream server;
+};
+
+struct StreamFixture {
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = false;
+
+    explicit StreamFixture(VirtualClock&) {}
+
+    /// Shielded: some cases end the loop before the connections are there.
+    Task<> prepare() { co_await eddy::shield(connect_all()); }
+    [[nodiscard]] bool intact() const {
+        bool idle = true;
+        for (const Connection& each : connections) {
+            const eddy::StreamStatistics now = each.server.statistics();
+            idle = idle && !now.reading && !now.writing;
+        }
+        return idle;
+    }
+    [[nodiscard]] TcpStream& one_of_two() { return connections[next++ % 2].server; }
+    [[nodiscard]] TcpStream& third() { return connections[2].server; }
+
+    std::vector<Connection> connections;
+    std::size_t next = 0;
+
+private:
+    Task<> connect_all() {
+        TcpListener listener = TcpListener::listen(Address::loopback(0));
+        for (int i = 0; i < 3; ++i) {
+            RawClient client(listener.local_address());
+            TcpStream server = co_await listener.accept();
+            connections.emplace_back(std::move(client), std::move(server));
+        }
+    }
+};
+
+struct ReadFixture : StreamFixture {
+    using StreamFixture::StreamFixture;
+    Task<> wait() { return read(one_of_two()); }
+    Task<> wait_again() { return read(third()); }
+    void complete() {
+        for (const Connection& each : connections) {
+            each.client.write_byte();
+        }
+    }
+
+private:
+    static Task<> read(TcpStream& stream) {
+        std::array<std::byte, 8> buffer{};
+        const std::size_t count = co_await stream.read_some(buffer);
+        CHECK(count == 1);
+    }
+};
+
+EDDY_WAIT_MATRIX("TcpStream::read_some", ReadFixture)
+
+struct WriteFixture : StreamFixture {
+    using StreamFixture::StreamFixture;
+    Task<> prepare() {
+        co_await StreamFixture::prepare();
+        const std::vector<std::byte> chunk(65536);
+        for (Connection& each : connections) {
+            while (true) {  // `fill` would wait until all others wait, which may be never here
+                auto write = each.server.write_some(chunk);
+                if (!write.try_now()) {
+                    break;
+                }
+                static_cast<void>(write.take());
+            }
+        }
+    }
+    Task<> wait() { return write(one_of_two()); }
+    Task<> wait_again() { return write(third()); }
+    void complete() {
+        for (const Connection& each : connections) {
+            each.client.read_what_is_there();
+        }
+    }
+
+private:
+    static Task<> write(TcpStream& stream) {
+        const std::array<std::byte, 8> bytes{};
+        co_await stream.write_all(bytes);
+    }
+};
+
+EDDY_WAIT_MATRIX("TcpStream::write_all", WriteFixture)
+
+struct AcceptFixture {
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = false;
+
+    explicit AcceptFixture(VirtualClock&) : listener(TcpListener::listen(Address::loopback(0))) {}
+
+    Task<> prepare() { co_return; }
+    Task<> wait() { return accept_task(listener); }
+    Task<> wait_again() { return accept_task(listener); }
+    void complete() {
+        for (int i = 0; i < 3; ++i) {
+            clients.emplace_back(listener.local_address());
+        }
+    }
+    [[nodiscard]] bool intact() const { return listener.statistics().waiters == 0; }
+
+    TcpListener listener;
+    std::vector<RawClient> clients;
+};
+
+EDDY_WAIT_MATRIX("TcpListener::accept", AcceptFixture)
+
+}  // namespace
