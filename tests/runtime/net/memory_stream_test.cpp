@@ -179,7 +179,7 @@ EDDY_TEST_CASE("the same seed splits in the same way, another one in another") {
     CHECK(first != other);
 }
 
-EDDY_TEST_CASE("a memory stream allocates nothing per message") {
+EDDY_TEST_CASE_FIFO("a memory stream allocates nothing per message") {
     auto [a, b] = memory_stream_pair();
     std::array<std::byte, 64> buffer{};
     const auto before = eddy::testing::heap_counters().allocations;
