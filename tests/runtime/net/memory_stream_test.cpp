@@ -10,6 +10,7 @@
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
+#include <eddy/task_group.hpp>
 #include <eddy/testing/cancel_at.hpp>
 #include <eddy/testing/memory_listener.hpp>
 #include <eddy/testing/stream_contract.hpp>
