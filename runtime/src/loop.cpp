@@ -56,6 +56,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
       attached(host != nullptr),
       generation_(detail::fork_generation()) {
     core.root.core = &core;
+    core.driver = driver.get();
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
     core.ready.seed(options.schedule_seed);
     if (attached) {

@@ -39,6 +39,7 @@ Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_al
     std::unique_ptr<Driver, Discard> made(new Driver(client));
     made->loop_ = host;
     made->attached_ = true;
+    made->keep_alive_ = keep_alive;
     made->init_handles();
     Owned driver(made.release());
     uv_prepare_init(host, &driver->prepare_);
@@ -134,6 +135,13 @@ void Driver::keep_running() noexcept {
     uv_ref(base(prepare_));
     uv_ref(base(check_));
     uv_ref(base(idle_));
+}
+
+void Driver::joined(uv_handle_t* handle) noexcept {
+    ++open_handles_;
+    if (!keep_alive_) {
+        uv_unref(handle);
+    }
 }
 
 // --- signals -----------------------------------------------------------------------------------

@@ -62,6 +62,13 @@ public:
     /// Host's loop: our handles keep it running from now on, until they are closed.
     void keep_running() noexcept;
 
+    /// A handle or request of ours is open from now on, until `left` is called in its last
+    /// callback: the loop does not end before. The first form keeps a host's loop running only if
+    /// we may.
+    void joined(uv_handle_t* handle) noexcept;
+    void joined() noexcept { ++open_handles_; }
+    void left() noexcept { handle_closed(); }
+
     /// SIGINT and SIGTERM go to the client, once each.
     void watch_signals();
     void stop_signals() noexcept;
@@ -99,6 +106,7 @@ private:
     uv_idle_t idle_{};
     uv_signal_t signals_[2]{};
     bool attached_ = false;
+    bool keep_alive_ = true;
     bool signals_open_ = false;
     TimePoint armed_for_ = never;
     int open_handles_ = 0;

@@ -163,7 +163,11 @@ EDDY_TEST_CASE("a handler that fails harms only its connection, and is reported"
         return echo(std::move(stream));
     };
     auto serving = eddy::spawn(serve(server, listener, eddy::own(handler)));
-    auto clients = connect(listener, 3);
+    std::vector<MemoryStream> clients;
+    for (int i = 0; i < 3; ++i) {
+        clients.push_back(listener.connect());
+        co_await settle();
+    }
     for (int i = 0; i < 2; ++i) {
         const Ending end = co_await reads(clients[static_cast<std::size_t>(i)]);
         CHECK(end == Ending::zero);

@@ -21,6 +21,8 @@ class Loop;
 
 namespace eddy::detail {
 
+class Driver;
+
 /// A call that the loop makes itself, outside any job: a timer's function, an abort function.
 /// Runs at the start of the ready phase, in order.
 class LoopCallback : private ListLink {
@@ -84,6 +86,7 @@ public:
     WaitQueue settled;  // woken when everything else waits
     std::shared_ptr<Inbox> inbox;
     Loop* loop;
+    Driver* driver = nullptr;  // where handles and requests are opened
 
     /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
     void checkpoint(Job& job) {
