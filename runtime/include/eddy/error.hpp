@@ -92,6 +92,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// The other side sent more than you allow: a line, a frame.
+class LimitExceeded : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// The loop is over and takes no more work.
 class LoopClosed : public std::runtime_error {
 public:

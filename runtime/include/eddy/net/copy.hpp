@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <eddy/gather.hpp>
+#include <eddy/net/stream.hpp>
+#include <eddy/task.hpp>
+
+namespace eddy {
+
+/// How many bytes went which way.
+struct CopiedBytes {
+    std::uint64_t a_to_b = 0;
+    std::uint64_t b_to_a = 0;
+};
+
+struct CopyOptions {
+    std::size_t buffer_size = 16UL * 1024;  ///< for each direction; at least 1
+    /// Counts what has been written so far, also when the copy fails or is cancelled; may be read
+    /// while it runs. `copy` counts as `a_to_b`. Outlives the await.
+    CopiedBytes* progress = nullptr;
+};
+
+namespace detail {
+
+/// Throws: `std::invalid_argument` for a size of zero.
+[[nodiscard]] std::unique_ptr<std::byte[]> make_copy_buffer(const CopyOptions& options);
+
+template <ReadStream R, WriteStream W>
+Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {
+    const auto memory = make_copy_buffer(options);
+    const std::span<std::byte> buffer(memory.get(), options.buffer_size);
+    while (true) {
+        const std::size_t length = co_await from.read_some(buffer);
+        if (length == 0) {
+            co_return;
+        }
+        const std::span<const std::byte> bytes = buffer.first(length);
+        co_await to.write_all(bytes);
+        count += length;
+    }
+}
+
+template <ReadStream R, WriteStream W>
+Task<> copy_and_shut_down(R& from, W& to, CopyOptions options, std::uint64_t& count) {
+    co_await copy_into(from, to, options, count);
+    co_await to.shutdown();
+}
+
+}  // namespace detail
+
+/// Reads `from` to its end and writes all of it to `to`, which stays open. Returns how many bytes.
+///
+/// A slow writer slows the reader: at most one buffer is on its way.
+///
+/// Throws:       what the streams throw.
+/// Cancellation: what was read and not yet written is lost; see `CopyOptions::progress`.
+/// Lifetime:     both streams outlive the await.
+/// Cost:         one allocation for the buffer, none per message; a read and a write for each
+///               buffer or less, and what was read is not copied again.
+template <class R, class W>
+    requires ReadStream<R> && WriteStream<W>
+[[nodiscard]] Task<std::uint64_t> copy(R& from, W& to, CopyOptions options = {}) {
+    std::uint64_t own = 0;
+    std::uint64_t& count = options.progress != nullptr ? options.progress->a_to_b : own;
+    const std::uint64_t before = count;
+    co_await detail::copy_into(from, to, options, count);
+    co_return count - before;
+}
+
+/// Joins two connections until both sides have said all they want to say: whatever one sends goes
+/// to the other, and so does its half-close, while the other direction goes on. What a proxy is.
+///
+///     CopiedBytes bytes;
+///     co_await copy_bidirectional(client, server, {.progress = &bytes});
+///
+/// Neither stream is closed at the end. For idle timeouts, wrap the streams in `TimedStream`.
+///
+/// Throws:       the first failure of either direction; the other one was cancelled then.
+/// Cancellation: both directions end; what was on its way is lost.
+/// Lifetime:     both streams outlive the await.
+/// Cost:         two jobs and two buffers, nothing per message.
+/// Source:       tokio's copy_bidirectional.
+template <class A, class B>
+    requires Stream<A> && Stream<B>
+[[nodiscard]] Task<CopiedBytes> copy_bidirectional(A& a, B& b, CopyOptions options = {}) {
+    CopiedBytes own;
+    CopiedBytes& bytes = options.progress != nullptr ? *options.progress : own;
+    const CopiedBytes before = bytes;
+    co_await gather(detail::copy_and_shut_down(a, b, options, bytes.a_to_b),
+                    detail::copy_and_shut_down(b, a, options, bytes.b_to_a));
+    co_return CopiedBytes{bytes.a_to_b - before.a_to_b, bytes.b_to_a - before.b_to_a};
+}
+
+}  // namespace eddy

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <eddy/detail/list_link.hpp>
+#include <eddy/loop_bound.hpp>
+#include <eddy/time.hpp>
+#include <eddy/wait_queue.hpp>
+
+namespace eddy {
+
+namespace detail {
+class ServeRun;
+class ServedConnection;
+}  // namespace detail
+
+/// How `serve` treats connections.
+struct ServeOptions {
+    /// At this many, no more are accepted until one has ended. 0: four fifths of the descriptors
+    /// the process may have, at most 10,000.
+    /// Of several listeners each may accept one more, which waits for a place.
+    std::size_t max_connections = 0;
+    /// How long handlers may go on once the server drains; then they are cancelled.
+    Duration drain = std::chrono::seconds(30);
+    /// Pauses after an accept for which the process or the machine was short of something; the
+    /// first, doubled each time until the longest. A connection that ends cuts them short.
+    Duration first_pause = std::chrono::milliseconds(5);
+    Duration longest_pause = std::chrono::milliseconds(100);
+    std::string_view name = "connection";  ///< of the jobs; copied
+};
+
+struct ServeStatistics {
+    std::size_t active = 0;      ///< connections now
+    std::size_t peak = 0;        ///< the most there were
+    std::uint64_t accepted = 0;  ///< the sum of `active` and the next four
+    std::uint64_t completed = 0;
+    std::uint64_t failed = 0;     ///< handlers that threw
+    std::uint64_t cancelled = 0;  ///< handlers that were, or never got to run
+    std::uint64_t rejected = 0;   ///< accepted, but closed unserved for want of memory
+    std::uint64_t aborted = 0;    ///< gone before they were accepted
+    std::uint64_t pauses = 0;     ///< for want of descriptors or memory
+    bool draining = false;
+};
+
+/// What `serve` and those who look after it share: the limit, the statistics, and the way to end it
+/// well.
+///
+///     Server server({.max_connections = 1000, .drain = 10s});
+///     group.spawn(serve(server, listener, handle));
+///     ...
+///     server.drain();  // `serve` returns when the last connection has ended
+///
+/// One server may serve several listeners: limit and statistics are for all of them.
+///
+/// Throws:   `std::invalid_argument` for pauses not above zero, or a negative drain.
+/// Lifetime: outlives its `serve`s.
+class Server final {
+public:
+    class DrainWait;
+
+    explicit Server(const ServeOptions& options = {});
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    ~Server();
+
+    [[nodiscard]] ServeStatistics statistics() const;
+    [[nodiscard]] std::size_t max_connections() const noexcept { return limit_; }
+    [[nodiscard]] bool draining() const;
+
+    /// Accepts no more, closes the listeners, and lets the handlers that run finish: until
+    /// `patience` from now, then they are cancelled. For good: a `serve` that comes later returns
+    /// at once. Called again, it sets that moment anew.
+    void drain(Duration patience);
+    void drain() { drain(drain_); }
+
+    /// Waits until the server drains: for handlers whose connections could go on for ever, to end
+    /// them between two requests.
+    ///
+    ///     const auto next = co_await select(stream.read_some(buffer), server.wait_draining());
+    [[nodiscard]] DrainWait wait_draining();
+
+private:
+    friend class detail::ServeRun;
+    friend class detail::ServedConnection;
+
+    // Invariant: active_ connections exist; freed_ is woken with each that ends.
+    LoopBound bound_;
+    std::size_t limit_;
+    Duration drain_;
+    Duration first_pause_;
+    Duration longest_pause_;
+    std::string name_;
+    std::size_t active_ = 0;
+    bool draining_ = false;
+    TimePoint end_ = never;  // of meaning once it drains
+    ServeStatistics counts_;
+    detail::ListLink runs_;
+    WaitQueue freed_;
+    WaitQueue drain_waiters_;
+};
+
+class Server::DrainWait final : public QueuedWaiter {
+public:
+    explicit DrainWait(Server& server) noexcept : server_(server) {}
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept { server_.drain_waiters_.push_back(*this); }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "Server::wait_draining"; }
+
+private:
+    Server& server_;
+};
+
+inline Server::DrainWait Server::wait_draining() { return DrainWait(*this); }
+
+}  // namespace eddy

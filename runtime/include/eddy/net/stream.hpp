@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include <eddy/await_result.hpp>
+
+/// What the parts above a connection are written against: buffered readers, frames, `copy`,
+/// timeouts, `serve`. A TCP connection is a `Stream`, and so are one over a Unix socket, one in
+/// memory for tests, and any wrapper of these; what each operation throws and leaves behind is the
+/// same for all of them:
+///
+/// - One job may read while another writes. A second reader, or writer, gets `BusyResource`.
+/// - An empty span to read into is a `std::invalid_argument`; an empty one to write is written.
+/// - `close` on this side ends what waits, and whatever comes later, with `ClosedResource`. When
+///   the other side is gone, reads and writes throw `BrokenResource`; but its orderly end, once
+///   everything has been read, is a read of zero bytes, again and again.
+/// - A read that was cancelled has read nothing. A write that was cancelled before its first byte
+///   has not happened; after that the stream cannot be written any more (`BrokenResource`), and
+///   closing it resets the connection: the other side never takes half for the whole.
+/// - Spans, and the spans in a span of spans, belong to the caller until the await ends.
+
+namespace eddy {
+
+/// `read_some(into)`: waits for at least one byte and reads what is there, up to the span's size.
+/// Returns how many; zero at the end of the stream.
+template <class S>
+concept ReadStream = requires(S& stream, std::span<std::byte> into) {
+    { stream.read_some(into) } -> AwaitsTo<std::size_t>;
+};
+
+/// `write_some(bytes)`: waits for room and writes what fits, at least one byte; returns how many.
+/// `write_all`: one span, several as if they were one, or text. `shutdown`: this side writes no
+/// more; the other one reads the end of the stream, and may go on writing.
+template <class S>
+concept WriteStream = requires(S& stream,
+                               std::span<const std::byte> bytes,
+                               std::span<const std::span<const std::byte>> several,
+                               std::string_view text) {
+    { stream.write_some(bytes) } -> AwaitsTo<std::size_t>;
+    { stream.write_all(bytes) } -> AwaitsTo<void>;
+    { stream.write_all(several) } -> AwaitsTo<void>;
+    { stream.write_all(text) } -> AwaitsTo<void>;
+    { stream.shutdown() } -> AwaitsTo<void>;
+};
+
+/// Both, owned by one object: moved, never copied, closed by its destructor or before by `close`.
+/// A stream may be moved, closed and destroyed while operations on it wait.
+///
+///     template <Stream S>
+///     Task<> echo(S stream) {
+///         std::array<std::byte, 4096> buffer;
+///         while (true) {
+///             const std::size_t length = co_await stream.read_some(buffer);
+///             if (length == 0) break;
+///             co_await stream.write_all(std::span(buffer).first(length));
+///         }
+///     }
+template <class S>
+concept Stream =
+    ReadStream<S> && WriteStream<S> && std::move_constructible<S> && requires(S& stream) {
+        { stream.close() } -> std::same_as<void>;
+    };
+
+/// Where streams come from: `accept()` waits for the next connection. After `close` that throws
+/// `ClosedResource`; when the process or the machine is short of something, `IoError` with the
+/// code, at once. A cancelled accept has accepted nothing.
+template <class L>
+concept Listener = requires(L& listener) {
+    requires Stream<await_result_t<decltype(listener.accept())>>;
+    { listener.close() } -> std::same_as<void>;
+};
+
+/// The streams of a listener.
+template <Listener L>
+using accepted_t = await_result_t<decltype(std::declval<L&>().accept())>;
+
+}  // namespace eddy

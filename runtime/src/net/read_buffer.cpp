@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/read_buffer.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <eddy/error.hpp>
+
+namespace eddy::detail {
+
+ReadBuffer::Use::Use(ReadBuffer& buffer) : buffer_(buffer) {
+    if (buffer.lost_) {
+        throw BrokenResource(
+            "this reader lost bytes when it ran out of memory: close its stream, the rest is of no "
+            "meaning");
+    }
+    if (buffer.used_) {
+        throw BusyResource("another job reads through this reader");
+    }
+    buffer.used_ = true;
+}
+
+std::size_t ReadBuffer::take(std::span<std::byte> into) noexcept {
+    const std::size_t length = std::min(into.size(), size());
+    std::copy_n(unread().begin(), length, into.begin());
+    consume(length);
+    return length;
+}
+
+std::span<std::byte> ReadBuffer::prepare() {
+    if (begin_ == end_) {
+        begin_ = end_ = 0;
+    }
+    // A small rest would make small reads. What is moved is at most twice what was taken since.
+    if (capacity_ - end_ < capacity_ / 4 || capacity_ == 0) {
+        if (size() > capacity_ / 2 || capacity_ == 0) {
+            make_room(std::max(first_capacity, 2 * capacity_));
+        } else {
+            std::memmove(bytes_.get(), bytes_.get() + begin_, size());
+        }
+        end_ = size();
+        begin_ = 0;
+    }
+    return {bytes_.get() + end_, capacity_ - end_};
+}
+
+/// Leaves begin_ and end_ as they are, for the caller to move.
+void ReadBuffer::make_room(std::size_t capacity) {
+    std::unique_ptr<std::byte[]> bytes(new std::byte[capacity]);
+    std::copy_n(unread().begin(), size(), bytes.get());
+    bytes_ = std::move(bytes);
+    capacity_ = capacity;
+}
+
+void ReadBuffer::put_back(std::span<const std::byte> bytes) noexcept {
+    const std::size_t total = bytes.size() + size();
+    if (total > capacity_) {
+        try {
+            std::unique_ptr<std::byte[]> room(new std::byte[total]);
+            std::copy_n(unread().begin(), size(), room.get() + bytes.size());
+            bytes_ = std::move(room);
+            capacity_ = total;
+        } catch (const std::bad_alloc&) {
+            lost_ = true;
+            return;
+        }
+    } else {
+        std::memmove(bytes_.get() + bytes.size(), bytes_.get() + begin_, size());
+    }
+    std::copy_n(bytes.begin(), bytes.size(), bytes_.get());
+    begin_ = 0;
+    end_ = total;
+}
+
+// --- searching ---------------------------------------------------------------------------------
+
+std::optional<Found> find_line(std::string_view text, std::size_t limit, std::size_t& searched) {
+    const std::size_t end = text.find('\n', searched);
+    const bool found = end != std::string_view::npos;
+    const std::string_view line = found ? text.substr(0, end) : text;
+    const bool returned = !line.empty() && line.back() == '\r';  // without LF: it may still come
+    const std::size_t length = line.size() - (returned ? 1 : 0);
+    if (length > limit) {
+        throw_limit("a line", limit);
+    }
+    searched = text.size();
+    if (!found) {
+        return std::nullopt;
+    }
+    return Found{length, end + 1};
+}
+
+std::optional<Found> find_delimiter(std::string_view text,
+                                    std::string_view delimiter,
+                                    std::size_t limit,
+                                    std::size_t& searched) {
+    if (delimiter.empty()) {
+        throw std::invalid_argument("read_until needs a delimiter of at least one byte");
+    }
+    const std::size_t end = text.find(delimiter, searched);
+    if (end != std::string_view::npos && end <= limit) {
+        return Found{end, end + delimiter.size()};
+    }
+    // The last bytes may be the beginning of a delimiter.
+    const std::size_t tail = delimiter.size() - 1;
+    searched = text.size() > tail ? text.size() - tail : 0;
+    if (end != std::string_view::npos || searched > limit) {
+        throw_limit("what comes before the delimiter", limit);
+    }
+    return std::nullopt;
+}
+
+// --- errors ------------------------------------------------------------------------------------
+
+void throw_limit(const char* what, std::size_t limit) {
+    throw LimitExceeded(std::string(what) + " is longer than the limit of " +
+                        std::to_string(limit) + " bytes: close the stream, or allow more");
+}
+
+void throw_ended(const char* what, std::size_t had) {
+    throw EndOfStream("the stream ended inside " + std::string(what) + ", after " +
+                      std::to_string(had) + " bytes");
+}
+
+void throw_ended(const char* what, std::size_t had, std::size_t wanted) {
+    throw EndOfStream("the stream ended inside " + std::string(what) + ", after " +
+                      std::to_string(had) + " of " + std::to_string(wanted) + " bytes");
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/stream_watch.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+
+namespace eddy::detail {
+
+// --- one wait ----------------------------------------------------------------------------------
+
+StreamWatch::Wait::Wait(StreamWatch& watch, Side side, CancelScope& scope)
+    : watch_(watch), side_(watch.sides_[static_cast<int>(side)]), write_(side == Side::write) {
+    if (watch.core_ == nullptr) {
+        throw LoopClosed("a TimedStream belongs to a loop that is over");
+    }
+    if (thread_state.core != watch.core_) {
+        throw WrongThread("a TimedStream belongs to its loop's thread");
+    }
+    if (side_.waiting != nullptr) {
+        throw BusyResource(write_ ? "another job writes to this stream"
+                                  : "another job reads from this stream");
+    }
+    side_.since = watch.core_->clock->now();
+    side_.verdict = nullptr;
+    watch.arm(watch.end_of(side_));
+    side_.waiting = &scope;
+}
+
+StreamWatch::Wait::~Wait() { watch_.stop(side_); }
+
+void StreamWatch::Wait::moved(std::size_t bytes) noexcept {
+    watch_.stop(side_);
+    if (bytes != 0) {
+        watch_.active_ = std::max(watch_.active_, side_.since);
+    }
+    side_.moved += bytes;
+    if (side_.moved >= watch_.timeouts_.progress.bytes) {
+        side_.moved = 0;
+        side_.waited = {};
+    }
+}
+
+void StreamWatch::Wait::throw_timed_out() const {
+    throw TimedOut(std::string(write_ ? "write: " : "read: ") +
+                   (side_.verdict != nullptr ? side_.verdict : "timed out"));
+}
+
+// --- the watch ---------------------------------------------------------------------------------
+
+StreamWatch::StreamWatch(const StreamTimeouts& timeouts)
+    : core_(&require_loop("a TimedStream")), timeouts_(checked(timeouts)) {
+    core_->listen_to_close(*this);
+    active_ = TimePoint::min();
+}
+
+StreamWatch::~StreamWatch() {
+    if (core_ != nullptr) {
+        core_->deadlines.remove(*this);
+        core_->forget(*this);
+    }
+}
+
+const StreamTimeouts& StreamWatch::checked(const StreamTimeouts& timeouts) {
+    if (timeouts.idle <= Duration::zero() || timeouts.progress.per <= Duration::zero()) {
+        throw std::invalid_argument("a stream's timeouts are above zero; leave one out for none");
+    }
+    return timeouts;
+}
+
+void StreamWatch::set(const StreamTimeouts& timeouts) {
+    if (core_ != nullptr && thread_state.core != core_) {
+        throw WrongThread("a TimedStream belongs to its loop's thread");
+    }
+    timeouts_ = checked(timeouts);
+    for (Direction& side : sides_) {
+        side.moved = 0;
+        if (side.waiting != nullptr) {
+            stop_clock(side);
+            side.waited = {};
+            arm(end_of(side));
+        }
+    }
+}
+
+TimePoint StreamWatch::end_of(const Direction& side) const noexcept {
+    return std::min(idle_end(side), progress_end(side));
+}
+
+TimePoint StreamWatch::idle_end(const Direction& side) const noexcept {
+    return after(std::max(active_, side.since), timeouts_.idle);
+}
+
+TimePoint StreamWatch::progress_end(const Direction& side) const noexcept {
+    if (timeouts_.progress.bytes == 0 || timeouts_.progress.per == Duration::max()) {
+        return never;
+    }
+    return after(side.since, timeouts_.progress.per - side.waited);
+}
+
+/// An earlier alarm stays: it finds nothing to do and moves on, which is cheaper than moving it
+/// with every message.
+void StreamWatch::arm(TimePoint when) {
+    if (when != never && (!armed() || when < armed_for_)) {
+        core_->deadlines.move(*this, when);
+        armed_for_ = when;
+    }
+}
+
+void StreamWatch::stop(Direction& side) noexcept {
+    if (side.waiting != nullptr) {
+        side.waiting = nullptr;
+        stop_clock(side);
+    }
+}
+
+/// A wait that has ended was ended by this turn's poll, or did not last; so there is no need to
+/// look at the clock.
+void StreamWatch::stop_clock(Direction& side) noexcept {
+    if (core_ != nullptr && core_->turn_time > side.since) {
+        side.waited += core_->turn_time - side.since;
+        side.since = core_->turn_time;
+    }
+}
+
+void StreamWatch::due() noexcept {
+    const TimePoint now = core_->turn_time;
+    TimePoint earliest = never;
+    for (Direction& side : sides_) {
+        if (side.waiting == nullptr) {
+            continue;
+        }
+        if (end_of(side) > now) {
+            earliest = std::min(earliest, end_of(side));
+            continue;
+        }
+        side.verdict = idle_end(side) <= now ? "no byte has moved for the idle timeout"
+                                             : "the other side is slower than the least progress";
+        side.waiting->cancel("TimedStream");
+    }
+    arm(earliest);  // into the place in the heap that it has just left: allocates nothing
+}
+
+void StreamWatch::loop_closing() noexcept {
+    core_->deadlines.remove(*this);
+    core_ = nullptr;
+}
+
+}  // namespace eddy::detail

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "signal_watch.hpp"
+
+#include <eddy/detail/spawn_job.hpp>
+#include <eddy/error.hpp>
+
+#include "../hygiene.hpp"
+#include "check.hpp"
+#include "driver.hpp"
+
+namespace eddy::detail {
+
+namespace {
+
+uv_handle_t* base(uv_signal_t& handle) noexcept { return reinterpret_cast<uv_handle_t*>(&handle); }
+
+}  // namespace
+
+SignalWatch* SignalWatch::open(std::span<const int> numbers) {
+    LoopCore& core = require_loop("a SignalSet");
+    if (core.root.closed) {
+        throw LoopClosed("the loop is ending: no SignalSet can be opened on it any more");
+    }
+    auto* watch = new SignalWatch(core, numbers);
+    try {
+        for (std::size_t i = 0; i < watch->count_; ++i) {
+            watch->start(watch->watched_[i]);
+        }
+    } catch (...) {
+        watch->let_go();
+        throw;
+    }
+    return watch;
+}
+
+SignalWatch::SignalWatch(LoopCore& core, std::span<const int> numbers)
+    : core_(&core),
+      watched_(new Watched[numbers.size()]),
+      count_(numbers.size()),
+      generation_(fork_generation()) {
+    for (std::size_t i = 0; i < count_; ++i) {
+        watched_[i].number = numbers[i];
+    }
+    core.listen_to_close(*this);
+}
+
+void SignalWatch::start(Watched& watched) {
+    uv_check(uv_signal_init(core_->driver->loop(), &watched.handle), "uv_signal_init");
+    ++handles_;
+    core_->driver->joined(base(watched.handle));
+    uv_unref(base(watched.handle));
+    watched.handle.data = this;
+    uv_check(uv_signal_start(
+                 &watched.handle,
+                 [](uv_signal_t* handle, int) {
+                     static_cast<SignalWatch*>(handle->data)
+                         ->arrived(*reinterpret_cast<Watched*>(handle));
+                 },
+                 watched.number),
+             "uv_signal_start");
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void SignalWatch::let_go() noexcept {
+    owned_ = false;
+    close();
+    release();
+}
+
+void SignalWatch::close() noexcept {
+    if (!open_) {
+        return;
+    }
+    open_ = false;
+    core_->forget(*this);
+    if (generation_ != fork_generation()) {
+        handles_ = SIZE_MAX;  // they are the parent's: leaked on purpose
+        return;
+    }
+    const std::size_t opened = handles_;
+    for (std::size_t i = 0; i < opened; ++i) {
+        uv_close(base(watched_[i].handle), [](uv_handle_t* closed) {
+            auto& self = *static_cast<SignalWatch*>(closed->data);
+            Driver& driver = *self.core_->driver;
+            --self.handles_;
+            self.release();
+            driver.left();
+        });
+    }
+}
+
+void SignalWatch::release() noexcept {
+    if (!owned_ && handles_ == 0) {
+        delete this;
+    }
+}
+
+// --- signals -----------------------------------------------------------------------------------
+
+bool SignalWatch::hand_over(int number) noexcept {
+    QueuedWaiter* waiter = waiting_.pop_front();
+    if (waiter == nullptr) {
+        return false;
+    }
+    static_cast<SignalSet::Next*>(waiter)->number_ = number;
+    waiter->commit();
+    return true;
+}
+
+void SignalWatch::arrived(Watched& watched) noexcept {
+    ++counts_.received;
+    if (hand_over(watched.number)) {
+        return;
+    }
+    if (watched.since != 0) {
+        ++counts_.coalesced;
+    } else {
+        watched.since = ++arrivals_;
+    }
+}
+
+int SignalWatch::take() noexcept {
+    Watched* oldest = nullptr;
+    for (Watched& watched : std::span(watched_.get(), count_)) {
+        if (watched.since != 0 && (oldest == nullptr || watched.since < oldest->since)) {
+            oldest = &watched;
+        }
+    }
+    if (oldest == nullptr) {
+        return 0;
+    }
+    oldest->since = 0;
+    return oldest->number;
+}
+
+void SignalWatch::give_back(int number) noexcept {
+    if (hand_over(number)) {
+        return;
+    }
+    for (Watched& watched : std::span(watched_.get(), count_)) {
+        if (watched.number == number) {
+            counts_.coalesced += watched.since != 0 ? 1U : 0U;
+            watched.since = 1;  // before all others
+        }
+    }
+}
+
+SignalSetStatistics SignalWatch::statistics() const noexcept {
+    SignalSetStatistics now = counts_;
+    now.waiters = waiting_.size();
+    for (const Watched& watched : std::span(watched_.get(), count_)) {
+        now.pending += watched.since != 0 ? 1U : 0U;
+    }
+    return now;
+}
+
+}  // namespace eddy::detail

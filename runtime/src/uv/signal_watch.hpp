@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <uv.h>
+
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/os/signal_set.hpp>
+
+namespace eddy::detail {
+
+/// The handles of a `SignalSet`, one for each number.
+///
+/// Lifetime: on the heap; freed when its set has let go and the last close callback has run. A loop
+///           that ends closes what is still open.
+class SignalWatch final : private CloseListener {
+public:
+    /// Throws: `InvalidState`, `LoopClosed`, `IoError`; then nothing is left of it.
+    [[nodiscard]] static SignalWatch* open(std::span<const int> numbers);
+
+    SignalWatch(const SignalWatch&) = delete;
+    SignalWatch& operator=(const SignalWatch&) = delete;
+
+    /// The set is gone.
+    void let_go() noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept { return open_; }
+    [[nodiscard]] bool has_waiters() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] SignalSetStatistics statistics() const noexcept;
+
+    /// Takes the oldest signal that is kept; 0 if there is none.
+    [[nodiscard]] int take() noexcept;
+    void wait(SignalSet::Next& wait) noexcept { waiting_.push_back(wait); }
+    /// A job that had got it died before it could run.
+    void give_back(int number) noexcept;
+
+private:
+    struct Watched {
+        uv_signal_t handle;
+        int number = 0;
+        std::uint64_t since = 0;  // order of arrival of the one that is kept; 0: none is
+    };
+
+    SignalWatch(LoopCore& core, std::span<const int> numbers);
+    ~SignalWatch() override = default;
+
+    void start(Watched& watched);
+    void close() noexcept;
+    void release() noexcept;
+    void loop_closing() noexcept override { close(); }
+    void arrived(Watched& watched) noexcept;
+    [[nodiscard]] bool hand_over(int number) noexcept;
+
+    // Invariant: a waiter implies that nothing is kept.
+    LoopCore* core_;
+    std::unique_ptr<Watched[]> watched_;
+    std::size_t count_;
+    std::size_t handles_ = 0;  // initialised, and not yet through their close callbacks
+    bool open_ = true;
+    bool owned_ = true;  // by a set
+    std::uint32_t generation_;
+    std::uint64_t arrivals_ = 1;
+    SignalSetStatistics counts_;
+    WaitQueue waiting_;
+};
+
+}  // namespace eddy::detail

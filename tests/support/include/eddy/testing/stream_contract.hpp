@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <eddy/error.hpp>
+#include <eddy/net/stream.hpp>
+#include <eddy/scope.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/task.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/with_scope.hpp>
+
+/// What every `Stream` promises, as tests: one list for streams in memory, over TCP, Unix sockets.
+///
+///     struct TcpPair {
+///         static Task<std::pair<TcpStream, TcpStream>> make();   // connected
+///     };
+///     EDDY_STREAM_CONTRACT("TcpStream", TcpPair)
+
+namespace eddy::testing::stream_contract {
+
+/// More than any stream keeps on its way.
+inline constexpr std::size_t plenty = 16UL * 1024 * 1024;
+
+template <ReadStream S>
+Task<std::string> read_all(S& stream) {
+    std::string text;
+    std::vector<std::byte> buffer(64UL * 1024);
+    while (true) {
+        const std::size_t length = co_await stream.read_some(buffer);
+        if (length == 0) {
+            co_return text;
+        }
+        text.append(reinterpret_cast<const char*>(buffer.data()), length);
+    }
+}
+
+template <ReadStream S>
+Task<std::string> read_text(S& stream, std::size_t length) {
+    std::string text(length, '\0');
+    const auto bytes = std::as_writable_bytes(std::span(text));
+    std::size_t done = 0;
+    while (done != length) {
+        const std::size_t more = co_await stream.read_some(bytes.subspan(done));
+        if (more == 0) {
+            break;
+        }
+        done += more;
+    }
+    text.resize(done);
+    co_return text;
+}
+
+enum class Ending { nothing, value, zero, cancelled, closed, broken, busy, misuse, other };
+
+/// How an operation ends.
+template <class Op>
+Task<Ending> ending(Op op) {
+    try {
+        if constexpr (std::is_void_v<await_result_t<decltype(op())>>) {
+            co_await op();
+            co_return Ending::value;
+        } else {
+            const std::size_t length = co_await op();
+            co_return length == 0 ? Ending::zero : Ending::value;
+        }
+    } catch (const ClosedResource&) {
+        co_return Ending::closed;
+    } catch (const BrokenResource&) {
+        co_return Ending::broken;
+    } catch (const BusyResource&) {
+        co_return Ending::busy;
+    } catch (const std::invalid_argument&) {
+        co_return Ending::misuse;
+    } catch (const std::exception&) {
+        co_return Ending::other;
+    }
+}
+
+template <class S>
+Task<Ending> reads(S& stream) {
+    std::array<std::byte, 16> buffer{};
+    co_return co_await ending([&] { return stream.read_some(buffer); });
+}
+template <class S>
+Task<Ending> writes(S& stream, std::size_t size) {
+    const std::string text(size, 'x');
+    co_return co_await ending([&] { return stream.write_all(std::string_view(text)); });
+}
+
+template <class Pair>
+Task<> carries_bytes() {
+    auto [a, b] = co_await Pair::make();
+    co_await a.write_all(std::string_view("hello, "));
+    const std::array<std::span<const std::byte>, 3> parts{
+        std::as_bytes(std::span(std::string_view("wor"))),
+        std::span<const std::byte>(),
+        std::as_bytes(std::span(std::string_view("ld")))};
+    co_await a.write_all(std::span<const std::span<const std::byte>>(parts));
+    co_await a.write_all(std::string_view());
+    const std::string got = co_await read_text(b, 12);
+    CHECK(got == "hello, world");
+    const Ending none = co_await ending([&] { return b.read_some(std::span<std::byte>()); });
+    CHECK(none == Ending::misuse);
+}
+
+template <class Pair>
+Task<> carries_plenty() {
+    auto [a, b] = co_await Pair::make();
+    auto writer = spawn(writes(a, plenty));
+    const std::string got = co_await read_text(b, plenty);
+    const Ending how = co_await writer;
+    CHECK(how == Ending::value);
+    CHECK(got == std::string(plenty, 'x'));
+}
+
+template <class Pair>
+Task<> half_closes() {
+    auto [a, b] = co_await Pair::make();
+    co_await a.write_all(std::string_view("last words"));
+    co_await a.shutdown();
+    co_await a.shutdown();  // again: nothing
+    const Ending late = co_await writes(a, 1);
+    CHECK(late == Ending::closed);
+    const std::string got = co_await read_all(b);
+    CHECK(got == "last words");
+    const Ending again = co_await reads(b);
+    CHECK(again == Ending::zero);
+    co_await b.write_all(std::string_view("still here"));
+    b.close();
+    const std::string answer = co_await read_all(a);
+    CHECK(answer == "still here");
+}
+
+template <class Pair>
+Task<> closing_wakes() {
+    auto [a, b] = co_await Pair::make();
+    auto reader = spawn(reads(a));
+    auto writer = spawn(writes(a, plenty));
+    co_await settle();
+    CHECK_FALSE(reader.done());
+    CHECK_FALSE(writer.done());
+    a.close();
+    CHECK_FALSE(reader.done());  // nothing runs inside
+    const Ending read = co_await reader;
+    const Ending written = co_await writer;
+    CHECK(read == Ending::closed);
+    CHECK(written == Ending::closed);
+    a.close();
+    const Ending later = co_await reads(a);
+    const Ending late = co_await writes(a, 1);
+    CHECK(later == Ending::closed);
+    CHECK(late == Ending::closed);
+}
+
+template <class Pair>
+Task<> destroying_wakes() {
+    auto pair = co_await Pair::make();
+    auto held = std::make_optional(std::move(pair.first));
+    auto reader = spawn(reads(*held));
+    auto writer = spawn(writes(*held, plenty));
+    co_await settle();
+    auto moved = std::make_optional(std::move(*held));
+    held.reset();  // of no meaning: it has moved
+    co_await settle();
+    CHECK_FALSE(reader.done());
+    moved.reset();
+    const Ending read = co_await reader;
+    const Ending written = co_await writer;
+    CHECK(read == Ending::closed);
+    CHECK(written == Ending::closed);
+}
+
+template <class Pair>
+Task<> one_of_each() {
+    auto [a, b] = co_await Pair::make();
+    auto reader = spawn(reads(a));
+    auto writer = spawn(writes(a, plenty));
+    co_await settle();
+    const Ending read = co_await reads(a);
+    const Ending written = co_await writes(a, 1);
+    CHECK(read == Ending::busy);
+    CHECK(written == Ending::busy);
+    a.close();
+    co_await reader.wait();
+    co_await writer.wait();
+}
+
+template <class Pair>
+Task<> cancelled_read() {
+    auto [a, b] = co_await Pair::make();
+    CancelScope scope;
+    auto reader = spawn(with_scope(scope, reads(b)));
+    co_await settle();
+    scope.cancel();
+    const auto got = co_await reader;
+    CHECK_FALSE(got.has_value());
+    co_await a.write_all(std::string_view("nothing is lost"));
+    const std::string text = co_await read_text(b, 15);
+    CHECK(text == "nothing is lost");
+}
+
+template <class Pair>
+Task<> cancelled_write() {
+    auto [a, b] = co_await Pair::make();
+    CancelScope scope;
+    auto writer = spawn(with_scope(scope, writes(a, plenty)));
+    co_await settle();
+    scope.cancel();
+    const auto got = co_await writer;
+    CHECK_FALSE(got.has_value());
+    const Ending later = co_await writes(a, 1);
+    CHECK(later == Ending::broken);
+    const Ending end = co_await ending([&] { return a.shutdown(); });
+    CHECK(end == Ending::broken);  // an orderly end would be a lie
+    a.close();
+    Ending last = Ending::value;
+    while (last == Ending::value) {
+        last = co_await reads(b);
+    }
+    CHECK(last == Ending::broken);
+}
+
+template <class Pair>
+Task<> reset_by_peer() {
+    auto [a, b] = co_await Pair::make();
+    auto reader = spawn(reads(a));
+    auto writer = spawn(writes(a, plenty));
+    co_await settle();
+    b.close_reset();
+    const Ending read = co_await reader;
+    const Ending written = co_await writer;
+    CHECK(read == Ending::broken);
+    CHECK(written == Ending::broken);
+}
+
+}  // namespace eddy::testing::stream_contract
+
+#define EDDY_STREAM_CONTRACT_CASE(Pair, name, body) \
+    TEST_CASE(name) { ::eddy::testing::run_test(&::eddy::testing::stream_contract::body<Pair>); }
+
+/// The contract's test cases; `subject` is a string literal.
+#define EDDY_STREAM_CONTRACT(subject, Pair)                                                       \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " carries spans, spans of spans and text", carries_bytes)                   \
+    EDDY_STREAM_CONTRACT_CASE(Pair, subject " carries more than it holds", carries_plenty)        \
+    EDDY_STREAM_CONTRACT_CASE(Pair, subject " half-closes", half_closes)                          \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " that is closed ends its reads and writes", closing_wakes)                 \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " that is destroyed ends its reads and writes", destroying_wakes)           \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " has one reader and one writer at a time", one_of_each)                    \
+    EDDY_STREAM_CONTRACT_CASE(Pair, subject " loses nothing to a cancelled read", cancelled_read) \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " never passes half a write off as a whole", cancelled_write)               \
+    EDDY_STREAM_CONTRACT_CASE(Pair, subject " tells of a reset", reset_by_peer)

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/testing/memory_stream.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include <eddy/error.hpp>
+#include <eddy/loop_bound.hpp>
+
+namespace eddy::testing {
+
+namespace detail {
+
+/// One direction: a ring of bytes between a writer and a reader.
+class MemoryPipe final {
+public:
+    void open(std::size_t capacity, std::optional<std::uint64_t> seed) {
+        ring_.resize(capacity);
+        split_ = seed.has_value();
+        random_ = seed.value_or(0);
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    // --- the reader's side ---------------------------------------------------------------------
+    [[nodiscard]] bool try_read(MemoryRead& read) {
+        if (read.into_.empty()) {
+            throw std::invalid_argument("read_some needs a span with room for a byte");
+        }
+        if (reader_closed_) {
+            throw ClosedResource("read_some: this stream is closed");
+        }
+        if (reader_ != nullptr) {
+            throw BusyResource("read_some: another job reads from this stream");
+        }
+        if (reset_) {
+            throw BrokenResource("read_some: the connection was reset by the other side");
+        }
+        if (size_ == 0 && !ended_) {
+            return false;
+        }
+        read.length_ = pop(read.into_);
+        pump();
+        return true;
+    }
+    void wait(MemoryRead& read) {
+        if (try_read(read)) {
+            read.commit();
+        } else {
+            reader_ = &read;
+        }
+    }
+    void forget(MemoryRead&) noexcept { reader_ = nullptr; }
+
+    void close_reader() noexcept {
+        reader_closed_ = true;
+        end_read(MemoryEnd::closed);
+        end_write(MemoryEnd::broken);
+    }
+
+    // --- the writer's side ---------------------------------------------------------------------
+    void require_writable() const {
+        if (writer_closed_) {
+            throw ClosedResource("write: this stream is closed");
+        }
+        if (writer_ != nullptr) {
+            throw BusyResource("write: another job writes to this stream");
+        }
+        if (torn_) {
+            throw BrokenResource("write: an earlier write was cancelled halfway");
+        }
+        if (ended_) {
+            throw ClosedResource("write: this side was shut down for writing");
+        }
+        if (reader_closed_ || reset_) {
+            throw BrokenResource("write: the other side is gone");
+        }
+    }
+    [[nodiscard]] bool try_write(MemoryWrite& write) {
+        require_writable();
+        const std::size_t room = ring_.size() - size_;
+        if (write.size_ != 0 && (write.all_ ? room < write.size_ : room == 0)) {
+            return false;
+        }
+        push(write);
+        return true;
+    }
+    void wait(MemoryWrite& write) {
+        if (try_write(write)) {
+            write.commit();
+            return;
+        }
+        writer_ = &write;
+        pump();
+    }
+    void forget(MemoryWrite& write) noexcept {
+        writer_ = nullptr;
+        torn_ = torn_ || write.written_ != 0;
+    }
+
+    void shut_down() {
+        if (!ended_ || writer_closed_ || torn_) {
+            require_writable();
+            end_of_stream();
+        }
+    }
+    void close_writer(bool reset) noexcept {
+        if (writer_ != nullptr) {
+            torn_ = torn_ || writer_->written_ != 0;
+            end_write(MemoryEnd::closed);
+        }
+        writer_closed_ = true;
+        if (reset || torn_) {
+            break_off();
+        } else {
+            end_of_stream();
+        }
+    }
+    [[nodiscard]] bool torn() const noexcept {
+        return torn_ || (writer_ != nullptr && writer_->written_ != 0);
+    }
+    void break_off() noexcept {
+        reset_ = true;
+        size_ = 0;
+        end_read(MemoryEnd::broken);
+        end_write(MemoryEnd::broken);
+    }
+
+private:
+    /// Moves what can be moved between those that wait.
+    void pump() noexcept {
+        bool moved = true;
+        while (moved) {
+            moved = false;
+            if (writer_ != nullptr && size_ != ring_.size()) {
+                moved = true;
+                push(*writer_);
+                if (!writer_->all_ || writer_->left() == 0) {
+                    end_write(MemoryEnd::done);
+                }
+            }
+            if (reader_ != nullptr && size_ != 0) {
+                moved = true;
+                reader_->length_ = pop(reader_->into_);
+                end_read(MemoryEnd::done);
+            }
+        }
+    }
+    void end_of_stream() noexcept {
+        ended_ = true;
+        if (reader_ != nullptr && size_ == 0) {
+            end_read(MemoryEnd::done);
+        }
+    }
+    void end_read(MemoryEnd how) noexcept {
+        if (MemoryRead* read = std::exchange(reader_, nullptr)) {
+            read->end_ = how;
+            read->commit();
+        }
+    }
+    void end_write(MemoryEnd how) noexcept {
+        if (MemoryWrite* write = std::exchange(writer_, nullptr)) {
+            write->end_ = how;
+            write->commit();
+        }
+    }
+
+    /// At most `possible`, at least one if that is not zero.
+    [[nodiscard]] std::size_t chance(std::size_t possible) noexcept {
+        if (!split_ || possible <= 1) {
+            return possible;
+        }
+        random_ += 0x9e3779b97f4a7c15ULL;  // splitmix64
+        std::uint64_t mixed = (random_ ^ (random_ >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+        mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebULL;
+        return 1 + static_cast<std::size_t>((mixed ^ (mixed >> 31U)) % possible);
+    }
+    [[nodiscard]] std::size_t pop(std::span<std::byte> into) noexcept {
+        const std::size_t length = chance(std::min(into.size(), size_));
+        for (std::size_t i = 0; i < length; ++i) {
+            into[i] = ring_[(head_ + i) % ring_.size()];
+        }
+        head_ = (head_ + length) % ring_.size();
+        size_ -= length;
+        return length;
+    }
+    /// As much as fits, or, for `write_some`, as chance has it. Then a waiting reader reads.
+    void push(MemoryWrite& write) noexcept {
+        std::size_t length = std::min(write.left(), ring_.size() - size_);
+        length = write.all_ ? length : chance(length);
+        std::size_t skip = write.written_;
+        write.written_ += length;
+        const MemoryWrite::Spans spans =
+            write.many_ ? write.several_ : MemoryWrite::Spans(&write.one_, 1);
+        for (const std::span<const std::byte> span : spans) {
+            const std::size_t here = std::min(skip, span.size());
+            skip -= here;
+            for (const std::byte byte : span.subspan(here, std::min(length, span.size() - here))) {
+                ring_[(head_ + size_) % ring_.size()] = byte;
+                ++size_;
+                --length;
+            }
+        }
+        if (reader_ != nullptr && size_ != 0) {
+            reader_->length_ = pop(reader_->into_);
+            end_read(MemoryEnd::done);
+        }
+    }
+
+    // Invariant: reader_ implies size_ == 0, writer_ that it has something left.
+    std::vector<std::byte> ring_;
+    std::size_t head_ = 0;
+    std::size_t size_ = 0;
+    bool ended_ = false;  // the writer shut down, or closed in good order
+    bool torn_ = false;   // a write broke off halfway
+    bool reset_ = false;
+    bool reader_closed_ = false;
+    bool writer_closed_ = false;
+    bool split_ = false;
+    std::uint64_t random_ = 0;
+    MemoryRead* reader_ = nullptr;
+    MemoryWrite* writer_ = nullptr;
+};
+
+/// What both ends share. Side i reads pipes[i] and writes pipes[1 - i].
+struct MemoryLink final {
+    LoopBound bound;
+    MemoryPipe pipes[2];
+};
+
+namespace {
+
+MemoryLink& checked(const std::shared_ptr<MemoryLink>& link, const char* what) {
+    if (link == nullptr) {
+        throw ClosedResource(std::string(what) + ": this stream is closed");
+    }
+    link->bound.check(what);
+    return *link;
+}
+
+std::size_t total(std::span<const std::span<const std::byte>> spans) noexcept {
+    std::size_t size = 0;
+    for (const auto span : spans) {
+        size += span.size();
+    }
+    return size;
+}
+
+}  // namespace
+
+bool MemoryRead::try_now() {
+    return checked(link_, "MemoryStream::read_some").pipes[side_].try_read(*this);
+}
+
+void MemoryRead::start() { link_->pipes[side_].wait(*this); }
+
+void MemoryRead::unlink() noexcept { link_->pipes[side_].forget(*this); }
+
+std::size_t MemoryRead::take() {
+    if (end_ == MemoryEnd::closed) {
+        throw ClosedResource("read_some: this stream was closed while a job read from it");
+    }
+    if (end_ == MemoryEnd::broken) {
+        throw BrokenResource("read_some: the connection was reset by the other side");
+    }
+    return length_;
+}
+
+MemoryWrite::MemoryWrite(std::shared_ptr<MemoryLink> link,
+                         int side,
+                         std::span<const std::byte> one,
+                         const Spans* several,
+                         bool all) noexcept
+    : link_(std::move(link)),
+      side_(side),
+      all_(all),
+      many_(several != nullptr),
+      one_(one),
+      several_(several != nullptr ? *several : Spans()),
+      size_(several != nullptr ? total(*several) : one.size()) {}
+
+bool MemoryWrite::try_now() {
+    return checked(link_, "MemoryStream::write").pipes[1 - side_].try_write(*this);
+}
+
+void MemoryWrite::start() { link_->pipes[1 - side_].wait(*this); }
+
+void MemoryWrite::unlink() noexcept { link_->pipes[1 - side_].forget(*this); }
+
+std::size_t MemoryWrite::finish() {
+    if (end_ == MemoryEnd::closed) {
+        throw ClosedResource("write: this stream was closed while a job wrote to it");
+    }
+    if (end_ == MemoryEnd::broken) {
+        throw BrokenResource("write: the other side is gone");
+    }
+    return written_;
+}
+
+bool MemoryShutdown::try_now() {
+    checked(link_, "MemoryStream::shutdown").pipes[1 - side_].shut_down();
+    return true;
+}
+
+}  // namespace detail
+
+// --- the stream --------------------------------------------------------------------------------
+
+std::pair<MemoryStream, MemoryStream> memory_stream_pair(const MemoryOptions& options) {
+    if (options.capacity == 0) {
+        throw std::invalid_argument("a memory stream needs a capacity of at least one byte");
+    }
+    auto link = std::make_shared<detail::MemoryLink>();
+    std::optional<std::uint64_t> seed = options.seed;
+    for (detail::MemoryPipe& pipe : link->pipes) {
+        pipe.open(options.capacity, seed);
+        if (seed) {
+            seed = *seed ^ 0x5851f42d4c957f2dULL;
+        }
+    }
+    return {MemoryStream(link, 0), MemoryStream(link, 1)};
+}
+
+MemoryStream::~MemoryStream() { end(false); }
+
+detail::MemoryRead MemoryStream::read_some(std::span<std::byte> into) {
+    return detail::MemoryRead(link_, side_, into);
+}
+detail::MemoryWriteSome MemoryStream::write_some(std::span<const std::byte> bytes) {
+    return detail::MemoryWriteSome(link_, side_, bytes);
+}
+detail::MemoryWriteAll MemoryStream::write_all(std::span<const std::byte> bytes) {
+    return detail::MemoryWriteAll(link_, side_, bytes);
+}
+detail::MemoryWriteAll MemoryStream::write_all(
+    std::span<const std::span<const std::byte>> several) {
+    return detail::MemoryWriteAll(link_, side_, {}, &several);
+}
+detail::MemoryWriteAll MemoryStream::write_all(std::string_view text) {
+    return detail::MemoryWriteAll(link_, side_, std::as_bytes(std::span(text)));
+}
+detail::MemoryShutdown MemoryStream::shutdown() { return detail::MemoryShutdown(link_, side_); }
+
+void MemoryStream::close() {
+    if (link_ != nullptr) {
+        link_->bound.check("MemoryStream::close");
+        end(false);
+    }
+}
+
+void MemoryStream::close_reset() {
+    if (link_ != nullptr) {
+        link_->bound.check("MemoryStream::close_reset");
+        end(true);
+    }
+}
+
+void MemoryStream::end(bool reset) {
+    if (const auto link = std::move(link_)) {
+        detail::MemoryPipe& in = link->pipes[side_];
+        detail::MemoryPipe& out = link->pipes[1 - side_];
+        const bool rude = reset || out.torn() || in.size() != 0;
+        in.close_reader();
+        out.close_writer(rude);
+    }
+}
+
+std::size_t MemoryStream::readable() const {
+    return link_ != nullptr ? link_->pipes[side_].size() : 0;
+}
+
+}  // namespace eddy::testing
