@@ -30,14 +30,18 @@ set(eddy_pch_headers
     <vector>
 )
 
-# eddy_add_tests(<layer> [LINK <libs>...])
+# eddy_add_tests(<layer> [LINK <libs>...] [THREADS <regex>])
 #
 # Makes <layer>_tests from every source in the folder tests/<layer>, and a ctest test of each of its
-# test cases, named "<layer>/<header>: <test case>", with the labels <layer> and <header>.
+# test cases, named "<layer>/<header>: <test case>", with the labels <layer> and <header>. With
+# EDDY_TEST_THREADS_ONLY only the sources that match THREADS: those in which threads share something.
 function(eddy_add_tests layer)
-    cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+    cmake_parse_arguments(arg "" "THREADS" "LINK" ${ARGN})
     set(folder "${CMAKE_CURRENT_SOURCE_DIR}/${layer}")
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cpp")
+    if(EDDY_TEST_THREADS_ONLY AND arg_THREADS)
+        list(FILTER sources INCLUDE REGEX "${arg_THREADS}")
+    endif()
     if(NOT sources)
         return()
     endif()

@@ -7,16 +7,9 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
-
-#ifndef EDDY_LIFETIMEBOUND  // as select.hpp has it
-#if defined(__clang__)
-#define EDDY_LIFETIMEBOUND [[clang::lifetimebound]]
-#else
-#define EDDY_LIFETIMEBOUND
-#endif
-#endif
 
 namespace eddy::detail {
 
