@@ -73,7 +73,7 @@ struct ThreadExit {
     if (cursor.left == 0) [[unlikely]] {
         new_slab();
     }
-    Block& block = cursor.slab->all[--cursor.left];
+    Block& block = cursor.slab->all[PostSlab::blocks - cursor.left--];
     block.slab = cursor.slab;
     return block.bytes;
 }

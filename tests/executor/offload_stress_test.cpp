@@ -8,9 +8,11 @@
 #include <functional>
 #include <random>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
@@ -116,7 +118,63 @@ Task<> storm(Executor& pool,
     }
 }
 
+/// Lets every third start of a thread fail.
+class Flaky final : public detail::ThreadPoolHooks {
+public:
+    void starting_thread() override {
+        if (++starts_ % 3 == 0) {
+            throw std::system_error(
+                std::make_error_code(std::errc::resource_unavailable_try_again));
+        }
+    }
+
+private:
+    int starts_ = 0;  // under the pool's lock
+};
+
+/// Calls one after the other, until the `count` of them has come back or been refused.
+Task<> call_often(ThreadPool& pool, int count, int& values, int& refused) {
+    for (int i = 0; i < count; ++i) {
+        try {
+            const int value = co_await run_in_executor(pool, [](int sent) { return sent; }, i);
+            values += value == i ? 1 : 0;
+        } catch (const IoError&) {
+            ++refused;
+        }
+    }
+}
+
 }  // namespace
+
+TEST_CASE("threads that come, go and fail to start between two loops' calls lose none of them") {
+    constexpr int jobs = 10;
+    constexpr int calls = 100;
+    Flaky hooks;
+    ThreadPool pool({.threads = 2, .queue_bound = 4, .idle_timeout = Duration(), .hooks = &hooks});
+    int values[2] = {0, 0};
+    int refused[2] = {0, 0};
+    std::vector<std::thread> threads;
+    for (int l = 0; l < 2; ++l) {
+        threads.emplace_back([&, l] {
+            eddy::run([](ThreadPool& workers, int& good, int& bad) -> Task<> {
+                co_await with_task_group([&](TaskGroup& group) -> Task<> {
+                    for (int i = 0; i < jobs; ++i) {
+                        group.spawn(call_often(workers, calls, good, bad));
+                    }
+                    co_return;
+                });
+            }(pool, values[l], refused[l]));
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    const ThreadPoolStatistics statistics = pool.statistics();
+    CHECK(values[0] + refused[0] == jobs * calls);
+    CHECK(values[1] + refused[1] == jobs * calls);
+    CHECK(statistics.done == static_cast<std::uint64_t>(values[0] + values[1]));
+    CHECK(statistics.rejected == static_cast<std::uint64_t>(refused[0] + refused[1]));
+}
 
 TEST_CASE(
     "100,000 offloads from two loops with random cancellation: nothing lost, none run twice") {
