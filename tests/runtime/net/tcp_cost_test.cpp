@@ -123,7 +123,7 @@ Task<std::size_t> sip(TcpStream stream, long& growth) {
     co_return total;
 }
 
-EDDY_NET_TEST("a fast writer and a slow reader move any volume in bounded memory") {
+EDDY_NET_TEST_FIFO("a fast writer and a slow reader move any volume in bounded memory") {
     TcpPair pair = co_await tcp_pair();
     auto writer = eddy::spawn(pour(std::move(pair.client), volume));
     long growth = 0;
