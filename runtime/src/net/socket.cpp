@@ -77,11 +77,9 @@ void Socket::check_thread(const char* what) const {
     }
 }
 
-void Socket::check_open(const char* what) const {
+void Socket::refuse(const char* what) const {
     check_thread(what);
-    if (!is_open()) {
-        fail(what, SocketWait::closed);
-    }
+    fail(what, SocketWait::closed);
 }
 
 std::string Socket::prefix(const char* what) const {

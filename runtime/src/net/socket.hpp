@@ -49,7 +49,11 @@ public:
     /// Throws `WrongThread` naming "TcpStream::`what`".
     void check_thread(const char* what) const;
     /// Throws `ClosedResource` too.
-    void check_open(const char* what) const;
+    void check_open(const char* what) const {
+        if (!is_open() || !on_loop_thread()) [[unlikely]] {
+            refuse(what);
+        }
+    }
     [[noreturn]] void fail(const char* what, int error) const;
 
     /// Ends the connection, and the waits with `ClosedResource`.
@@ -82,6 +86,7 @@ private:
     void on_loop_end() noexcept override { close(false); }
     void connect_ended() noexcept;
 
+    void refuse(const char* what) const;
     /// One system call. True: the operation has ended; `read.error_` says how.
     [[nodiscard]] bool receive(SocketRead& read) noexcept;
     [[nodiscard]] bool send(SocketWrite& write) noexcept;

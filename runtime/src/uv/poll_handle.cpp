@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <eddy/detail/spawn_job.hpp>
-#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
@@ -37,8 +36,6 @@ PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
 }
 
 PollHandle::~PollHandle() { EDDY_ASSERT(fd_ < 0); }
-
-bool PollHandle::on_loop_thread() const noexcept { return thread_state.core == core_; }
 
 void PollHandle::set_events(unsigned events) noexcept {
     armed_ = events;

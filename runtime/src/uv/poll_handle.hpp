@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
 
 namespace eddy::detail {
 
@@ -38,7 +39,7 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
     /// Of an open one: true on the thread that may touch it.
-    [[nodiscard]] bool on_loop_thread() const noexcept;
+    [[nodiscard]] bool on_loop_thread() const noexcept { return thread_state.core == core_; }
 
 protected:
     /// Takes the descriptor over, also when it throws. The caller has the first reference.

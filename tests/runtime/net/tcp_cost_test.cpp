@@ -5,13 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <uv.h>
-
 #include <eddy/net/tcp.hpp>
 
 #include "../test_kit.hpp"
 #include "heap_hooks.hpp"
 #include "net_kit.hpp"
+#include "uv_inventory.hpp"
 
 // What sockets cost: allocations, memory, handles.
 
@@ -22,16 +21,6 @@ using eddy::Address;
 using eddy::Task;
 using eddy::TcpListener;
 using eddy::TcpStream;
-
-/// Handles of the running loop, whatever their state.
-std::size_t open_handles() {
-    std::size_t count = 0;
-    uv_walk(
-        eddy::Loop::current().uv_loop(),
-        [](uv_handle_t*, void* counter) { ++*static_cast<std::size_t*>(counter); },
-        &count);
-    return count;
-}
 
 /// Returns the allocations of all rounds but the first.
 Task<std::size_t> exchange(TcpStream& client, TcpStream& server, int rounds) {
@@ -134,7 +123,7 @@ Task<std::size_t> sip(TcpStream stream, long& growth) {
     co_return total;
 }
 
-EDDY_NET_TEST("a fast writer and a slow reader move any volume in bounded memory") {
+EDDY_NET_TEST_FIFO("a fast writer and a slow reader move any volume in bounded memory") {
     TcpPair pair = co_await tcp_pair();
     auto writer = eddy::spawn(pour(std::move(pair.client), volume));
     long growth = 0;

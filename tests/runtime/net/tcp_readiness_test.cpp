@@ -3,14 +3,13 @@
 #include <cstddef>
 #include <string>
 
-#include <uv.h>
-
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/tcp.hpp>
 
 #include "../test_kit.hpp"
 #include "net_kit.hpp"
+#include "uv_inventory.hpp"
 
 // What the loop watches, and what happens to a result whose job died before it could look.
 
@@ -23,19 +22,6 @@ using eddy::Task;
 using eddy::TcpListener;
 using eddy::TcpStream;
 using eddy::detail::WaiterAccess;
-
-/// Sockets the loop would be woken for. (Its own wake-up handle may be one too: look at changes.)
-int armed() {
-    int count = 0;
-    uv_walk(
-        eddy::Loop::current().uv_loop(),
-        [](uv_handle_t* handle, void* counter) {
-            *static_cast<int*>(counter) +=
-                handle->type == UV_POLL && uv_is_active(handle) != 0 ? 1 : 0;
-        },
-        &count);
-    return count;
-}
 
 /// As a job's frame would be destroyed between the end of an operation and its resumption.
 template <class Op>
