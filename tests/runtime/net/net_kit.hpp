@@ -32,6 +32,11 @@ namespace eddy::testing {
 
 /// How many descriptors this process has open.
 inline std::size_t open_fds() {
+    static const bool warm = [] {
+        eddy::Loop loop;  // libuv keeps a few for the process from its first loop on
+        return true;
+    }();
+    static_cast<void>(warm);
     std::size_t count = 0;
     DIR* const folder = opendir("/proc/self/fd");
     while (readdir(folder) != nullptr) {
@@ -43,11 +48,6 @@ inline std::size_t open_fds() {
 
 /// A test body, wrapped so that the loop it leaves behind has the descriptors it began with.
 inline void run_net_test(Task<> (*body)(), Order order = Order::any) {
-    static const bool warm = [] {
-        eddy::Loop loop;  // libuv keeps a few for the process from its first loop on
-        return true;
-    }();
-    static_cast<void>(warm);
     const std::size_t before = open_fds();
     run_test(body, order);
     CHECK_MESSAGE(open_fds() == before, "descriptors were leaked");
