@@ -93,9 +93,7 @@ void ThreadPool::Impl::submit_locked(Work& work) {
         queue_.push(work);
         sleeper = worker_for_queue();
     }
-    if (sleeper) {
-        sleeper->called.notify_one();
-    }
+    call(sleeper);
 }
 
 void ThreadPool::Impl::take_in(Work* first) noexcept {
@@ -206,9 +204,7 @@ void ThreadPool::Impl::worker_main(Worker& self) noexcept {
     const WorkerRef other = worker_for_queue();  // a surplus one may have been called for something
     leave(self);
     lock.unlock();
-    if (other) {
-        other->called.notify_one();
-    }
+    call(other);
     if (ended != nullptr) {
         WorkAccess::complete(*ended);
     }
@@ -290,9 +286,7 @@ void ThreadPool::Impl::begin_blocking() noexcept {
         open_or_shut();
         other = worker_for_queue();
     }
-    if (other) {
-        other->called.notify_one();
-    }
+    call(other);
 }
 
 void ThreadPool::Impl::end_blocking() noexcept {

@@ -68,6 +68,11 @@ private:
     void take_in(Work* first) noexcept;
     void open_or_shut() noexcept;
     [[nodiscard]] WorkerRef worker_for_queue() noexcept;
+    static void call(const WorkerRef& worker) noexcept {
+        if (worker) {
+            worker->called.notify_one();
+        }
+    }
     void start_thread();
     void join_ended() noexcept;
 

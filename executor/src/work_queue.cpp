@@ -11,7 +11,7 @@ void WorkQueue::next_in_line() noexcept {
 }
 
 WorkQueue::Class& WorkQueue::next_class() noexcept {
-    Class* best = nullptr;
+    Class* best = &classes_.front();
     int total = 0;
     for (Class& candidate : classes_) {
         if (!candidate.ring.linked()) {
@@ -19,7 +19,7 @@ WorkQueue::Class& WorkQueue::next_class() noexcept {
         }
         candidate.credit += candidate.weight;
         total += candidate.weight;
-        if (best == nullptr || candidate.credit > best->credit) {
+        if (!best->ring.linked() || candidate.credit > best->credit) {
             best = &candidate;
         }
     }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 
+#include <eddy/detail/list_link.hpp>
 #include <eddy/executor.hpp>
 
 #include "work_access.hpp"
@@ -41,19 +41,16 @@ public:
     [[nodiscard]] Work* shut() noexcept;
 
 private:
-    /// Never dereferenced: no link has an odd address.
-    [[nodiscard]] static ListLink* shut_mark() noexcept {
-        return reinterpret_cast<ListLink*>(std::uintptr_t{1});
-    }
     [[nodiscard]] static Work* turn_round(ListLink* newest_first) noexcept;
 
-    std::atomic<ListLink*> top_{shut_mark()};
+    ListLink shut_mark_;  // no work's, never followed: in top_ it refuses pushes
+    std::atomic<ListLink*> top_{&shut_mark_};
 };
 
 inline bool WorkStack::push(Work& work) noexcept {
     ListLink& link = WorkAccess::link(work);
     ListLink* top = top_.load(std::memory_order_relaxed);
-    while (top != shut_mark()) {
+    while (top != &shut_mark_) {
         link.next = top;
         // release: publishes the work; pairs with the acquire in take_all() and shut().
         if (top_.compare_exchange_weak(

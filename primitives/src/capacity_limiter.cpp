@@ -118,17 +118,17 @@ bool CapacityLimiter::grant(detail::GrantWait& wait) noexcept {
     if (borrowed_ >= total_) {
         return false;
     }
-    table_.set_role(*static_cast<Acquire&>(wait).borrower_, Role::borrowing);
+    table_.set_role(static_cast<Acquire&>(wait).borrower(), Role::borrowing);
     ++borrowed_;
     return true;
 }
 
 void CapacityLimiter::take_back(detail::GrantWait& wait) noexcept {
-    give_back(*static_cast<Acquire&>(wait).borrower_);
+    give_back(static_cast<Acquire&>(wait).borrower());
 }
 
 void CapacityLimiter::left(detail::GrantWait& wait) noexcept {
-    table_.erase(*static_cast<Acquire&>(wait).borrower_);
+    table_.erase(static_cast<Acquire&>(wait).borrower());
     grant_all();
 }
 
@@ -145,8 +145,8 @@ bool CapacityLimiter::Acquire::try_now() {
 }
 
 void CapacityLimiter::Acquire::start() {
-    limiter_.require_stranger(*borrower_);  // again: a select may try two before it queues one
-    limiter_.table_.insert(*borrower_, Role::waiting);
+    limiter_.require_stranger(borrower());  // again: a select may try two before it queues one
+    limiter_.table_.insert(borrower(), Role::waiting);
     limiter_.add(*this);
 }
 

@@ -26,8 +26,10 @@ struct alignas(std::max_align_t) Block {
 struct Slab {
     // Blocks that are in use or not cut yet. Any thread subtracts, the last one frees the slab:
     // release and acquire, so that everybody else is done with their block by then.
-    std::atomic<std::uint32_t> left{PostSlab::blocks};
+    std::atomic<std::uint32_t> left;
     Block all[PostSlab::blocks];
+
+    explicit Slab(std::uint32_t count) noexcept : left(count) {}
 
     void give_back(std::uint32_t count) noexcept {
         if (left.fetch_sub(count, std::memory_order_acq_rel) == count) {
@@ -61,12 +63,9 @@ struct ThreadExit {
 
 [[gnu::noinline]] void new_slab() {
     static thread_local ThreadExit exit_guard;
-    cursor.slab = new Slab;
-    cursor.left = PostSlab::blocks;
-    if (cursor.ended) {
-        cursor.slab->give_back(PostSlab::blocks - 1);
-        cursor.left = 1;
-    }
+    const std::uint32_t count = cursor.ended ? 1 : PostSlab::blocks;
+    cursor.slab = new Slab(count);
+    cursor.left = count;
 }
 
 [[nodiscard]] void* cut() {

@@ -65,7 +65,8 @@ struct ThreadPoolStatistics {
 /// Threading: any thread; construct, shut down and destroy it on one.
 /// Lifetime:  outlives the submissions to it. Blocks in `shutdown`: a job that wants to stay
 ///            responsive lets its calls end first.
-/// Cost:      a submission takes one lock, and wakes a thread only if one sleeps.
+/// Cost:      a submission takes one lock, and wakes a thread only if one sleeps; one of normal
+///            priority takes none while all threads are busy.
 class ThreadPool final : public Executor {
 public:
     /// Throws: `std::invalid_argument` for a `queue_bound` of 0 or a negative time.

@@ -125,11 +125,15 @@ public:
     [[nodiscard]] bool try_now();
     void start();
     [[nodiscard]] CapacityToken take() const noexcept {
-        return CapacityToken(limiter_, *borrower_);
+        return CapacityToken(limiter_, borrower());
     }
     [[nodiscard]] const char* what() const noexcept override { return "CapacityLimiter::acquire"; }
 
 private:
+    /// For whom: known from `try_now` on, which comes before everything else.
+    [[nodiscard]] const Borrower& borrower() const noexcept {
+        return *borrower_;  // NOLINT(bugprone-unchecked-optional-access)
+    }
     friend class CapacityLimiter;
 
     CapacityLimiter& limiter_;

@@ -65,7 +65,7 @@ StreamWatch::~StreamWatch() {
     }
 }
 
-const StreamTimeouts& StreamWatch::checked(const StreamTimeouts& timeouts) {
+StreamTimeouts StreamWatch::checked(const StreamTimeouts& timeouts) {
     if (timeouts.idle <= Duration::zero() || timeouts.progress.per <= Duration::zero()) {
         throw std::invalid_argument("a stream's timeouts are above zero; leave one out for none");
     }

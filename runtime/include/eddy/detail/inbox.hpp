@@ -63,7 +63,7 @@ private:
 ///
 /// | field   | who                                                                              |
 /// |---------|----------------------------------------------------------------------------------|
-/// | top_    | senders push; the loop thread takes all at once, and at the end leaves a mark     |
+/// | top_    | senders push; the loop thread takes all at once, and at the end leaves a mark    |
 /// |         | there that refuses them                                                          |
 /// | gate_   | who finds the inbox empty adds 2, pushes, wakes the loop, subtracts 2; the loop  |
 /// |         | sets bit 0 to close and waits until it stands alone                              |
@@ -109,9 +109,10 @@ private:
     static constexpr std::uint64_t closed_bit = 1;
     static constexpr std::uint64_t one_sender = 2;
 
-    /// Never dereferenced: no node has an odd address.
-    [[nodiscard]] static InboxNode* closed_mark() noexcept {
-        return reinterpret_cast<InboxNode*>(std::uintptr_t{1});
+    /// The inbox's own address, which is no node's; never followed.
+    [[nodiscard]] InboxNode* closed_mark() noexcept { return reinterpret_cast<InboxNode*>(this); }
+    [[nodiscard]] const InboxNode* closed_mark() const noexcept {
+        return reinterpret_cast<const InboxNode*>(this);
     }
     [[nodiscard]] bool push_first(InboxNode& node) noexcept;
 

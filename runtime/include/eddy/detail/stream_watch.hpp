@@ -74,7 +74,7 @@ public:
     }
 
 private:
-    static const StreamTimeouts& checked(const StreamTimeouts& timeouts);
+    static StreamTimeouts checked(const StreamTimeouts& timeouts);
     void stop(Direction& side) noexcept;
     void stop_clock(Direction& side) noexcept;
     [[nodiscard]] TimePoint end_of(const Direction& side) const noexcept;

@@ -75,12 +75,14 @@ Task<std::optional<Attempt<S>>> next_end(JoinSet<Attempt<S>>& running,
     std::optional<Attempt<S>> attempt;
     if (!patience) {
         std::optional<Outcome<Attempt<S>>> ended = co_await running.join_next();
-        attempt.emplace(ended->value());
+        if (ended) {
+            attempt.emplace(ended->value());
+        }
         co_return attempt;
     }
     auto first = co_await select(running.join_next(), sleep_for(*patience));
-    if (first.index() == 0) {
-        attempt.emplace(std::get<0>(first)->value());
+    if (auto* const ended = std::get_if<0>(&first); ended != nullptr && ended->has_value()) {
+        attempt.emplace((**ended).value());
     }
     co_return attempt;
 }
