@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// An echo server that ends well: every connection gets back what it sends.
+//
+// `serve` runs a job for each connection, up to a limit. SIGINT or SIGTERM drain it: nobody new is
+// accepted, connections have ten seconds to finish, a second signal ends them at once. Try it with
+// `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <span>
+#include <string_view>
+
+#include <eddy/net/serve.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/os/signal_set.hpp>
+#include <eddy/run.hpp>
+#include <eddy/task_group.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::string_view usage =
+    "usage: echo_server [ADDRESS:PORT]\n"
+    "Sends back what it gets. The default, 127.0.0.1:0, picks a port; it is printed.\n";
+
+eddy::Task<> echo(eddy::TcpStream stream) {
+    std::array<std::byte, 4096> buffer;
+    while (true) {
+        const std::size_t length = co_await stream.read_some(buffer);
+        if (length == 0) {
+            co_return;
+        }
+        co_await stream.write_all(std::span<const std::byte>(buffer).first(length));
+    }
+}
+
+eddy::Task<> drain_on_signal(eddy::Server& server) {
+    eddy::SignalSet signals{SIGINT, SIGTERM};
+    co_await signals.next();
+    std::cout << "draining" << std::endl;
+    server.drain();
+    co_await signals.next();
+    server.drain(0s);
+}
+
+eddy::Task<> run_server(eddy::Address address) {
+    eddy::Server server({.max_connections = 1000, .drain = 10s});
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        group.spawn(drain_on_signal(server));
+        eddy::TcpListener listener = eddy::TcpListener::listen(address);
+        std::cout << "listening on " << listener.local_address() << std::endl;
+        co_await eddy::serve(server, listener, echo);
+        group.cancel("served");
+    });
+    const eddy::ServeStatistics all = server.statistics();
+    std::cout << all.accepted << " connections, " << all.completed << " completed, " << all.failed
+              << " failed, " << all.cancelled << " cancelled\n";
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const std::string_view argument = count > 1 ? arguments[1] : "127.0.0.1:0";
+    const auto address = eddy::Address::try_parse(argument);
+    if (count > 2 || !address) {
+        const bool asked = argument == "--help";
+        (asked ? std::cout : std::cerr) << usage;
+        return asked ? 0 : 2;
+    }
+    try {
+        eddy::run(run_server(*address));
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+    return 0;
+}
