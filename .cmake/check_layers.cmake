@@ -56,11 +56,12 @@ foreach(file IN LISTS files)
     foreach(include IN LISTS includes)
         string(REGEX REPLACE "^[^<\"]*[<\"]([^>\"]*)[>\"].*$" "\\1" header "${include}")
         if(header MATCHES "^uv(\\.h$|/[a-z-]+\\.h$)")
-            # Tests of Loop::attach play the host, those of sockets count handles (uv_inventory.hpp),
-            # and the benchmarks compare with plain libuv.
+            # Tests and the sample of Loop::attach play the host, tests of sockets count handles
+            # (uv_inventory.hpp), and the benchmarks compare with plain libuv.
             if(NOT path MATCHES "^runtime/src/"
                 AND NOT path MATCHES "^tests/(runtime|stress)/[^.]*(attach|uv_inventory)[^/]*$"
                 AND NOT path MATCHES "^tests/bench/"
+                AND NOT path STREQUAL "samples/embed.cpp"
             )
                 report("${file}" "only runtime/src may include <${header}>")
             endif()

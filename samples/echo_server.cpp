@@ -1,64 +1,79 @@
 // SPDX-License-Identifier: MIT
-// An echo server: every connection gets back what it sends, until it ends its side.
+// An echo server that ends well: every connection gets back what it sends.
 //
-// Each connection is a job of one group, so that none outlives the server, and a failure of one is
-// caught where it belongs. SIGINT or SIGTERM cancel them all; the program ends when they have.
-// Try it with `nc 127.0.0.1 PORT`.
+// `serve` runs a job for each connection, up to a limit. SIGINT or SIGTERM drain it: nobody new is
+// accepted, connections have ten seconds to finish, a second signal ends them at once. Try it with
+// `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <span>
-#include <string>
-#include <utility>
+#include <string_view>
 
-#include <eddy/error.hpp>
+#include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/os/signal_set.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
 
+using namespace std::chrono_literals;
+
 namespace {
+
+constexpr std::string_view usage =
+    "usage: echo_server [ADDRESS:PORT]\n"
+    "Sends back what it gets. The default, 127.0.0.1:0, picks a port; it is printed.\n";
 
 eddy::Task<> echo(eddy::TcpStream stream) {
     std::array<std::byte, 4096> buffer;
-    try {
-        while (true) {
-            const std::size_t count = co_await stream.read_some(buffer);
-            if (count == 0) {
-                break;
-            }
-            co_await stream.write_all(std::span<const std::byte>(buffer).first(count));
-        }
-        co_await stream.shutdown();
-    } catch (const eddy::BrokenResource& error) {
-        std::cerr << error.what() << '\n';  // this connection's trouble alone
-    }
-}
-
-eddy::Task<> accept_all(eddy::TaskGroup& group, eddy::Address address) {
-    eddy::TcpListener listener = eddy::TcpListener::listen(address);
-    std::cout << "listening on " << listener.local_address() << std::endl;
     while (true) {
-        eddy::TcpStream stream = co_await listener.accept();
-        group.spawn(echo(std::move(stream)));
+        const std::size_t length = co_await stream.read_some(buffer);
+        if (length == 0) {
+            co_return;
+        }
+        co_await stream.write_all(std::span<const std::byte>(buffer).first(length));
     }
 }
 
-eddy::Task<> serve(eddy::Address address) { co_await eddy::with_task_group(&accept_all, address); }
+eddy::Task<> drain_on_signal(eddy::Server& server) {
+    eddy::SignalSet signals{SIGINT, SIGTERM};
+    co_await signals.next();
+    std::cout << "draining" << std::endl;
+    server.drain();
+    co_await signals.next();
+    server.drain(0s);
+}
+
+eddy::Task<> run_server(eddy::Address address) {
+    eddy::Server server({.max_connections = 1000, .drain = 10s});
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        group.spawn(drain_on_signal(server));
+        eddy::TcpListener listener = eddy::TcpListener::listen(address);
+        std::cout << "listening on " << listener.local_address() << std::endl;
+        co_await eddy::serve(server, listener, echo);
+        group.cancel("served");
+    });
+    const eddy::ServeStatistics all = server.statistics();
+    std::cout << all.accepted << " connections, " << all.completed << " completed, " << all.failed
+              << " failed, " << all.cancelled << " cancelled\n";
+}
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string argument = count > 1 ? arguments[1] : "127.0.0.1:0";
+    const std::string_view argument = count > 1 ? arguments[1] : "127.0.0.1:0";
     const auto address = eddy::Address::try_parse(argument);
     if (count > 2 || !address) {
-        std::cerr << "usage: echo_server [ADDRESS:PORT]   (port 0: any; it is printed)\n";
-        return argument == "--help" ? 0 : 2;
+        const bool asked = argument == "--help";
+        (asked ? std::cout : std::cerr) << usage;
+        return asked ? 0 : 2;
     }
     try {
-        eddy::run(serve(*address), {.handle_signals = true});
-    } catch (const eddy::JobCancelled&) {  // by a signal
+        eddy::run(run_server(*address));
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

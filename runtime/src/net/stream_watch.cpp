@@ -39,7 +39,7 @@ void StreamWatch::Wait::moved(std::size_t bytes) noexcept {
         watch_.active_ = std::max(watch_.active_, side_.since);
     }
     side_.moved += bytes;
-    if (side_.moved >= watch_.timeouts_.progress.bytes) {
+    if (side_.moved >= side_.least.bytes) {
         side_.moved = 0;
         side_.waited = {};
     }
@@ -52,10 +52,9 @@ void StreamWatch::Wait::throw_timed_out() const {
 
 // --- the watch ---------------------------------------------------------------------------------
 
-StreamWatch::StreamWatch(const StreamTimeouts& timeouts)
-    : core_(&require_loop("a TimedStream")), timeouts_(checked(timeouts)) {
+StreamWatch::StreamWatch(const StreamTimeouts& timeouts) : core_(&require_loop("a TimedStream")) {
+    set(timeouts);
     core_->listen_to_close(*this);
-    active_ = TimePoint::min();
 }
 
 StreamWatch::~StreamWatch() {
@@ -66,7 +65,8 @@ StreamWatch::~StreamWatch() {
 }
 
 StreamTimeouts StreamWatch::checked(const StreamTimeouts& timeouts) {
-    if (timeouts.idle <= Duration::zero() || timeouts.progress.per <= Duration::zero()) {
+    if (timeouts.idle <= Duration::zero() || timeouts.reading.per <= Duration::zero() ||
+        timeouts.writing.per <= Duration::zero()) {
         throw std::invalid_argument("a stream's timeouts are above zero; leave one out for none");
     }
     return timeouts;
@@ -76,7 +76,9 @@ void StreamWatch::set(const StreamTimeouts& timeouts) {
     if (core_ != nullptr && thread_state.core != core_) {
         throw WrongThread("a TimedStream belongs to its loop's thread");
     }
-    timeouts_ = checked(timeouts);
+    idle_ = checked(timeouts).idle;
+    sides_[0].least = timeouts.reading;
+    sides_[1].least = timeouts.writing;
     for (Direction& side : sides_) {
         side.moved = 0;
         if (side.waiting != nullptr) {
@@ -92,14 +94,14 @@ TimePoint StreamWatch::end_of(const Direction& side) const noexcept {
 }
 
 TimePoint StreamWatch::idle_end(const Direction& side) const noexcept {
-    return after(std::max(active_, side.since), timeouts_.idle);
+    return after(std::max(active_, side.since), idle_);
 }
 
 TimePoint StreamWatch::progress_end(const Direction& side) const noexcept {
-    if (timeouts_.progress.bytes == 0 || timeouts_.progress.per == Duration::max()) {
+    if (side.least.bytes == 0 || side.least.per == Duration::max()) {
         return never;
     }
-    return after(side.since, timeouts_.progress.per - side.waited);
+    return after(side.since, side.least.per - side.waited);
 }
 
 /// An earlier alarm stays: it finds nothing to do and moves on, which is cheaper than moving it

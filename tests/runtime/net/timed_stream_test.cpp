@@ -43,7 +43,7 @@ static_assert(eddy::Stream<TimedStream<MemoryStream&>>);
 struct TimedPair {
     static Task<std::pair<Timed, MemoryStream>> make() {
         auto [a, b] = memory_stream_pair();
-        co_return std::pair(Timed(std::move(a), {.idle = 1h, .progress = {.bytes = 1, .per = 1h}}),
+        co_return std::pair(Timed(std::move(a), {.idle = 1h, .reading = {.bytes = 1, .per = 1h}}),
                             std::move(b));
     }
 };
@@ -132,7 +132,7 @@ EDDY_TEST_CASE("a connection that only sends is not idle, and then its reader is
 
 EDDY_TEST_CASE("a byte now and then defeats the idle timeout, not the least progress") {
     auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.idle = 100ms, .progress = {.bytes = 10, .per = 500ms}});
+    TimedStream stream(std::move(a), {.idle = 100ms, .reading = {.bytes = 10, .per = 500ms}});
     auto slow = eddy::spawn(dribble(std::move(b), 1, 90ms, 50));
     const long wait = co_await patience(drain(stream));
     CHECK(wait == 500);
@@ -142,7 +142,7 @@ EDDY_TEST_CASE("a byte now and then defeats the idle timeout, not the least prog
 
 EDDY_TEST_CASE("whoever keeps up with the least progress may take as long as it likes") {
     auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.progress = {.bytes = 10, .per = 500ms}});
+    TimedStream stream(std::move(a), {.reading = {.bytes = 10, .per = 500ms}});
     auto feeding = eddy::spawn(dribble(std::move(b), 2, 90ms, 50));  // 10 bytes in 450 ms
     const long wait = co_await patience(drain(stream));
     CHECK(wait == -4500);
@@ -151,7 +151,7 @@ EDDY_TEST_CASE("whoever keeps up with the least progress may take as long as it 
 
 EDDY_TEST_CASE("only waiting counts for the progress, and it adds up over operations") {
     auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.progress = {.bytes = 100, .per = 500ms}});
+    TimedStream stream(std::move(a), {.reading = {.bytes = 100, .per = 500ms}});
     std::array<std::byte, 8> buffer{};
     auto feeding = eddy::spawn(dribble(std::move(b), 1, 1s, 50));
     for (int i = 0; i < 2; ++i) {
@@ -162,6 +162,22 @@ EDDY_TEST_CASE("only waiting counts for the progress, and it adds up over operat
     CHECK(wait == 100);
     feeding.cancel();
     co_await feeding.wait();
+}
+
+EDDY_TEST_CASE("a peer that reads too slowly is noticed, and one that says nothing is not") {
+    auto [a, b] = memory_stream_pair({.capacity = 100});
+    TimedStream stream(std::move(a), {.writing = {.bytes = 1000, .per = 5s}});
+    auto silent = eddy::spawn(patience(drain(stream)));
+    auto reading = eddy::spawn(read_slowly(b, 100, 1s, 1000));
+    co_await eddy::sleep_for(1h);
+    const long wait = co_await patience(write_plenty(stream, 40'000));
+    CHECK(wait >= 5000);
+    CHECK(wait < 7000);
+    CHECK_FALSE(silent.done());
+    reading.cancel();
+    silent.cancel();
+    co_await reading.wait();
+    co_await silent.wait();
 }
 
 EDDY_TEST_CASE("a large write may take long while its reader reads, and times out when it stops") {
@@ -196,7 +212,7 @@ EDDY_TEST_CASE("the timeouts can be changed, also while an operation waits") {
     const auto never = co_await eddy::move_on_after(24h, drain(stream));
     CHECK_FALSE(never);
     CHECK_THROWS_AS(stream.set_timeouts({.idle = 0s}), std::invalid_argument);
-    CHECK_THROWS_AS(Timed(std::move(b), {.progress = {.bytes = 1, .per = -1s}}),
+    CHECK_THROWS_AS(Timed(std::move(b), {.writing = {.bytes = 1, .per = -1s}}),
                     std::invalid_argument);
 }
 
@@ -242,7 +258,7 @@ TEST_CASE("timed operations survive a cancellation at every checkpoint") {
     const auto count = eddy::testing::cancel_at_each_checkpoint([]() -> Task<> {
         auto [a, b] = memory_stream_pair({.capacity = 5000});
         co_await eddy::with_task_group([&a, &b](eddy::TaskGroup& group) -> Task<> {
-            TimedStream stream(std::move(a), {.idle = 10s, .progress = {.bytes = 1, .per = 10s}});
+            TimedStream stream(std::move(a), {.idle = 10s, .writing = {.bytes = 1, .per = 10s}});
             group.spawn(read_slowly(b, 5000, 1s, 4));
             co_await write_plenty(stream, 20'000);
         });
@@ -268,7 +284,7 @@ TEST_CASE("a timed stream may outlive its loop") {
 
 EDDY_TEST_CASE_FIFO("a warm timed stream allocates nothing per message") {
     auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.idle = 1h, .progress = {.bytes = 1, .per = 1h}});
+    TimedStream stream(std::move(a), {.idle = 1h, .reading = {.bytes = 1, .per = 1h}});
     std::array<std::byte, 8> buffer{};
     std::size_t before = 0;
     for (int i = 0; i < 1000; ++i) {

@@ -21,8 +21,9 @@ struct ProgressRate {
 struct StreamTimeouts {
     /// For so long an operation may wait without a byte in either direction.
     Duration idle = Duration::max();
-    /// In each direction, `bytes` must have moved before its operations have waited `per` in all.
-    ProgressRate progress = {};
+    /// What must have been read, or written, before reads, or writes, have waited `per` in all.
+    ProgressRate reading = {};
+    ProgressRate writing = {};
 };
 
 namespace detail {
@@ -37,6 +38,7 @@ private:
         Duration waited{};               // before that, since `bytes` had moved the last time
         std::size_t moved = 0;           // since then
         const char* verdict = nullptr;   // why it was cancelled
+        ProgressRate least;
     };
 
 public:
@@ -86,10 +88,10 @@ private:
 
     // Invariant: while an operation waits, the node is armed for its end or earlier.
     LoopCore* core_;  // null once the loop is over
-    StreamTimeouts timeouts_;
-    TimePoint active_;             // the last byte in either direction
-    TimePoint armed_for_ = never;  // of meaning while armed
-    Direction sides_[2];           // read, write
+    Duration idle_{};
+    TimePoint active_ = TimePoint::min();  // the last byte in either direction
+    TimePoint armed_for_ = never;          // of meaning while armed
+    Direction sides_[2];                   // read, write
 };
 
 }  // namespace detail

@@ -24,8 +24,8 @@ namespace eddy {
 ///     beginning
 ///
 /// *Idle*: an operation waits, and no byte has moved in either direction for so long. A connection
-/// that only sends is not idle while it does. *Least progress*: in each direction `bytes` must move
-/// before its operations have waited `per` in all. Only waiting counts, not the time between
+/// that only sends is not idle while it does. *Least progress*, for each direction: `bytes` must
+/// move before its operations have waited `per` in all. Only waiting counts, not the time between
 /// operations; a client that sends a byte now and then defeats the first timeout, not this one.
 ///
 /// For a limit on a whole exchange, however lively, `fail_after`.

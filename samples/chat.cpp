@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// A chat room: lines over TCP, everybody reads what everybody writes.
+//
+// What is said goes to one `Broadcast`, which never waits for anybody: it keeps the last 1024 lines
+// for those who lag behind. A client that is further behind, or takes nothing for five seconds, is
+// dropped; the others do not notice. Try it with two of `nc 127.0.0.1 PORT`.
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <eddy/broadcast.hpp>
+#include <eddy/net/buffered_reader.hpp>
+#include <eddy/net/serve.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
+#include <eddy/os/signal_set.hpp>
+#include <eddy/run.hpp>
+#include <eddy/task_group.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+using Stream = eddy::TimedStream<eddy::TcpStream>;
+using Lines = eddy::BroadcastReceiver<std::string>;
+
+struct Room {
+    eddy::Broadcast<std::string> lines{1024};
+    std::set<std::string, std::less<>> names;
+};
+
+/// In the room from its construction on; leaves it however its job ends.
+class Member {
+public:
+    Member(Room& room, std::string_view name) : room_(room), name_(name) {
+        room.names.insert(name_);
+        room.lines.send("* " + name_ + " is here\n");
+    }
+    Member(const Member&) = delete;
+    Member& operator=(const Member&) = delete;
+    ~Member() {
+        room_.names.erase(name_);
+        room_.lines.try_send("* " + name_ + " has left\n");
+    }
+    void say(std::string_view line) { room_.lines.send(name_ + ": " + std::string(line) + "\n"); }
+
+private:
+    Room& room_;
+    std::string name_;
+};
+
+eddy::Task<> show(Stream& stream, Lines lines, eddy::TaskGroup& group) {
+    while (true) {
+        const auto line = co_await lines.receive();
+        if (line.missed != 0) {
+            break;  // too slow: somebody else would have to wait
+        }
+        co_await stream.write_all(std::string_view(line.value));
+    }
+    group.cancel("too slow");
+}
+
+eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
+    co_await server.wait_draining();
+    group.cancel("the server ends");
+}
+
+eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) {
+    Stream stream(std::move(connection), {.writing = {.bytes = 1, .per = 5s}});
+    eddy::BufferedReader reader(stream);
+    try {
+        co_await stream.write_all(std::string_view("your name? "));
+        const auto name = co_await reader.read_line(32);
+        if (!name || name->empty() || room.names.contains(*name)) {
+            co_await stream.write_all(std::string_view("this name is taken, or none\n"));
+            co_return;
+        }
+        const Lines lines = room.lines.subscribe();
+        Member member(room, *name);
+        co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+            group.spawn(show(stream, lines, group));
+            group.spawn(leave_when_draining(server, group));
+            while (true) {
+                const auto line = co_await reader.read_line(1024);
+                if (!line) {
+                    break;
+                }
+                member.say(*line);
+            }
+            group.cancel("gone");
+        });
+    } catch (const std::exception& error) {
+        std::cerr << "dropped: " << error.what() << '\n';
+    }
+}
+
+eddy::Task<> run_chat(eddy::Address address) {
+    Room room;
+    eddy::Server server;
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        eddy::TcpListener listener = eddy::TcpListener::listen(address);
+        std::cout << "listening on " << listener.local_address() << std::endl;
+        group.spawn(eddy::serve(server, listener, chat, std::ref(room), std::ref(server)));
+        eddy::SignalSet signals{SIGINT, SIGTERM};
+        co_await signals.next();
+        server.drain(2s);
+    });
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const std::string_view argument = count > 1 ? arguments[1] : "127.0.0.1:0";
+    const auto address = eddy::Address::try_parse(argument);
+    if (count > 2 || !address) {
+        std::cerr << "usage: chat [ADDRESS:PORT]   (port 0: any; it is printed)\n";
+        return argument == "--help" ? 0 : 2;
+    }
+    try {
+        eddy::run(run_chat(*address));
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+    return 0;
+}

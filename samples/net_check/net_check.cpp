@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// net_check <folder of the samples> echo_server|chat|proxy: plays the clients of a sample.
+#include <csignal>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+#include "peers.hpp"
+
+namespace {
+
+using net_check::check;
+using net_check::Client;
+using net_check::Program;
+
+void check_help(const std::string& program) {
+    Program help({program, "--help"});
+    check(help.exit_code() == 0, "--help is a success");
+    Program wrong({program, "nowhere", "x", "y", "z"});
+    check(wrong.exit_code() == 2, "nonsense is not");
+}
+
+void check_echo(const std::string& folder) {
+    check_help(folder + "/echo_server");
+    Program server({folder + "/echo_server", "127.0.0.1:0"});
+    const std::uint16_t port = server.port();
+    Client first(port);
+    Client second(port);
+    first.send("one");
+    second.send(std::string(100'000, 'x'));
+    check(first.receive(3) == "one", "what was sent comes back");
+    check(second.receive(100'000) == std::string(100'000, 'x'), "and so does much");
+    second.end();
+    check(second.ended(), "a half-close is answered by the end");
+
+    server.signal(SIGTERM);
+    check(server.line() == "draining", "SIGTERM drains");
+    first.send("two");
+    check(first.receive(3) == "two", "a connection goes on while the server drains");
+    check(!Client(port).connected(), "nobody new is accepted");
+    first.end();
+    check(first.ended(), "it ends when its client ends");
+    check(server.line() == "2 connections, 2 completed, 0 failed, 0 cancelled", "the statistics");
+    check(server.exit_code() == 0, "draining is a success");
+
+    Program impatient({folder + "/echo_server"});
+    Client open(impatient.port());
+    open.send("x");
+    check(open.receive(1) == "x", "it is served");
+    impatient.signal(SIGINT);
+    check(impatient.line() == "draining", "SIGINT drains too");
+    impatient.signal(SIGINT);
+    check(open.ended(), "a second signal ends the connections");
+    check(impatient.line() == "1 connections, 0 completed, 0 failed, 1 cancelled", "and says so");
+    check(impatient.exit_code() == 0, "and the program");
+}
+
+void join(Client& client, std::string_view name) {
+    client.until("your name? ");
+    client.send(std::string(name) + "\r\n");
+    client.until("* " + std::string(name) + " is here\n");
+}
+
+void check_chat(const std::string& folder) {
+    check_help(folder + "/chat");
+    Program server({folder + "/chat", "127.0.0.1:0"});
+    const std::uint16_t port = server.port();
+    Client ann(port);
+    Client bob(port);
+    join(ann, "ann");
+    join(bob, "bob");
+    ann.until("* bob is here\n");
+    ann.send("hello\nall\r\n");
+    check(bob.until("all\n") == "ann: hello\nann: all\n", "lines come with a name, in order");
+    {
+        Client impostor(port);
+        impostor.until("your name? ");
+        impostor.send("ann\n");
+        impostor.until("this name is taken, or none\n");
+        check(impostor.ended(), "one name, one client");
+    }
+    Client slow(port);
+    join(slow, "slow");  // and reads no more
+    bob.until("* slow is here\n");
+    const std::string line(1000, 'x');
+    bool dropped = false;
+    while (!dropped) {  // once the sockets hold no more, and its time is up
+        ann.send(line + "\n");
+        ann.until(line + "\n");
+        dropped = bob.until(line + "\n").find("* slow has left\n") != std::string::npos;
+    }
+    ann.send("still here\n");
+    bob.until("ann: still here\n");
+    ann.end();
+    bob.until("* ann has left\n");
+    server.signal(SIGTERM);
+    check(bob.ended(), "the end of the server is the end of its connections");
+    check(server.exit_code() == 0, "draining is a success");
+}
+
+void check_proxy(const std::string& folder) {
+    check_help(folder + "/proxy");
+    Program server({folder + "/echo_server", "127.0.0.1:0"});
+    const std::uint16_t port = server.port();
+    Program proxy({folder + "/proxy", "127.0.0.1:0", "127.0.0.1", std::to_string(port)});
+    const std::uint16_t front = proxy.port();
+    {
+        Client client(front);
+        client.send(std::string(300'000, 'x'));
+        check(client.receive(300'000) == std::string(300'000, 'x'), "it passes both ways");
+        client.send("last words");
+        client.end();
+        check(client.receive(100) == "last words", "a half-close does not cut the answer off");
+        check(client.ended(), "and the end comes back");
+    }
+    const std::string line = proxy.line();
+    check(line.ends_with(": 300010 bytes there, 300010 back, closed"), "the count: " + line);
+    server.signal(SIGTERM);
+    check(server.exit_code() == 0, "the target ends");
+    Client refused(front);
+    check(refused.ended(), "without a target the connection ends");
+    const std::string error = proxy.line();
+    check(error.find("0 bytes there, 0 back, connect ") != std::string::npos, "why: " + error);
+    proxy.signal(SIGTERM);
+    check(proxy.line() == "2 connections, 300010 bytes there, 300010 back", "the sums");
+    check(proxy.exit_code() == 0, "draining is a success");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 3) {
+        std::cerr << "usage: net_check FOLDER echo_server|chat|proxy\n";
+        return 2;
+    }
+    alarm(100);
+    const std::string folder = arguments[1];
+    const std::string_view sample = arguments[2];
+    if (sample == "echo_server") {
+        check_echo(folder);
+    } else if (sample == "chat") {
+        check_chat(folder);
+    } else if (sample == "proxy") {
+        check_proxy(folder);
+    } else {
+        return 2;
+    }
+    return 0;
+}

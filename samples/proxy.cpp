@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// A TCP forwarder: whoever connects here talks to HOST:PORT there.
+//
+// Each half-close is passed on while the other direction goes on. A target that does not answer
+// within ten seconds, and a connection on which nothing moves for a minute, are given up. What went
+// which way is counted, also for connections that broke. SIGINT or SIGTERM drain it.
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <eddy/net/connect.hpp>
+#include <eddy/net/copy.hpp>
+#include <eddy/net/serve.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
+#include <eddy/os/signal_set.hpp>
+#include <eddy/run.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/with_scope.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::string_view usage =
+    "usage: proxy ADDRESS:PORT HOST PORT\n"
+    "Forwards connections to the first, such as 127.0.0.1:0, to the second. Port 0 picks one; it\n"
+    "is printed.\n";
+
+struct Target {
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedBytes& total) {
+    const eddy::Address from = client.peer_address();
+    eddy::CopiedBytes bytes;
+    std::string end = "closed";
+    try {
+        eddy::TcpStream server =
+            co_await eddy::fail_after(10s, eddy::connect(target.host, target.port));
+        eddy::TimedStream near(std::move(client), {.idle = 60s});
+        eddy::TimedStream far(std::move(server), {.idle = 60s});
+        co_await eddy::copy_bidirectional(near, far, {.progress = &bytes});
+    } catch (const std::exception& error) {
+        end = error.what();
+    }
+    total.a_to_b += bytes.a_to_b;
+    total.b_to_a += bytes.b_to_a;
+    std::cout << from << ": " << bytes.a_to_b << " bytes there, " << bytes.b_to_a << " back, "
+              << end << std::endl;
+}
+
+eddy::Task<> drain_on_signal(eddy::Server& server) {
+    eddy::SignalSet signals{SIGINT, SIGTERM};
+    co_await signals.next();
+    server.drain();
+    co_await signals.next();
+    server.drain(0s);
+}
+
+eddy::Task<> run_proxy(eddy::Address address, const Target& target) {
+    eddy::Server server({.drain = 10s});
+    eddy::CopiedBytes total;
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        group.spawn(drain_on_signal(server));
+        eddy::TcpListener listener = eddy::TcpListener::listen(address);
+        std::cout << "listening on " << listener.local_address() << std::endl;
+        co_await eddy::serve(server, listener, forward, std::cref(target), std::ref(total));
+        group.cancel("served");
+    });
+    std::cout << server.statistics().accepted << " connections, " << total.a_to_b
+              << " bytes there, " << total.b_to_a << " back\n";
+}
+
+/// Zero for what is no port.
+std::uint16_t port_from(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+    return parsed.ptr == text.data() + text.size() ? port : std::uint16_t{0};
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const auto address = eddy::Address::try_parse(count > 1 ? arguments[1] : "");
+    const std::uint16_t port = count == 4 ? port_from(arguments[3]) : std::uint16_t{0};
+    if (!address || port == 0) {
+        const bool asked = count == 2 && std::string_view(arguments[1]) == "--help";
+        (asked ? std::cout : std::cerr) << usage;
+        return asked ? 0 : 2;
+    }
+    try {
+        const Target target{arguments[2], port};
+        eddy::run(run_proxy(*address, target));
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
+    }
+    return 0;
+}
