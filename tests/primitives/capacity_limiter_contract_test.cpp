@@ -18,7 +18,7 @@
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "heap_hooks.hpp"
 
 namespace {
@@ -136,46 +136,26 @@ TEST_CASE("outside a job there is nobody to borrow for, unless one is named") {
     CHECK(limiter.borrowed() == 1);
 }
 
-TEST_CASE("destroying a capacity limiter that jobs wait on is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto limiter = std::make_unique<CapacityLimiter>(0);
-            eddy::spawn(waits(*limiter)).detach();
-            co_await settle();
-            limiter.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a CapacityLimiter was destroyed while jobs wait on it") !=
-          std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a capacity limiter that jobs wait on is a broken contract",
+                     "a CapacityLimiter was destroyed while jobs wait on it") {
+    auto limiter = std::make_unique<CapacityLimiter>(0);
+    eddy::spawn(waits(*limiter)).detach();
+    co_await settle();
+    limiter.reset();
 }
 
-TEST_CASE("destroying a capacity limiter whose tokens are held is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto limiter = std::make_unique<CapacityLimiter>(1);
-            const CapacityToken token = co_await limiter->acquire();
-            limiter.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("while tokens of it are held") != std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a capacity limiter whose tokens are held is a broken contract",
+                     "while tokens of it are held") {
+    auto limiter = std::make_unique<CapacityLimiter>(1);
+    const CapacityToken token = co_await limiter->acquire();
+    limiter.reset();
 }
 
-TEST_CASE("a capacity token that ends on another thread is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            CapacityLimiter limiter(1);
-            CapacityToken token = co_await limiter.acquire();
-            std::thread([](CapacityToken taken) { static_cast<void>(taken); }, std::move(token))
-                .join();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a CapacityToken ended on another thread") != std::string::npos);
+EDDY_ABORT_TEST_CASE("a capacity token that ends on another thread is a broken contract",
+                     "a CapacityToken ended on another thread") {
+    CapacityLimiter limiter(1);
+    CapacityToken token = co_await limiter.acquire();
+    std::thread([](CapacityToken taken) { static_cast<void>(taken); }, std::move(token)).join();
 }
 
 EDDY_WAIT_MATRIX("CapacityLimiter::acquire", LimiterFixture)

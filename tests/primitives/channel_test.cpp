@@ -11,7 +11,6 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
-#include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -19,7 +18,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exchange_kit.hpp"
 
 namespace {
@@ -356,17 +355,11 @@ EDDY_TEST_CASE("a channel refuses other threads, and is left as it is") {
     CHECK(now.receivers == 1);
 }
 
-TEST_CASE("destroying a handle on another thread is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto ends = open_channel<int>(1);
-            co_await ends.first.send(1);
-            std::thread([sender = std::move(ends.first)]() mutable {
-                const Sender<int> gone = std::move(sender);
-            }).join();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("destroyed on another thread") != std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a handle on another thread is a broken contract",
+                     "destroyed on another thread") {
+    auto ends = open_channel<int>(1);
+    co_await ends.first.send(1);
+    std::thread([sender = std::move(ends.first)]() mutable {
+        const Sender<int> gone = std::move(sender);
+    }).join();
 }

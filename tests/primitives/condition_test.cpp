@@ -14,7 +14,6 @@
 #include <eddy/error.hpp>
 #include <eddy/event.hpp>
 #include <eddy/join_handle.hpp>
-#include <eddy/run.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
@@ -24,7 +23,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "heap_hooks.hpp"
 
 namespace {
@@ -318,25 +317,18 @@ EDDY_TEST_CASE("a condition refuses other threads") {
     CHECK(refused == 4);
 }
 
-TEST_CASE("destroying a condition that jobs wait on is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            Lock lock;
-            auto condition = std::make_unique<Condition>(lock);
-            eddy::spawn(
-                [](Lock& l, Condition& c) -> Task<> {
-                    auto guard = co_await l.acquire();
-                    co_await c.wait(guard);
-                },
-                std::ref(lock),
-                std::ref(*condition))
-                .detach();
-            co_await settle();
-            condition.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a Condition was destroyed while jobs wait on it") !=
-          std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a condition that jobs wait on is a broken contract",
+                     "a Condition was destroyed while jobs wait on it") {
+    Lock lock;
+    auto condition = std::make_unique<Condition>(lock);
+    eddy::spawn(
+        [](Lock& l, Condition& c) -> Task<> {
+            auto guard = co_await l.acquire();
+            co_await c.wait(guard);
+        },
+        std::ref(lock),
+        std::ref(*condition))
+        .detach();
+    co_await settle();
+    condition.reset();
 }

@@ -13,7 +13,6 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
-#include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -23,7 +22,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exclusion_suite.hpp"
 #include "heap_hooks.hpp"
 
@@ -279,40 +278,24 @@ EDDY_TEST_CASE("a keyed lock refuses other threads") {
 }
 
 TEST_CASE("broken contracts of a keyed lock say what to do") {
-    using eddy::testing::run_in_child;
-    const auto waited_for = run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto locks = std::make_unique<Locks>();
-            const auto guard = co_await locks->acquire(alice);
-            eddy::spawn(takes(*locks, alice)).detach();
-            co_await settle();
-            locks.reset();
-        }());
-        return 0;
+    eddy::testing::check_aborts("a KeyedLock was destroyed while jobs wait on it", []() -> Task<> {
+        auto locks = std::make_unique<Locks>();
+        const auto guard = co_await locks->acquire(alice);
+        eddy::spawn(takes(*locks, alice)).detach();
+        co_await settle();
+        locks.reset();
     });
-    CHECK(waited_for.signal == SIGABRT);
-    CHECK(waited_for.errors.find("a KeyedLock was destroyed while jobs wait on it") !=
-          std::string::npos);
-    const auto held = run_in_child([] {
+    eddy::testing::check_aborts("a KeyedLock was destroyed while a guard holds a key", [] {
         auto locks = std::make_unique<Locks>();
         const auto guard = locks->try_acquire(alice);
         locks.reset();
-        return 0;
     });
-    CHECK(held.signal == SIGABRT);
-    CHECK(held.errors.find("a KeyedLock was destroyed while a guard holds a key") !=
-          std::string::npos);
-    const auto elsewhere = run_in_child([] {
-        eddy::run([]() -> Task<> {
+    eddy::testing::check_aborts(
+        "a KeyedLock's guard was dropped on another thread", []() -> Task<> {
             Locks locks;
             std::optional<Locks::Guard> guard(co_await locks.acquire(alice));
             std::thread([&] { guard.reset(); }).join();
-        }());
-        return 0;
-    });
-    CHECK(elsewhere.signal == SIGABRT);
-    CHECK(elsewhere.errors.find("a KeyedLock's guard was dropped on another thread") !=
-          std::string::npos);
+        });
 }
 
 EDDY_WAIT_MATRIX("KeyedLock::acquire", KeyedLockFixture)

@@ -26,7 +26,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exclusion_suite.hpp"
 #include "heap_hooks.hpp"
 
@@ -350,38 +350,23 @@ TEST_CASE("a lock of another thread's loop cannot be awaited") {
 }
 
 TEST_CASE("broken contracts of a lock say what to do") {
-    using eddy::testing::run_in_child;
-    const auto waited_for = run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto lock = std::make_unique<Lock>();
-            const auto guard = co_await lock->acquire();
-            eddy::spawn(takes(*lock)).detach();
-            co_await settle();
-            lock.reset();
-        }());
-        return 0;
+    eddy::testing::check_aborts("a Lock was destroyed while jobs wait on it", []() -> Task<> {
+        auto lock = std::make_unique<Lock>();
+        const auto guard = co_await lock->acquire();
+        eddy::spawn(takes(*lock)).detach();
+        co_await settle();
+        lock.reset();
     });
-    CHECK(waited_for.signal == SIGABRT);
-    CHECK(waited_for.errors.find("a Lock was destroyed while jobs wait on it") !=
-          std::string::npos);
-    const auto held = run_in_child([] {
+    eddy::testing::check_aborts("a Lock was destroyed while a guard holds it", [] {
         auto lock = std::make_unique<Lock>();
         const auto guard = lock->try_acquire();
         lock.reset();
-        return 0;
     });
-    CHECK(held.signal == SIGABRT);
-    CHECK(held.errors.find("a Lock was destroyed while a guard holds it") != std::string::npos);
-    const auto elsewhere = run_in_child([] {
-        eddy::run([]() -> Task<> {
-            Lock lock;
-            std::optional<LockGuard> guard(co_await lock.acquire());
-            std::thread([&] { guard.reset(); }).join();
-        }());
-        return 0;
+    eddy::testing::check_aborts("a LockGuard was dropped on another thread", []() -> Task<> {
+        Lock lock;
+        std::optional<LockGuard> guard(co_await lock.acquire());
+        std::thread([&] { guard.reset(); }).join();
     });
-    CHECK(elsewhere.signal == SIGABRT);
-    CHECK(elsewhere.errors.find("a LockGuard was dropped on another thread") != std::string::npos);
 }
 
 EDDY_WAIT_MATRIX("Lock::acquire", LockFixture)

@@ -9,7 +9,6 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
-#include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -18,7 +17,7 @@
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 
 namespace {
 
@@ -227,19 +226,13 @@ EDDY_TEST_CASE("a notify refuses other threads") {
     co_return;
 }
 
-TEST_CASE("destroying a notify that jobs wait on is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto notify = std::make_unique<Notify>();
-            std::vector<int> order;
-            eddy::spawn(pass(*notify, order, 1)).detach();
-            co_await settle();
-            notify.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a Notify was destroyed while jobs wait on it") != std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a notify that jobs wait on is a broken contract",
+                     "a Notify was destroyed while jobs wait on it") {
+    auto notify = std::make_unique<Notify>();
+    std::vector<int> order;
+    eddy::spawn(pass(*notify, order, 1)).detach();
+    co_await settle();
+    notify.reset();
 }
 
 TEST_CASE("a notification for one goes on when its job is destroyed, one for all does not") {

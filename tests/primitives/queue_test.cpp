@@ -19,7 +19,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exchange_kit.hpp"
 
 namespace {
@@ -376,27 +376,24 @@ EDDY_TEST_CASE("a queue refuses other threads, and is left as it is") {
     CHECK(rest(queue) == Numbers{1});
 }
 
+/// Kinds of waiters: 0 gets, 1 puts, 2 joins.
+static Task<> destroys_with_waiter(int kind) {
+    auto queue = std::make_unique<Queue<int>>(1);
+    Numbers numbers;
+    int joined = 0;
+    if (kind == 0) {
+        eddy::spawn(gets(*queue, numbers)).detach();
+    } else {
+        co_await queue->put(1);
+        eddy::spawn(kind == 1 ? puts(*queue, 2, numbers) : joins(*queue, joined)).detach();
+    }
+    co_await settle();
+    queue.reset();
+}
+
 TEST_CASE("destroying a queue that jobs wait on is a broken contract") {
     for (const int kind : {0, 1, 2}) {
-        const auto child = eddy::testing::run_in_child([kind] {
-            eddy::run([](int what) -> Task<> {
-                auto queue = std::make_unique<Queue<int>>(1);
-                Numbers numbers;
-                int joined = 0;
-                if (what == 0) {
-                    eddy::spawn(gets(*queue, numbers)).detach();
-                } else {
-                    co_await queue->put(1);
-                    eddy::spawn(what == 1 ? puts(*queue, 2, numbers) : joins(*queue, joined))
-                        .detach();
-                }
-                co_await settle();
-                queue.reset();
-            }(kind));
-            return 0;
-        });
-        CHECK(child.signal == SIGABRT);
-        CHECK(child.errors.find("a Queue was destroyed while jobs wait on it") !=
-              std::string::npos);
+        eddy::testing::check_aborts("a Queue was destroyed while jobs wait on it",
+                                    [kind] { return destroys_with_waiter(kind); });
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What happens to an RwLock's waits in every phase, its write lock as a lock, broken contracts.
-#include <csignal>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -10,14 +9,13 @@
 #include <doctest/doctest.h>
 
 #include <eddy/job_info.hpp>
-#include <eddy/run.hpp>
 #include <eddy/rw_lock.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exclusion_suite.hpp"
 
 namespace {
@@ -80,48 +78,28 @@ Task<WriteGuard> takes_write(RwLock& lock) { co_return co_await lock.acquire_wri
 }  // namespace
 
 TEST_CASE("broken contracts of an RwLock say what to do") {
-    using eddy::testing::run_in_child;
-    const auto waited_for = run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto lock = std::make_unique<RwLock>();
-            const auto guard = co_await lock->acquire_read();
-            eddy::spawn(takes_write(*lock)).detach();
-            co_await settle();
-            lock.reset();
-        }());
-        return 0;
+    eddy::testing::check_aborts("an RwLock was destroyed while jobs wait on it", []() -> Task<> {
+        auto lock = std::make_unique<RwLock>();
+        const auto guard = co_await lock->acquire_read();
+        eddy::spawn(takes_write(*lock)).detach();
+        co_await settle();
+        lock.reset();
     });
-    CHECK(waited_for.signal == SIGABRT);
-    CHECK(waited_for.errors.find("an RwLock was destroyed while jobs wait on it") !=
-          std::string::npos);
-    const auto held = run_in_child([] {
+    eddy::testing::check_aborts("an RwLock was destroyed while a guard holds it", [] {
         auto lock = std::make_unique<RwLock>();
         const auto guard = lock->try_acquire_read();
         lock.reset();
-        return 0;
     });
-    CHECK(held.signal == SIGABRT);
-    CHECK(held.errors.find("an RwLock was destroyed while a guard holds it") != std::string::npos);
-    const auto dropped_elsewhere = [](bool write) {
-        return run_in_child([write] {
-            eddy::run([](bool writes) -> Task<> {
-                RwLock lock;
-                std::optional<ReadGuard> read;
-                std::optional<WriteGuard> written;
-                if (writes) {
-                    written.emplace(co_await lock.acquire_write());
-                } else {
-                    read.emplace(co_await lock.acquire_read());
-                }
-                std::thread([&] { writes ? written.reset() : read.reset(); }).join();
-            }(write));
-            return 0;
-        });
-    };
-    CHECK(dropped_elsewhere(false).errors.find("a ReadGuard was dropped on another thread") !=
-          std::string::npos);
-    CHECK(dropped_elsewhere(true).errors.find("a WriteGuard was dropped on another thread") !=
-          std::string::npos);
+    eddy::testing::check_aborts("a ReadGuard was dropped on another thread", []() -> Task<> {
+        RwLock lock;
+        std::optional<ReadGuard> guard(co_await lock.acquire_read());
+        std::thread([&] { guard.reset(); }).join();
+    });
+    eddy::testing::check_aborts("a WriteGuard was dropped on another thread", []() -> Task<> {
+        RwLock lock;
+        std::optional<WriteGuard> guard(co_await lock.acquire_write());
+        std::thread([&] { guard.reset(); }).join();
+    });
 }
 
 EDDY_WAIT_MATRIX("RwLock::acquire_read", ReadFixture)

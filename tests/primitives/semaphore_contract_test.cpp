@@ -19,7 +19,7 @@
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "heap_hooks.hpp"
 
 namespace {
@@ -116,45 +116,26 @@ EDDY_TEST_CASE("a semaphore refuses other threads, and nothing has happened") {
     CHECK(held.count() == 1);
 }
 
-TEST_CASE("destroying a semaphore that jobs wait on is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto semaphore = std::make_unique<Semaphore>(0);
-            eddy::spawn(waits(*semaphore)).detach();
-            co_await settle();
-            semaphore.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a Semaphore was destroyed while jobs wait on it") !=
-          std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a semaphore that jobs wait on is a broken contract",
+                     "a Semaphore was destroyed while jobs wait on it") {
+    auto semaphore = std::make_unique<Semaphore>(0);
+    eddy::spawn(waits(*semaphore)).detach();
+    co_await settle();
+    semaphore.reset();
 }
 
-TEST_CASE("destroying a semaphore whose permit is held is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            auto semaphore = std::make_unique<Semaphore>(1);
-            const Permit permit = co_await semaphore->acquire();
-            semaphore.reset();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("while a Permit of it is held") != std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a semaphore whose permit is held is a broken contract",
+                     "while a Permit of it is held") {
+    auto semaphore = std::make_unique<Semaphore>(1);
+    const Permit permit = co_await semaphore->acquire();
+    semaphore.reset();
 }
 
-TEST_CASE("a permit that ends on another thread is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            Semaphore semaphore(1);
-            Permit permit = co_await semaphore.acquire();
-            std::thread([](Permit taken) { static_cast<void>(taken); }, std::move(permit)).join();
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("a Permit ended on another thread") != std::string::npos);
+EDDY_ABORT_TEST_CASE("a permit that ends on another thread is a broken contract",
+                     "a Permit ended on another thread") {
+    Semaphore semaphore(1);
+    Permit permit = co_await semaphore.acquire();
+    std::thread([](Permit taken) { static_cast<void>(taken); }, std::move(permit)).join();
 }
 
 EDDY_WAIT_MATRIX("Semaphore::acquire", SemaphoreFixture)

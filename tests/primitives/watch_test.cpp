@@ -13,7 +13,6 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
-#include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -23,7 +22,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-#include "child_process.hpp"
+#include "broken_contract.hpp"
 #include "exchange_kit.hpp"
 #include "heap_hooks.hpp"
 
@@ -258,18 +257,12 @@ EDDY_TEST_CASE("a watch and its receivers refuse other threads") {
     co_return;
 }
 
-TEST_CASE("destroying a watch's receiver on another thread is a broken contract") {
-    const auto child = eddy::testing::run_in_child([] {
-        eddy::run([]() -> Task<> {
-            Watch<int> watch(0);
-            auto receiver = std::make_unique<WatchReceiver<int>>(watch.subscribe());
-            std::thread([&receiver] { receiver.reset(); }).join();
-            co_return;
-        }());
-        return 0;
-    });
-    CHECK(child.signal == SIGABRT);
-    CHECK(child.errors.find("destroyed on another thread") != std::string::npos);
+EDDY_ABORT_TEST_CASE("destroying a watch's receiver on another thread is a broken contract",
+                     "destroyed on another thread") {
+    Watch<int> watch(0);
+    auto receiver = std::make_unique<WatchReceiver<int>>(watch.subscribe());
+    std::thread([&receiver] { receiver.reset(); }).join();
+    co_return;
 }
 
 EDDY_TEST_CASE_FIFO("waits and changes of a watch allocate nothing") {
