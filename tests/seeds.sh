@@ -21,11 +21,20 @@ cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF
 cmake --build --preset release --parallel "$(eddy_jobs)" \
     --target runtime_tests primitives_tests executor_tests
 echo "== seeds 1 to $seeds"
-failed=""
 for layer in runtime primitives executor; do
-    begin=$(date +%s)
-    EDDY_SEEDS=$seeds "./build/release/tests/${layer}_tests" "$@" || failed="$failed $layer"
-    echo "== $layer: $(($(date +%s) - begin)) s"
+    (
+        begin=$(date +%s)
+        result=0
+        EDDY_SEEDS=$seeds "./build/release/tests/${layer}_tests" "$@" || result=$?
+        echo "== $layer: $(($(date +%s) - begin)) s"
+        exit $result
+    ) >"build/release/seeds_$layer.log" 2>&1 &
+    eval "$layer=$!"
+done
+failed=""
+for layer in executor primitives runtime; do
+    eval "wait \$$layer" || failed="$failed $layer"
+    cat "build/release/seeds_$layer.log"
 done
 if [ -n "$failed" ]; then
     echo "FAILED:$failed" >&2
