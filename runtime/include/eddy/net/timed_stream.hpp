@@ -51,7 +51,10 @@ public:
         : state_(std::make_shared<State>(std::forward<S>(stream), timeouts)) {}
     TimedStream(TimedStream&& other) noexcept = default;
     TimedStream& operator=(TimedStream&& other) noexcept {
-        std::swap(state_, other.state_);
+        if (this != &other) {
+            const TimedStream replaced(std::move(*this));
+            state_ = std::move(other.state_);
+        }
         return *this;
     }
     ~TimedStream() {
@@ -91,6 +94,16 @@ private:
     struct State {
         State(S&& given, const StreamTimeouts& timeouts)
             : stream(std::forward<S>(given)), watch(timeouts) {}
+
+        State(const State&) = delete;
+        State& operator=(const State&) = delete;
+        ~State() {
+            if constexpr (std::is_reference_v<S>) {
+                if (torn) {  // only we know: the stream must not end as if nothing were missing
+                    close();
+                }
+            }
+        }
 
         void require_whole() const {
             if (torn && !watch.busy(Side::write)) {
