@@ -64,7 +64,7 @@ void join(Client& client, std::string_view name) {
 
 void check_chat(const std::string& folder) {
     check_help(folder + "/chat");
-    Program server({folder + "/chat", "127.0.0.1:0"});
+    Program server({folder + "/chat", "127.0.0.1:0", "250"});
     const std::uint16_t port = server.port();
     Client ann(port);
     Client bob(port);
@@ -116,14 +116,25 @@ void check_proxy(const std::string& folder) {
     }
     const std::string line = proxy.line();
     check(line.ends_with(": 300010 bytes there, 300010 back, closed"), "the count: " + line);
+    {
+        Client client(front);
+        client.send("half");
+        check(client.receive(4) == "half", "it passes both ways");
+        client.reset();
+    }
+    const std::string broken = proxy.line();
+    check(broken.find(": 4 bytes there, 4 back, read ") != std::string::npos, "why: " + broken);
     server.signal(SIGTERM);
+    check(server.line() == "draining", "the target ends");
+    check(server.line() == "2 connections, 1 completed, 1 failed, 0 cancelled",
+          "a reset is passed on as one");
     check(server.exit_code() == 0, "the target ends");
     Client refused(front);
     check(refused.ended(), "without a target the connection ends");
     const std::string error = proxy.line();
     check(error.find("0 bytes there, 0 back, connect ") != std::string::npos, "why: " + error);
     proxy.signal(SIGTERM);
-    check(proxy.line() == "2 connections, 300010 bytes there, 300010 back", "the sums");
+    check(proxy.line() == "3 connections, 300014 bytes there, 300014 back", "the sums");
     check(proxy.exit_code() == 0, "draining is a success");
 }
 

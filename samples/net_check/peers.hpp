@@ -115,6 +115,11 @@ public:
         }
     }
     void end() { shutdown(socket_, SHUT_WR); }
+    /// The other side gets an error instead of an end, once this is destroyed.
+    void reset() {
+        const linger at_once{1, 0};
+        setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
 
     /// At most `length` bytes; fewer at the end of the stream.
     [[nodiscard]] std::string receive(std::size_t length) {

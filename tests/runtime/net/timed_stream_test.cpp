@@ -215,6 +215,17 @@ EDDY_TEST_CASE("half a write is not passed off as a whole by the stream it went 
     CHECK(last == Ending::broken);
 }
 
+EDDY_TEST_CASE("a timed stream passes a reset on, and says when it was moved from") {
+    auto [a, b] = memory_stream_pair();
+    Timed stream(std::move(a), {.idle = 1h});
+    Timed owner(std::move(stream));
+    // NOLINTNEXTLINE(bugprone-use-after-move): that is the point.
+    CHECK_THROWS_AS(stream.close(), eddy::InvalidState);
+    owner.close_reset();
+    const Ending end = co_await reads(b);
+    CHECK(end == Ending::broken);
+}
+
 EDDY_TEST_CASE("after a timeout for want of progress there is all the time again") {
     auto [a, b] = memory_stream_pair();
     TimedStream stream(std::move(a), {.reading = {.bytes = 10, .per = 500ms}});
