@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// net_check <folder of the samples> echo_server|chat|proxy: plays the clients of a sample.
+// net_check <folder of the samples> tiny_echo|echo_server|chat|proxy: plays the clients of a
+// sample.
 #include <csignal>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -54,6 +56,16 @@ void check_echo(const std::string& folder) {
     check(open.ended(), "a second signal ends the connections");
     check(impatient.line() == "1 connections, 0 completed, 0 failed, 1 cancelled", "and says so");
     check(impatient.exit_code() == 0, "and the program");
+}
+
+void check_tiny(const std::string& folder) {
+    Program server({folder + "/tiny_echo"});
+    Client client(server.port());
+    client.send("hello");
+    check(client.receive(5) == "hello", "what was sent comes back");
+    server.signal(SIGTERM);
+    check(client.ended(), "SIGTERM ends it");
+    check(server.exit_code() == 0, "in good order");
 }
 
 void join(Client& client, std::string_view name) {
@@ -141,21 +153,24 @@ void check_proxy(const std::string& folder) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 3) {
-        std::cerr << "usage: net_check FOLDER echo_server|chat|proxy\n";
-        return 2;
-    }
+    const std::string_view sample = count == 3 ? arguments[2] : "";
     alarm(100);
-    const std::string folder = arguments[1];
-    const std::string_view sample = arguments[2];
-    if (sample == "echo_server") {
-        check_echo(folder);
-    } else if (sample == "chat") {
-        check_chat(folder);
-    } else if (sample == "proxy") {
-        check_proxy(folder);
-    } else {
-        return 2;
+    try {
+        if (sample == "tiny_echo") {
+            check_tiny(arguments[1]);
+        } else if (sample == "echo_server") {
+            check_echo(arguments[1]);
+        } else if (sample == "chat") {
+            check_chat(arguments[1]);
+        } else if (sample == "proxy") {
+            check_proxy(arguments[1]);
+        } else {
+            std::cerr << "usage: net_check FOLDER tiny_echo|echo_server|chat|proxy\n";
+            return 2;
+        }
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
     }
     return 0;
 }
