@@ -58,7 +58,7 @@ EDDY_NET_TEST_FIFO("without memory, no socket that was to be made stays open") {
         const auto both = UnixStream::pair();
         co_return;
     });
-    CHECK(pair == 2);
+    CHECK(pair >= 2);
     const std::size_t listen = co_await fail_each([]() -> Task<> {
         const TcpListener listener = TcpListener::listen(Address::loopback(0));
         co_return;
