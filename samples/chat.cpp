@@ -121,22 +121,26 @@ eddy::Task<> run_chat(eddy::Address address, eddy::Duration patience) {
     });
 }
 
+/// Zero for what is no number.
+unsigned number_from(std::string_view text) {
+    unsigned number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ptr == text.data() + text.size() ? number : 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
     const std::string_view place = count > 1 ? arguments[1] : "127.0.0.1:0";
-    const std::string_view patience = count > 2 ? arguments[2] : "5000";
+    const unsigned patience = number_from(count > 2 ? arguments[2] : "5000");
     const auto address = eddy::Address::try_parse(place);
-    unsigned number = 0;
-    const char* const end = patience.data() + patience.size();
-    const bool understood = std::from_chars(patience.data(), end, number).ptr == end;
-    if (count > 3 || !address || !understood || number == 0) {
+    if (count > 3 || !address || patience == 0) {
         const bool asked = place == "--help";
         (asked ? std::cout : std::cerr) << usage;
         return asked ? 0 : 2;
     }
     try {
-        eddy::run(run_chat(*address, std::chrono::milliseconds(number)));
+        eddy::run(run_chat(*address, std::chrono::milliseconds(patience)));
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;
