@@ -2,8 +2,9 @@
 // A chat room: lines over TCP, everybody reads what everybody writes.
 //
 // What is said goes to one `Broadcast`, which never waits for anybody: it keeps the last 1024 lines
-// for those who lag behind. A client that is further behind, or takes nothing for five seconds, is
+// for those who lag behind. A client that is further behind, or takes nothing for a while, is
 // dropped; the others do not notice. Try it with two of `nc 127.0.0.1 PORT`.
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -31,9 +32,15 @@ namespace {
 using Stream = eddy::TimedStream<eddy::TcpStream>;
 using Lines = eddy::BroadcastReceiver<std::string>;
 
+constexpr std::string_view usage =
+    "usage: chat [ADDRESS:PORT [PATIENCE]]\n"
+    "Port 0 picks one; it is printed. A client that takes nothing for PATIENCE milliseconds, 5000\n"
+    "unless said otherwise, is dropped.\n";
+
 struct Room {
+    eddy::Duration patience;
     eddy::Broadcast<std::string> lines{1024};
-    std::set<std::string, std::less<>> names;
+    std::set<std::string, std::less<>> names{};
 };
 
 /// In the room from its construction on; leaves it however its job ends.
@@ -73,7 +80,7 @@ eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
 }
 
 eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) {
-    Stream stream(std::move(connection), {.writing = {.bytes = 1, .per = 5s}});
+    Stream stream(std::move(connection), {.writing = {.bytes = 1, .per = room.patience}});
     eddy::BufferedReader reader(stream);
     try {
         co_await stream.write_all(std::string_view("your name? "));
@@ -101,8 +108,8 @@ eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) 
     }
 }
 
-eddy::Task<> run_chat(eddy::Address address) {
-    Room room;
+eddy::Task<> run_chat(eddy::Address address, eddy::Duration patience) {
+    Room room{.patience = patience};
     eddy::Server server;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
         eddy::TcpListener listener = eddy::TcpListener::listen(address);
@@ -114,17 +121,26 @@ eddy::Task<> run_chat(eddy::Address address) {
     });
 }
 
+/// Zero for what is no number.
+unsigned number_from(std::string_view text) {
+    unsigned number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ptr == text.data() + text.size() ? number : 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string_view argument = count > 1 ? arguments[1] : "127.0.0.1:0";
-    const auto address = eddy::Address::try_parse(argument);
-    if (count > 2 || !address) {
-        std::cerr << "usage: chat [ADDRESS:PORT]   (port 0: any; it is printed)\n";
-        return argument == "--help" ? 0 : 2;
+    const std::string_view place = count > 1 ? arguments[1] : "127.0.0.1:0";
+    const unsigned patience = number_from(count > 2 ? arguments[2] : "5000");
+    const auto address = eddy::Address::try_parse(place);
+    if (count > 3 || !address || patience == 0) {
+        const bool asked = place == "--help";
+        (asked ? std::cout : std::cerr) << usage;
+        return asked ? 0 : 2;
     }
     try {
-        eddy::run(run_chat(*address));
+        eddy::run(run_chat(*address, std::chrono::milliseconds(patience)));
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 1;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A TCP forwarder: whoever connects here talks to HOST:PORT there.
 //
-// Each half-close is passed on while the other direction goes on. A target that does not answer
-// within ten seconds, and a connection on which nothing moves for a minute, are given up. What went
-// which way is counted, also for connections that broke. SIGINT or SIGTERM drain it.
+// Each half-close is passed on while the other direction goes on, and so is a reset. A target that
+// does not answer within ten seconds, and a connection on which nothing moves for a minute, are
+// given up. What went which way is counted, also for connections that broke. SIGINT or SIGTERM
+// drain it.
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -39,6 +40,18 @@ struct Target {
     std::uint16_t port = 0;
 };
 
+eddy::Task<> join(eddy::TcpStream client, eddy::TcpStream server, eddy::CopiedBytes& bytes) {
+    eddy::TimedStream near(std::move(client), {.idle = 60s});
+    eddy::TimedStream far(std::move(server), {.idle = 60s});
+    try {
+        co_await eddy::copy_bidirectional(near, far, {.progress = &bytes});
+    } catch (...) {          // cancelled, too
+        near.close_reset();  // an orderly end would say: that was all
+        far.close_reset();
+        throw;
+    }
+}
+
 eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedBytes& total) {
     const eddy::Address from = client.peer_address();
     eddy::CopiedBytes bytes;
@@ -46,9 +59,7 @@ eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedB
     try {
         eddy::TcpStream server =
             co_await eddy::fail_after(10s, eddy::connect(target.host, target.port));
-        eddy::TimedStream near(std::move(client), {.idle = 60s});
-        eddy::TimedStream far(std::move(server), {.idle = 60s});
-        co_await eddy::copy_bidirectional(near, far, {.progress = &bytes});
+        co_await join(std::move(client), std::move(server), bytes);
     } catch (const std::exception& error) {
         end = error.what();
     }

@@ -10,6 +10,7 @@ namespace eddy::detail {
 class OwnedFd final {
 public:
     explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+    OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
     OwnedFd(const OwnedFd&) = delete;
     OwnedFd& operator=(const OwnedFd&) = delete;
     ~OwnedFd() {

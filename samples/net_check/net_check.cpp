@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// net_check <folder of the samples> echo_server|chat|proxy: plays the clients of a sample.
+// net_check <folder of the samples> tiny_echo|echo_server|chat|proxy: plays the clients of a
+// sample.
 #include <csignal>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -56,6 +58,16 @@ void check_echo(const std::string& folder) {
     check(impatient.exit_code() == 0, "and the program");
 }
 
+void check_tiny(const std::string& folder) {
+    Program server({folder + "/tiny_echo"});
+    Client client(server.port());
+    client.send("hello");
+    check(client.receive(5) == "hello", "what was sent comes back");
+    server.signal(SIGTERM);
+    check(client.ended(), "SIGTERM ends it");
+    check(server.exit_code() == 0, "in good order");
+}
+
 void join(Client& client, std::string_view name) {
     client.until("your name? ");
     client.send(std::string(name) + "\r\n");
@@ -64,7 +76,7 @@ void join(Client& client, std::string_view name) {
 
 void check_chat(const std::string& folder) {
     check_help(folder + "/chat");
-    Program server({folder + "/chat", "127.0.0.1:0"});
+    Program server({folder + "/chat", "127.0.0.1:0", "250"});
     const std::uint16_t port = server.port();
     Client ann(port);
     Client bob(port);
@@ -116,35 +128,49 @@ void check_proxy(const std::string& folder) {
     }
     const std::string line = proxy.line();
     check(line.ends_with(": 300010 bytes there, 300010 back, closed"), "the count: " + line);
+    {
+        Client client(front);
+        client.send("half");
+        check(client.receive(4) == "half", "it passes both ways");
+        client.reset();
+    }
+    const std::string broken = proxy.line();
+    check(broken.find(": 4 bytes there, 4 back, read ") != std::string::npos, "why: " + broken);
     server.signal(SIGTERM);
+    check(server.line() == "draining", "the target ends");
+    check(server.line() == "2 connections, 1 completed, 1 failed, 0 cancelled",
+          "a reset is passed on as one");
     check(server.exit_code() == 0, "the target ends");
     Client refused(front);
     check(refused.ended(), "without a target the connection ends");
     const std::string error = proxy.line();
     check(error.find("0 bytes there, 0 back, connect ") != std::string::npos, "why: " + error);
     proxy.signal(SIGTERM);
-    check(proxy.line() == "2 connections, 300010 bytes there, 300010 back", "the sums");
+    check(proxy.line() == "3 connections, 300014 bytes there, 300014 back", "the sums");
     check(proxy.exit_code() == 0, "draining is a success");
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 3) {
-        std::cerr << "usage: net_check FOLDER echo_server|chat|proxy\n";
-        return 2;
-    }
+    const std::string_view sample = count == 3 ? arguments[2] : "";
     alarm(100);
-    const std::string folder = arguments[1];
-    const std::string_view sample = arguments[2];
-    if (sample == "echo_server") {
-        check_echo(folder);
-    } else if (sample == "chat") {
-        check_chat(folder);
-    } else if (sample == "proxy") {
-        check_proxy(folder);
-    } else {
-        return 2;
+    try {
+        if (sample == "tiny_echo") {
+            check_tiny(arguments[1]);
+        } else if (sample == "echo_server") {
+            check_echo(arguments[1]);
+        } else if (sample == "chat") {
+            check_chat(arguments[1]);
+        } else if (sample == "proxy") {
+            check_proxy(arguments[1]);
+        } else {
+            std::cerr << "usage: net_check FOLDER tiny_echo|echo_server|chat|proxy\n";
+            return 2;
+        }
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 1;
     }
     return 0;
 }

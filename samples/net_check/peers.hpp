@@ -4,9 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <netinet/in.h>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -20,10 +19,10 @@
 
 namespace net_check {
 
+/// Throws, so that the programs under test end with those who check them.
 inline void check(bool holds, std::string_view what) {
     if (!holds) {
-        std::cerr << "does not hold: " << what << std::endl;
-        std::exit(1);
+        throw std::runtime_error("does not hold: " + std::string(what));
     }
 }
 
@@ -115,6 +114,11 @@ public:
         }
     }
     void end() { shutdown(socket_, SHUT_WR); }
+    /// The other side gets an error instead of an end, once this is destroyed.
+    void reset() {
+        const linger at_once{1, 0};
+        setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
 
     /// At most `length` bytes; fewer at the end of the stream.
     [[nodiscard]] std::string receive(std::size_t length) {

@@ -26,7 +26,8 @@ Task<TcpStream> connect(Address address) {
     auto* const socket = new detail::Socket(fd.release(), detail::SocketKind::tcp, address);
     TcpStream stream{detail::SocketRef<detail::Socket>(socket)};
     co_await detail::SocketConnect(socket, target);
-    if (stream.local_address() == address) {
+    const Address local = stream.local_address();
+    if (local == address || (address.is_any() && local.port() == address.port())) {
         // The kernel picked the target as our own port, and TCP connects two sockets that call each
         // other, or one that calls itself: nobody listens there.
         detail::throw_io_error(ECONNREFUSED, "connect " + address.to_string());

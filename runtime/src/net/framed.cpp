@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/framed.hpp>
 
+#include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -10,6 +12,9 @@ FrameCodec::FrameCodec(const FrameOptions& options) : options_(options) {
     if (options.length_bytes < 1 || options.length_bytes > 8) {
         throw std::invalid_argument("a frame's length is written in 1 to 8 bytes");
     }
+    // With its header, a frame is still counted by a std::size_t.
+    options_.limit =
+        std::min(options_.limit, std::numeric_limits<std::size_t>::max() - Header().size());
     if (options.length_bytes < 8) {
         const std::uint64_t largest = (std::uint64_t{1} << (8 * options.length_bytes)) - 1;
         if (options_.limit > largest) {

@@ -57,6 +57,9 @@ void ReadBuffer::make_room(std::size_t capacity) {
 }
 
 void ReadBuffer::put_back(std::span<const std::byte> bytes) noexcept {
+    if (bytes.empty()) {
+        return;
+    }
     const std::size_t total = bytes.size() + size();
     if (total > capacity_) {
         try {

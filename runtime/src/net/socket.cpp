@@ -341,7 +341,7 @@ void Socket::close(bool reset) noexcept {
     if (!is_open()) {
         return;
     }
-    if (reset || torn_) {
+    if ((reset || torn_) && !is_inherited()) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
@@ -376,7 +376,8 @@ void Socket::drop_writer() noexcept {
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
     }
-    if (is_open() && !torn_ && write_error_ == 0 && !std::exchange(write_shut_, true)) {
+    if (is_open() && !torn_ && write_error_ == 0 && !is_inherited() &&
+        !std::exchange(write_shut_, true)) {
         static_cast<void>(::shutdown(fd(), SHUT_WR));  // fails when the peer is gone already
     }
 }

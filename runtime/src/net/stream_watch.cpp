@@ -45,7 +45,10 @@ void StreamWatch::Wait::moved(std::size_t bytes) noexcept {
     }
 }
 
-void StreamWatch::Wait::throw_timed_out() const {
+void StreamWatch::Wait::throw_timed_out() {
+    watch_.stop(side_);
+    side_.moved = 0;  // whoever tries again has all the time again
+    side_.waited = {};
     throw TimedOut(std::string(write_ ? "write: " : "read: ") +
                    (side_.verdict != nullptr ? side_.verdict : "timed out"));
 }

@@ -2,6 +2,7 @@
 #include <eddy/net/tcp.hpp>
 
 #include <cerrno>
+#include <limits>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdexcept>
@@ -41,8 +42,11 @@ void TcpStream::set_nodelay(bool on) {
 void TcpStream::set_keepalive(const KeepAlive& options) {
     Socket& self = socket("set_keepalive");
     self.check_open("set_keepalive");
-    if (options.idle.count() <= 0 || options.interval.count() <= 0 || options.count <= 0) {
-        throw std::invalid_argument("set_keepalive: idle, interval and count are at least 1");
+    constexpr int most = std::numeric_limits<int>::max();
+    if (options.idle.count() <= 0 || options.interval.count() <= 0 || options.count <= 0 ||
+        options.idle.count() > most || options.interval.count() > most) {
+        throw std::invalid_argument(
+            "set_keepalive: idle, interval and count are at least 1, and numbers of 31 bits");
     }
     const char* const what = "set_keepalive";
     set_option(self.fd(), IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.idle.count()), what);

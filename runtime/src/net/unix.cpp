@@ -54,9 +54,27 @@ detail::SocketAddress address_of(std::string_view path) {
     return result;
 }
 
-UnixStream adopt(int fd) {
-    return UnixStream(SocketRef<Socket>(new Socket(fd, SocketKind::local, {})));
+UnixStream adopt(OwnedFd fd) {
+    return UnixStream(SocketRef<Socket>(new Socket(fd.release(), SocketKind::local, {})));
 }
+
+/// The file that bind has made, until there is a listener to look after it.
+class BoundFile final {
+public:
+    explicit BoundFile(const std::string& path) noexcept
+        : path_(is_abstract(path) ? nullptr : path.c_str()) {}
+    BoundFile(const BoundFile&) = delete;
+    BoundFile& operator=(const BoundFile&) = delete;
+    ~BoundFile() {
+        if (path_ != nullptr) {
+            ::unlink(path_);
+        }
+    }
+    void keep() noexcept { path_ = nullptr; }
+
+private:
+    const char* path_;
+};
 
 /// True if nobody listens there any more, and the file is gone now.
 bool remove_stale_file(const detail::SocketAddress& address, const std::string& path) {
@@ -81,8 +99,8 @@ std::pair<UnixStream, UnixStream> UnixStream::pair() {
     }
     OwnedFd first(ends[0]);
     OwnedFd second(ends[1]);
-    UnixStream one = adopt(first.release());
-    UnixStream other = adopt(second.release());
+    UnixStream one = adopt(std::move(first));
+    UnixStream other = adopt(std::move(second));
     return {std::move(one), std::move(other)};
 }
 
@@ -97,7 +115,7 @@ Task<UnixStream> connect_unix(std::string path) {
     if (result != 0) {
         detail::throw_io_error(errno, "connect " + printable(path));
     }
-    co_return adopt(fd.release());
+    co_return adopt(std::move(fd));
 }
 
 // --- listeners ---------------------------------------------------------------------------------
@@ -108,21 +126,24 @@ UnixListener UnixListener::listen(std::string_view path, const UnixListenOptions
     }
     const detail::SocketAddress address = address_of(path);
     const std::string what = "listen " + printable(path);
+    std::string name(path);
     OwnedFd fd(detail::open_stream_socket(AF_UNIX, what));
     const auto bind_it = [&] { return ::bind(fd.get(), address.get(), address.length) == 0; };
     bool bound = bind_it();
     if (!bound && errno == EADDRINUSE && options.remove_stale && !is_abstract(path)) {
-        bound = remove_stale_file(address, std::string(path)) && bind_it();
+        bound = remove_stale_file(address, name) && bind_it();
         errno = EADDRINUSE;
     }
     if (!bound) {
         detail::throw_io_error(errno, what);
     }
+    BoundFile file(name);
     if (::listen(fd.get(), options.backlog) != 0) {
         detail::throw_io_error(errno, what);
     }
     SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), SocketKind::local));
-    return UnixListener(std::move(socket), std::string(path));
+    file.keep();
+    return UnixListener(std::move(socket), std::move(name));
 }
 
 UnixListener::UnixListener(SocketRef<ListenSocket> socket, std::string path)

@@ -35,6 +35,8 @@ PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
     core_->listen_to_close(*this);
 }
 
+bool PollHandle::is_inherited() const noexcept { return generation_ != fork_generation(); }
+
 PollHandle::~PollHandle() { EDDY_ASSERT(fd_ < 0); }
 
 void PollHandle::set_events(unsigned events) noexcept {
@@ -74,7 +76,7 @@ void PollHandle::close_handle() noexcept {
     const int fd = std::exchange(fd_, -1);
     armed_ = 0;
     core_->forget(*this);
-    if (generation_ != fork_generation()) {
+    if (is_inherited()) {
         ::close(fd);  // the epoll set is shared with the parent: libuv's handle is left as it is
         return;
     }

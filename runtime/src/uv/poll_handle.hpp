@@ -41,6 +41,9 @@ public:
     /// Of an open one: true on the thread that may touch it.
     [[nodiscard]] bool on_loop_thread() const noexcept { return thread_state.core == core_; }
 
+    /// This is a child after fork(), and the connection its parent's: all it may do is let go.
+    [[nodiscard]] bool is_inherited() const noexcept;
+
 protected:
     /// Takes the descriptor over, also when it throws. The caller has the first reference.
     ///

@@ -8,12 +8,15 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/cancel_at.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/memory_stream.hpp>
+#include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/settle.hpp>
+#include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "heap_hooks.hpp"
@@ -175,6 +178,28 @@ EDDY_TEST_CASE("read_exactly gives so many bytes, or leaves what there is") {
     CHECK(rest == "hij");
     const bool at_end = co_await throws<eddy::EndOfStream>(exactly(reader, 1));
     CHECK(at_end);
+}
+
+Task<> ignore_cancellation(BufferedReader<MemoryStream>& reader) {
+    std::array<std::byte, 8> buffer{};
+    co_await eddy::shield(reader.read_exactly(buffer));
+}
+
+Task<> leave_stubborn(MemoryStream& from, BufferedReader<MemoryStream>& reader) {
+    co_await from.write_all("abc");
+    eddy::spawn(ignore_cancellation(reader)).detach();
+    co_await settle();
+}
+
+TEST_CASE("what a read had got when its frame was destroyed is still to be read") {
+    auto [from, to] = memory_stream_pair();
+    BufferedReader reader(to);
+    eddy::testing::VirtualClock clock;
+    eddy::testing::RecordingObserver observer;
+    eddy::run(
+        leave_stubborn(from, reader), {.grace = 1ms}, {.clock = &clock, .observer = &observer});
+    CHECK(observer.abandoned.size() == 1);
+    CHECK(reader.buffered() == 3);
 }
 
 EDDY_TEST_CASE("read_some gives what is buffered first, then goes to the stream") {

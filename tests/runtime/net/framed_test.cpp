@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/framed.hpp>
 
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -143,6 +144,12 @@ EDDY_TEST_CASE("a frame above the limit is refused by its length, on both sides"
     co_await c.write_all("\xff\xff\xff\xff\xff\xff\xff\xff");  // nobody allocates this
     const std::string huge = co_await failure_of(frames_of(d, {.length_bytes = 8}));
     CHECK(huge.find("a frame is longer") == 0);
+    const FrameOptions any{.limit = std::numeric_limits<std::size_t>::max(), .length_bytes = 8};
+    auto [e, f] = memory_stream_pair();
+    co_await e.write_all("\xff\xff\xff\xff\xff\xff\xff\xff");
+    e.close();
+    const std::string endless = co_await failure_of(frames_of(f, any));
+    CHECK(endless.find("a frame is longer") == 0);
     FrameWriter tiny(c, {.limit = 1000, .length_bytes = 1});
     bool too_wide = false;
     const std::string message(256, 'x');

@@ -100,6 +100,31 @@ EDDY_NET_TEST("nobody listens: refused, with the address in the message") {
     CHECK(as<IoError>(error).what() == "connect " + nobody.to_string() + ": Connection refused");
 }
 
+/// True if one of so many connections to where nobody listens came about.
+Task<bool> anybody_there(Address target, int attempts) {
+    for (int i = 0; i < attempts; ++i) {
+        try {
+            TcpStream stream = co_await eddy::connect(target);
+            stream.close_reset();
+            co_return true;
+        } catch (const IoError&) {
+        }
+    }
+    co_return false;
+}
+
+// The kernel may pick the target as our own port, and then connects the socket with itself. With
+// so many attempts it does so in more than half of all runs.
+EDDY_NET_TEST("a socket that meets itself has met nobody") {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    const std::uint16_t port = listener.local_address().port() & 0xfffeU;  // as the kernel prefers
+    listener.close();
+    const bool met = co_await anybody_there(Address::loopback(port), 8000);
+    CHECK_FALSE(met);
+    const bool met_any = co_await anybody_there(Address::any(port), 8000);
+    CHECK_FALSE(met_any);
+}
+
 EDDY_NET_TEST("no way there: unreachable") {
     // Discard-only by RFC 6666, and TCP to a broadcast address: neither needs a network.
     const auto error = co_await error_of(eddy::connect(Address("255.255.255.255", 9)));

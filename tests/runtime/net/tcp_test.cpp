@@ -182,6 +182,8 @@ EDDY_NET_TEST("options are set on open streams, and checked") {
         stream->set_keepalive({.idle = 30s, .interval = 5s, .count = 3});
         stream->clear_keepalive();
         CHECK_THROWS_AS(stream->set_keepalive({.idle = 0s}), std::invalid_argument);
+        CHECK_THROWS_AS(stream->set_keepalive({.interval = std::chrono::seconds(1LL << 32)}),
+                        std::invalid_argument);
         stream->close();
         CHECK_THROWS_AS(stream->set_nodelay(true), ClosedResource);
         CHECK_THROWS_AS(stream->set_keepalive({}), ClosedResource);

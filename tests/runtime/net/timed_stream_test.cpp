@@ -200,6 +200,41 @@ EDDY_TEST_CASE("a large write may take long while its reader reads, and times ou
     CHECK(last == Ending::broken);  // half is never taken for the whole
 }
 
+EDDY_TEST_CASE("half a write is not passed off as a whole by the stream it went through") {
+    auto [a, b] = memory_stream_pair({.capacity = 1000});
+    {
+        TimedStream<MemoryStream&> stream(a, {.idle = 100ms});
+        const Ending half = co_await writes(stream, 40'000);
+        CHECK(half == Ending::other);  // timed out
+    }
+    a.close();
+    Ending last = Ending::value;
+    while (last == Ending::value) {
+        last = co_await reads(b);
+    }
+    CHECK(last == Ending::broken);
+}
+
+EDDY_TEST_CASE("a timed stream passes a reset on, and says when it was moved from") {
+    auto [a, b] = memory_stream_pair();
+    Timed stream(std::move(a), {.idle = 1h});
+    Timed owner(std::move(stream));
+    // NOLINTNEXTLINE(bugprone-use-after-move): that is the point.
+    CHECK_THROWS_AS(stream.close(), eddy::InvalidState);
+    owner.close_reset();
+    const Ending end = co_await reads(b);
+    CHECK(end == Ending::broken);
+}
+
+EDDY_TEST_CASE("after a timeout for want of progress there is all the time again") {
+    auto [a, b] = memory_stream_pair();
+    TimedStream stream(std::move(a), {.reading = {.bytes = 10, .per = 500ms}});
+    for (int i = 0; i < 2; ++i) {
+        const long wait = co_await patience(drain(stream));
+        CHECK(wait == 500);
+    }
+}
+
 EDDY_TEST_CASE("the timeouts can be changed, also while an operation waits") {
     auto [a, b] = memory_stream_pair();
     TimedStream stream(std::move(a), {.idle = 1h});

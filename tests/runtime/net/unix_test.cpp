@@ -97,6 +97,13 @@ EDDY_NET_TEST("a path in use is refused, a stale one can be removed") {
     co_return;
 }
 
+TEST_CASE("a listener that did not come about leaves no file") {
+    const Folder folder;
+    const std::string path = folder.file("socket");
+    CHECK_THROWS_AS(static_cast<void>(UnixListener::listen(path)), eddy::InvalidState);
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
 EDDY_NET_TEST("an abstract name needs no file") {
     const std::string name = std::string("\0eddy-test-", 11) + std::to_string(getpid());
     UnixListener listener = UnixListener::listen(name);

@@ -28,6 +28,30 @@ public:
         ReadBuffer& buffer_;
     };
 
+    /// Somebody else's memory while bytes are read into it. Unless it is filled, they are unread
+    /// again, however the read ends.
+    class Filling final {
+    public:
+        explicit Filling(ReadBuffer& buffer, std::span<std::byte> into) noexcept
+            : buffer_(buffer), into_(into), done_(buffer.take(into)) {}
+        Filling(const Filling&) = delete;
+        Filling& operator=(const Filling&) = delete;
+        ~Filling() {
+            if (done_ != into_.size()) {
+                buffer_.put_back(into_.first(done_));
+            }
+        }
+
+        [[nodiscard]] std::size_t done() const noexcept { return done_; }
+        [[nodiscard]] std::span<std::byte> rest() const noexcept { return into_.subspan(done_); }
+        void add(std::size_t length) noexcept { done_ += length; }
+
+    private:
+        ReadBuffer& buffer_;
+        std::span<std::byte> into_;
+        std::size_t done_;
+    };
+
     ReadBuffer() = default;
     ReadBuffer(const ReadBuffer&) = delete;
     ReadBuffer& operator=(const ReadBuffer&) = delete;

@@ -56,7 +56,7 @@ public:
         /// The operation has ended, and so many bytes have moved.
         void moved(std::size_t bytes) noexcept;
         /// The scope was cancelled by the watch. Throws: `TimedOut`.
-        [[noreturn]] void throw_timed_out() const;
+        [[noreturn]] void throw_timed_out();
 
     private:
         StreamWatch& watch_;

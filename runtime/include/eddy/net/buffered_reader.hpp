@@ -69,18 +69,13 @@ public:
     [[nodiscard]] Task<> read_exactly(std::span<std::byte> into) {
         const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
-        std::size_t done = buffer_.take(into);
-        try {
-            while (done != into.size()) {
-                const std::size_t more = co_await stream_.read_some(into.subspan(done));
-                if (more == 0) {
-                    detail::throw_ended("read_exactly", done, into.size());
-                }
-                done += more;
+        detail::ReadBuffer::Filling filling(buffer_, into);
+        while (!filling.rest().empty()) {
+            const std::size_t more = co_await stream_.read_some(filling.rest());
+            if (more == 0) {
+                detail::throw_ended("read_exactly", filling.done(), into.size());
             }
-        } catch (...) {
-            buffer_.put_back(into.first(done));
-            throw;
+            filling.add(more);
         }
     }
 

@@ -20,7 +20,7 @@ struct CopiedBytes {
 
 struct CopyOptions {
     std::size_t buffer_size = 16UL * 1024;  ///< for each direction; at least 1
-    /// Counts what has been written so far, also when the copy fails or is cancelled; may be read
+    /// Counts the writes that have ended, also when the copy fails or is cancelled; may be read
     /// while it runs. `copy` counts as `a_to_b`. Outlives the await.
     CopiedBytes* progress = nullptr;
 };
@@ -80,8 +80,10 @@ template <class R, class W>
 ///
 /// Neither stream is closed at the end. For idle timeouts, wrap the streams in `TimedStream`.
 ///
-/// Throws:       the first failure of either direction; the other one was cancelled then.
-/// Cancellation: both directions end; what was on its way is lost.
+/// Throws:       the first failure of either direction; the other one was cancelled then. Close
+///               both with `close_reset` in that case, or the side that is still there takes what
+///               it got for all there was.
+/// Cancellation: both directions end; what was on its way is lost. As after a failure.
 /// Lifetime:     both streams outlive the await.
 /// Cost:         two jobs and two buffers, nothing per message.
 /// Source:       tokio's copy_bidirectional.

@@ -40,7 +40,7 @@ public:
     /// Throws: `ClosedResource`, `IoError`; so do the next two.
     void set_nodelay(bool on);
 
-    /// Throws: `std::invalid_argument` for what is not positive.
+    /// Throws: `std::invalid_argument` for what is not positive. Linux takes up to 32767 seconds.
     void set_keepalive(const KeepAlive& options);
     void clear_keepalive();
 };

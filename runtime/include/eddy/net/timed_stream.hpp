@@ -30,11 +30,12 @@ namespace eddy {
 ///
 /// For a limit on a whole exchange, however lively, `fail_after`.
 ///
-/// Throws:       `TimedOut`, and what the stream throws.
+/// Throws:       `TimedOut`, and what the stream throws; `InvalidState` after it was moved from.
 /// Cancellation: as the stream. An operation that has timed out was cancelled: a read has read
 ///               nothing and may be tried again; a write halfway through leaves the stream broken
-///               for writing.
-/// Lifetime:     owns the stream; `TimedStream<S&>` refers to one that outlives it.
+///               for writing. Whoever tries again has all the time again.
+/// Lifetime:     owns the stream; `TimedStream<S&>` refers to one that outlives it, and does not
+///               close it, except after a write that broke off halfway.
 /// Cost:         one allocation; per message none, and nothing in the loop's heap of deadlines
 ///               either: its one deadline is looked at when it is due, and moved then.
 /// Source:       tokio-io-timeout; CVE-2018-12122 for the second kind.
@@ -51,7 +52,10 @@ public:
         : state_(std::make_shared<State>(std::forward<S>(stream), timeouts)) {}
     TimedStream(TimedStream&& other) noexcept = default;
     TimedStream& operator=(TimedStream&& other) noexcept {
-        std::swap(state_, other.state_);
+        if (this != &other) {
+            const TimedStream replaced(std::move(*this));
+            state_ = std::move(other.state_);
+        }
         return *this;
     }
     ~TimedStream() {
@@ -63,26 +67,33 @@ public:
     }
 
     /// The stream inside. What is done to it directly is not timed.
-    [[nodiscard]] Inner& inner() const noexcept { return state_->stream; }
+    [[nodiscard]] Inner& inner() const { return state()->stream; }
 
     /// From now on; an operation that waits begins anew.
-    void set_timeouts(const StreamTimeouts& timeouts) { state_->watch.set(timeouts); }
+    void set_timeouts(const StreamTimeouts& timeouts) { state()->watch.set(timeouts); }
 
     [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
-        return timed(state_, Side::read, Read{into});
+        return timed(state(), Side::read, Read{into});
     }
     [[nodiscard]] Task<std::size_t> write_some(std::span<const std::byte> bytes) {
-        return write_part(state_, bytes);
+        return write_part(state(), bytes);
     }
     [[nodiscard]] Task<> write_all(std::span<const std::byte> bytes) {
-        return write_one(state_, bytes);
+        return write_one(state(), bytes);
     }
-    [[nodiscard]] Task<> write_all(Spans several) { return write_each(state_, several); }
+    [[nodiscard]] Task<> write_all(Spans several) { return write_each(state(), several); }
     [[nodiscard]] Task<> write_all(std::string_view text) {
-        return write_one(state_, std::as_bytes(std::span(text)));
+        return write_one(state(), std::as_bytes(std::span(text)));
     }
-    [[nodiscard]] Task<> shutdown() { return shut_down(state_); }
-    void close() { state_->close(); }
+    [[nodiscard]] Task<> shutdown() { return shut_down(state()); }
+    void close() { state()->close(); }
+    /// If the stream has it.
+    void close_reset()
+        requires requires(Inner& inner) { inner.close_reset(); }
+    {
+        state()->torn = false;
+        state()->stream.close_reset();
+    }
 
 private:
     // Up to here a write is one operation of the stream, gathered; the timeouts see it as a whole.
@@ -91,6 +102,16 @@ private:
     struct State {
         State(S&& given, const StreamTimeouts& timeouts)
             : stream(std::forward<S>(given)), watch(timeouts) {}
+
+        State(const State&) = delete;
+        State& operator=(const State&) = delete;
+        ~State() {
+            if constexpr (std::is_reference_v<S>) {
+                if (torn) {  // only we know: the stream must not end as if nothing were missing
+                    close();
+                }
+            }
+        }
 
         void require_whole() const {
             if (torn && !watch.busy(Side::write)) {
@@ -112,6 +133,13 @@ private:
         bool torn = false;  // between two parts of a write; within a part, the stream knows
     };
     using Shared = std::shared_ptr<State>;  // operations outlive moves of the TimedStream
+
+    [[nodiscard]] const Shared& state() const {
+        if (!state_) {
+            throw InvalidState("this TimedStream was moved from");
+        }
+        return state_;
+    }
 
     struct Read {
         std::span<std::byte> into;

@@ -48,8 +48,10 @@ class MemoryStream final {
 public:
     MemoryStream(MemoryStream&&) noexcept = default;
     MemoryStream& operator=(MemoryStream&& other) noexcept {
-        std::swap(link_, other.link_);
-        std::swap(side_, other.side_);
+        if (this != &other) {
+            const MemoryStream replaced(std::exchange(link_, std::move(other.link_)), side_);
+            side_ = other.side_;
+        }
         return *this;
     }
     /// Closes.

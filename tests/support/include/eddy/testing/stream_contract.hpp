@@ -186,6 +186,26 @@ Task<> destroying_wakes() {
 }
 
 template <class Pair>
+Task<> assigning_closes() {
+    auto [a, b] = co_await Pair::make();
+    auto [c, d] = co_await Pair::make();
+    auto other = std::make_optional(std::move(c));
+    auto reader = spawn(reads(a));
+    co_await settle();
+    a = std::move(*other);
+    co_await settle();
+    CHECK(reader.done());
+    other.reset();
+    const Ending read = co_await reader;
+    CHECK(read == Ending::closed);
+    const Ending peer = co_await reads(b);
+    CHECK(peer == Ending::zero);
+    co_await d.write_all(std::string_view("hello"));
+    const std::string got = co_await read_text(a, 5);
+    CHECK(got == "hello");
+}
+
+template <class Pair>
 Task<> one_of_each() {
     auto [a, b] = co_await Pair::make();
     auto reader = spawn(reads(a));
@@ -263,6 +283,8 @@ Task<> reset_by_peer() {
         Pair, subject " that is closed ends its reads and writes", closing_wakes)                 \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " that is destroyed ends its reads and writes", destroying_wakes)           \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " that is assigned to closes what it had", assigning_closes)                \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " has one reader and one writer at a time", one_of_each)                    \
     EDDY_STREAM_CONTRACT_CASE(Pair, subject " loses nothing to a cancelled read", cancelled_read) \
