@@ -84,14 +84,14 @@ constexpr std::size_t visitors = 5000;
 #else
 constexpr std::size_t visitors = 1000;  // unoptimised, or under a sanitizer
 #endif
+constexpr std::size_t listeners = visitors / 5;  // each is sent some mebibytes, which take time
 
-/// Returns what was thrown by the handlers.
 template <class Handler>
-Task<eddy::ServeStatistics> be_visited(Handler handler, Visitor visitor) {
+Task<eddy::ServeStatistics> be_visited(Handler handler, Visitor visitor, std::size_t count) {
     TcpListener listener = TcpListener::listen(Address::loopback(0));
     Server server;
     auto serving = eddy::spawn(eddy::serve(server, listener, handler));
-    co_await visit_all(visitors, visitor, listener.local_address(), 1);
+    co_await visit_all(count, visitor, listener.local_address(), 1);
     server.drain();
     co_await serving;
     co_return server.statistics();
@@ -107,7 +107,7 @@ void expect_broken(const std::vector<RecordingObserver::Failure>& failures) {
 
 EDDY_NET_TEST_FIFO("thousands of connections reset at any byte: each hurts its handler alone") {
     auto& failures = expected_failures();
-    const auto statistics = co_await be_visited(echo<TcpStream>, visit);
+    const auto statistics = co_await be_visited(echo<TcpStream>, visit, visitors);
     CHECK(statistics.accepted + statistics.aborted == visitors);
     CHECK(statistics.failed == statistics.accepted);
     CHECK(statistics.active == 0);
@@ -115,10 +115,10 @@ EDDY_NET_TEST_FIFO("thousands of connections reset at any byte: each hurts its h
     expect_broken(failures);
 }
 
-EDDY_NET_TEST_FIFO("thousands of peers reset a writer in the middle") {
+EDDY_NET_TEST_FIFO("peers by the hundred reset a writer in the middle") {
     auto& failures = expected_failures();
-    const auto statistics = co_await be_visited(pour, leave_early);
-    CHECK(statistics.accepted + statistics.aborted == visitors);
+    const auto statistics = co_await be_visited(pour, leave_early, listeners);
+    CHECK(statistics.accepted + statistics.aborted == listeners);
     CHECK(statistics.failed == statistics.accepted);
     CHECK(failures.size() == statistics.failed);
     expect_broken(failures);
@@ -132,7 +132,7 @@ TEST_CASE("no write to a peer that is gone is a signal") {
         eddy::run(
             [](eddy::ServeStatistics& out) -> Task<> {
                 std::signal(SIGPIPE, SIG_DFL);
-                out = co_await be_visited(pour, leave_early);
+                out = co_await be_visited(pour, leave_early, 200);
             }(statistics),
             {},
             {.observer = &observer});

@@ -33,6 +33,7 @@ using eddy::TcpListener;
 using eddy::TcpStream;
 
 constexpr std::size_t thousand = 1000;
+constexpr std::size_t hundred = 100;  // under every schedule
 
 /// Counts the handlers that are alive: their frames.
 class Alive final {
@@ -94,17 +95,17 @@ struct Crowd {
     std::vector<TcpStream> clients;
 };
 
-std::size_t crowd_size(const DescriptorLimit& limit) {
-    const std::size_t size = limit.room_for(thousand, 2);
-    if (size < thousand) {
+std::size_t crowd_size(const DescriptorLimit& limit, std::size_t wanted = thousand) {
+    const std::size_t size = limit.room_for(wanted, 2);
+    if (size < wanted) {
         MESSAGE("only " << size << " connections: the hard limit of descriptors is low");
     }
     return size;
 }
 
-EDDY_NET_TEST("a drain that a thousand idle connections outlast cancels them at its deadline") {
+Task<> outlast_drain(std::size_t connections) {
     const DescriptorLimit limit;
-    Crowd crowd(crowd_size(limit));
+    Crowd crowd(crowd_size(limit, connections));
     auto serving = eddy::spawn(
         eddy::serve(crowd.server, crowd.listener, echo_alive, std::ref(crowd.handlers)));
     co_await crowd.connect_all();
@@ -120,9 +121,17 @@ EDDY_NET_TEST("a drain that a thousand idle connections outlast cancels them at 
     co_await crowd.expect_ends();
 }
 
-EDDY_NET_TEST("cancelling a server ends its thousand connections at once") {
+EDDY_NET_TEST_FIFO("a drain that a thousand connections outlast cancels them at its deadline") {
+    co_await outlast_drain(thousand);
+}
+
+EDDY_NET_TEST("a drain that a hundred connections outlast cancels them at its deadline") {
+    co_await outlast_drain(hundred);
+}
+
+Task<> cancel_server(std::size_t connections) {
     const DescriptorLimit limit;
-    Crowd crowd(crowd_size(limit));
+    Crowd crowd(crowd_size(limit, connections));
     auto serving = eddy::spawn(
         eddy::serve(crowd.server, crowd.listener, echo_alive, std::ref(crowd.handlers)));
     co_await crowd.connect_all();
@@ -134,6 +143,14 @@ EDDY_NET_TEST("cancelling a server ends its thousand connections at once") {
     CHECK(crowd.server.statistics().cancelled == crowd.size);
     CHECK_FALSE(crowd.listener.is_open());
     co_await crowd.expect_ends();
+}
+
+EDDY_NET_TEST_FIFO("cancelling a server ends its thousand connections at once") {
+    co_await cancel_server(thousand);
+}
+
+EDDY_NET_TEST("cancelling a server ends its hundred connections at once") {
+    co_await cancel_server(hundred);
 }
 
 /// Leaves the server to the end of the loop.
