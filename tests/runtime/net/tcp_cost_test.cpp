@@ -88,11 +88,7 @@ long resident_kib() {
     return found == 2 ? resident * 4 : -1;
 }
 
-#if EDDY_FRAME_POOL
 constexpr std::size_t volume = 1U << 30U;
-#else
-constexpr std::size_t volume = 128U << 20U;  // under a sanitizer, which has memory of its own
-#endif
 
 Task<> pour(TcpStream& stream, std::size_t total) {
     const std::vector<std::byte> block(1U << 20U);
