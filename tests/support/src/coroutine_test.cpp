@@ -7,7 +7,8 @@
 #include <eddy/error.hpp>
 #include <eddy/loop.hpp>
 #include <eddy/testing/run_counts.hpp>
-#include <eddy/testing/settle.hpp>
+
+#include "inventory.hpp"
 
 namespace eddy::testing {
 
@@ -34,35 +35,6 @@ std::uint64_t number_from(const char* variable) {
     return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
-struct Inventory {
-    const char* what;
-    std::size_t (*count)();
-};
-
-std::vector<Inventory>& inventories() {
-    static std::vector<Inventory> all;
-    return all;
-}
-
-Task<> leaving_unchanged(const std::function<Task<>()>& body) {
-    std::vector<std::size_t> before;
-    for (const Inventory& inventory : inventories()) {
-        before.push_back(inventory.count());
-    }
-    co_await body();
-    for (std::size_t i = 0; i < before.size(); ++i) {
-        const Inventory& inventory = inventories()[i];
-        for (int turn = 0; turn < 4 && inventory.count() != before[i]; ++turn) {
-            co_await settle();
-        }
-        if (Loop::current().statistics().jobs_alive > 1) {
-            break;  // what is theirs ends with the loop
-        }
-        const std::string what = inventory.what;
-        CHECK_MESSAGE(inventory.count() == before[i], "the test leaked " << what);
-    }
-}
-
 void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> seed) {
     Current here;
     struct Restore {
@@ -71,7 +43,7 @@ void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> 
     } restore{std::exchange(current, &here)};
 
     Loop loop({.clock = &here.clock, .observer = &here.observer, .schedule_seed = seed});
-    loop.run(leaving_unchanged(body));
+    loop.run(leaving_unchanged(body()));
 
     CHECK_MESSAGE(loop.statistics().jobs_alive == 0, "jobs outlived their loop");
     CHECK_MESSAGE(loop.statistics().deadlines == 0, "deadlines outlived their loop");
@@ -126,10 +98,6 @@ std::vector<RecordingObserver::Failure>& expected_failures() {
     Current& here = require_current();
     here.failures_expected = true;
     return here.observer.failures;
-}
-
-void leaves_unchanged(const char* what, std::size_t (*count)()) {
-    inventories().push_back({what, count});
 }
 
 VirtualClock& test_clock() { return require_current().clock; }
