@@ -28,19 +28,20 @@ std::size_t default_limit() noexcept {
     return std::clamp<std::size_t>(files.rlim_cur / 5 * 4, 1, most);
 }
 
-/// Short of something that time may bring back.
+/// Short of something that time may bring back. No space is what epoll says of a user who watches
+/// too much. A security module forbids (EPERM) before the connection leaves the queue: asked again
+/// at once, it would say the same of the same one.
 bool is_shortage(const std::error_code& code) noexcept {
     return code == std::errc::too_many_files_open ||
            code == std::errc::too_many_files_open_in_system ||
-           code == std::errc::not_enough_memory || code == std::errc::no_buffer_space;
+           code == std::errc::not_enough_memory || code == std::errc::no_buffer_space ||
+           code == std::errc::no_space_on_device || code == std::errc::operation_not_permitted;
 }
 
-/// Of the one connection that would have been next: Linux reports its network errors here, and
-/// EPERM for those that a firewall forbids.
+/// Of the one connection that would have been next: Linux reports its network errors here.
 bool is_of_one_connection(const std::error_code& code) noexcept {
     constexpr int codes[] = {ECONNABORTED,
                              EPROTO,
-                             EPERM,
                              ENETDOWN,
                              ENOPROTOOPT,
                              EHOSTDOWN,

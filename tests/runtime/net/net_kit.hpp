@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <dirent.h>
 #include <fcntl.h>
 #include <memory>
 #include <span>
@@ -26,27 +25,14 @@
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/settle.hpp>
 
+#include "descriptor_count.hpp"
+
 /// What the tests of sockets need: connected pairs, raw descriptors, and a count of what is open.
 
 namespace eddy::testing {
 
-/// How many descriptors this process has open.
-inline std::size_t open_fds() {
-    static const bool warm = [] {
-        eddy::Loop loop;  // libuv keeps a few for the process from its first loop on
-        return true;
-    }();
-    static_cast<void>(warm);
-    std::size_t count = 0;
-    DIR* const folder = opendir("/proc/self/fd");
-    while (readdir(folder) != nullptr) {
-        ++count;
-    }
-    closedir(folder);
-    return count;
-}
-
 /// A test body, wrapped so that the loop it leaves behind has the descriptors it began with.
+/// (Handles are counted around every coroutine test: uv_inventory.cpp.)
 inline void run_net_test(Task<> (*body)(), Order order = Order::any) {
     const std::size_t before = open_fds();
     run_test(body, order);

@@ -7,6 +7,7 @@
 
 #include <eddy/error.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/cancel_at.hpp>
 #include <eddy/with_scope.hpp>
@@ -129,6 +130,8 @@ EDDY_NET_TEST("no way there: unreachable") {
     // Discard-only by RFC 6666, and TCP to a broadcast address: neither needs a network.
     const auto error = co_await error_of(eddy::connect(Address("255.255.255.255", 9)));
     CHECK(holds<IoError>(error));
+    const std::error_code code = as<IoError>(error).code();
+    CHECK((code == std::errc::network_unreachable || code == std::errc::permission_denied));
 }
 
 EDDY_NET_TEST("a peer that never reads stops the writer, until it does") {
@@ -141,6 +144,31 @@ EDDY_NET_TEST("a peer that never reads stops the writer, until it does") {
     co_await settle();
     CHECK(pair.client.statistics().bytes_written == taken);
     const std::size_t drained = co_await drain(pair.server, large.size());
+    CHECK(drained == large.size());
+    co_await writer;
+}
+
+/// No end, no reset: its machine lost power, say. Only a timeout notices.
+EDDY_NET_TEST("a peer that fell silent is given up after the idle time, and not before") {
+    TcpPair pair = co_await tcp_pair();
+    eddy::TimedStream timed(std::move(pair.client), {.idle = 1min});
+    co_await pair.server.write_all("last words");
+    const std::string words = co_await read_text(timed);
+    CHECK(words == "last words");
+    const eddy::TimePoint begun = eddy::now();
+    const auto error = co_await error_of(read_text(timed));
+    CHECK(holds<eddy::TimedOut>(error));
+    CHECK(eddy::now() - begun == 1min);
+}
+
+EDDY_NET_TEST("a peer that closed only its own direction is served to the end") {
+    TcpPair pair = co_await tcp_pair();
+    co_await pair.client.shutdown();
+    const std::string end = co_await read_text(pair.server);
+    CHECK(end.empty());
+    const std::vector<std::byte> large(16U << 20U);
+    auto writer = eddy::spawn(write_task(pair.server, large));
+    const std::size_t drained = co_await drain(pair.client, large.size());
     CHECK(drained == large.size());
     co_await writer;
 }

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstring>
 #include <netinet/in.h>
+#include <string>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <vector>
 
@@ -25,7 +27,7 @@ using eddy::Task;
 using eddy::TcpListener;
 using eddy::TcpStream;
 
-/// A blocking socket, connected to a port of this machine.
+/// A blocking socket, connected to somebody on this machine.
 class RawClient final {
 public:
     explicit RawClient(const Address& to) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -33,9 +35,15 @@ public:
         target.sin_family = AF_INET;
         target.sin_port = htons(to.port());
         target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        sockaddr generic{};
-        std::memcpy(&generic, &target, sizeof target);
-        CHECK(::connect(fd_, &generic, sizeof target) == 0);
+        connect(target, sizeof target);
+    }
+    /// To an abstract name.
+    explicit RawClient(const std::string& name)
+        : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un target{};
+        target.sun_family = AF_UNIX;
+        std::memcpy(target.sun_path, name.data(), name.size());
+        connect(target, offsetof(sockaddr_un, sun_path) + name.size());
     }
     RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     RawClient& operator=(RawClient&&) = delete;
@@ -53,18 +61,41 @@ public:
     }
 
 private:
+    template <class Target>
+    void connect(const Target& target, std::size_t length) const {
+        sockaddr_storage generic{};
+        std::memcpy(&generic, &target, sizeof target);
+        const auto* const to = reinterpret_cast<const sockaddr*>(&generic);
+        CHECK(::connect(fd_, to, static_cast<socklen_t>(length)) == 0);
+    }
+
     int fd_;
 };
 
-/// A raw client and the stream of its connection.
-struct Connection {
-    Connection(RawClient raw, TcpStream stream)
-        : client(std::move(raw)), server(std::move(stream)) {}
-    RawClient client;
-    TcpStream server;
+struct Tcp {
+    using Stream = TcpStream;
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    [[nodiscard]] RawClient connect() const { return RawClient(listener.local_address()); }
 };
 
+struct Unix {
+    using Stream = eddy::UnixStream;
+    std::string name = std::string(1, '\0') + "eddy matrix " + std::to_string(::getpid());
+    eddy::UnixListener listener = eddy::UnixListener::listen(name);
+    [[nodiscard]] RawClient connect() const { return RawClient(name); }
+};
+
+/// A raw client and the stream of its connection.
+template <class S>
+struct Connection {
+    Connection(RawClient raw, S stream) : client(std::move(raw)), server(std::move(stream)) {}
+    RawClient client;
+    S server;
+};
+
+template <class Kind>
 struct StreamFixture {
+    using Stream = typename Kind::Stream;
     static constexpr bool waits = true;
     static constexpr bool commits_at_once = false;
 
@@ -74,35 +105,35 @@ struct StreamFixture {
     Task<> prepare() { co_await eddy::shield(connect_all()); }
     [[nodiscard]] bool intact() const {
         bool idle = true;
-        for (const Connection& each : connections) {
+        for (const Connection<Stream>& each : connections) {
             const eddy::StreamStatistics now = each.server.statistics();
             idle = idle && !now.reading && !now.writing;
         }
         return idle;
     }
-    [[nodiscard]] TcpStream& one_of_two() { return connections[next++ % 2].server; }
-    [[nodiscard]] TcpStream& third() { return connections[2].server; }
+    [[nodiscard]] Stream& one_of_two() { return connections[next++ % 2].server; }
+    [[nodiscard]] Stream& third() { return connections[2].server; }
 
-    std::vector<Connection> connections;
+    std::vector<Connection<Stream>> connections;
     std::size_t next = 0;
 
 private:
     Task<> connect_all() {
-        TcpListener listener = TcpListener::listen(Address::loopback(0));
+        Kind kind;
         for (int i = 0; i < 3; ++i) {
-            RawClient client(listener.local_address());
-            TcpStream server = co_await listener.accept();
+            RawClient client = kind.connect();
+            Stream server = co_await kind.listener.accept();
             connections.emplace_back(std::move(client), std::move(server));
         }
     }
 };
 
-struct ReadFixture : StreamFixture {
+struct ReadFixture : StreamFixture<Tcp> {
     using StreamFixture::StreamFixture;
     Task<> wait() { return read(one_of_two()); }
     Task<> wait_again() { return read(third()); }
     void complete() {
-        for (const Connection& each : connections) {
+        for (const auto& each : connections) {
             each.client.write_byte();
         }
     }
@@ -117,12 +148,14 @@ private:
 
 EDDY_WAIT_MATRIX("TcpStream::read_some", ReadFixture)
 
-struct WriteFixture : StreamFixture {
+/// Over Unix sockets, whose room is what the peer has not read. TCP's may grow on its own, whenever
+/// the kernel comes to carry what was sent to the other end.
+struct WriteFixture : StreamFixture<Unix> {
     using StreamFixture::StreamFixture;
     Task<> prepare() {
         co_await StreamFixture::prepare();
         const std::vector<std::byte> chunk(65536);
-        for (Connection& each : connections) {
+        for (auto& each : connections) {
             while (true) {  // `fill` would wait until all others wait, which may be never here
                 auto write = each.server.write_some(chunk);
                 if (!write.try_now()) {
@@ -135,19 +168,19 @@ struct WriteFixture : StreamFixture {
     Task<> wait() { return write(one_of_two()); }
     Task<> wait_again() { return write(third()); }
     void complete() {
-        for (const Connection& each : connections) {
+        for (const auto& each : connections) {
             each.client.read_what_is_there();
         }
     }
 
 private:
-    static Task<> write(TcpStream& stream) {
+    static Task<> write(Stream& stream) {
         const std::array<std::byte, 8> bytes{};
         co_await stream.write_all(bytes);
     }
 };
 
-EDDY_WAIT_MATRIX("TcpStream::write_all", WriteFixture)
+EDDY_WAIT_MATRIX("UnixStream::write_all", WriteFixture)
 
 struct AcceptFixture {
     static constexpr bool waits = true;

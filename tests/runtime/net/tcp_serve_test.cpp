@@ -42,14 +42,6 @@ using eddy::TcpListener;
 using eddy::TcpStream;
 using eddy::testing::stream_contract::read_text;
 
-static_assert(eddy::Stream<TcpStream>);
-static_assert(eddy::Stream<eddy::UnixStream>);
-static_assert(eddy::ReadStream<eddy::ReadHalf>);
-static_assert(eddy::WriteStream<eddy::WriteHalf>);
-static_assert(eddy::Listener<TcpListener>);
-static_assert(eddy::Listener<eddy::UnixListener>);
-static_assert(eddy::Stream<eddy::TimedStream<TcpStream>>);
-
 struct TcpPair {
     static Task<std::pair<TcpStream, TcpStream>> make() {
         TcpListener listener = TcpListener::listen(Address::loopback(0));

@@ -7,6 +7,8 @@
 
 #include <eddy/testing/run_counts.hpp>
 
+#include "descriptor_count.hpp"
+
 int main(int argc, char** argv) {
     doctest::Context context(argc, argv);
     const int result = context.run();
@@ -17,5 +19,5 @@ int main(int argc, char** argv) {
             static_cast<unsigned long long>(counts.seeded),
             static_cast<unsigned long long>(counts.programs));
     }
-    return result;
+    return result == 0 && eddy::testing::descriptors_leaked() ? 1 : result;
 }

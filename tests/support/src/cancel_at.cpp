@@ -9,6 +9,8 @@
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "inventory.hpp"
+
 namespace eddy::testing {
 
 namespace {
@@ -61,7 +63,7 @@ bool run_cancelled(const std::function<Task<>()>& scenario, std::size_t target, 
     Loop loop({.clock = &clock, .observer = &observer});
     INFO(
         "cancelled ", moment == Moment::on_entry ? "on entry of" : "after", " checkpoint ", target);
-    loop.run(host(hook, scenario));
+    loop.run(leaving_unchanged(host(hook, scenario)));
     CHECK(loop.statistics().jobs_alive == 0);
     CHECK(loop.statistics().deadlines == 0);
     CHECK(observer.abandoned.empty());

@@ -8,6 +8,8 @@
 #include <eddy/loop.hpp>
 #include <eddy/testing/run_counts.hpp>
 
+#include "inventory.hpp"
+
 namespace eddy::testing {
 
 namespace {
@@ -41,7 +43,7 @@ void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> 
     } restore{std::exchange(current, &here)};
 
     Loop loop({.clock = &here.clock, .observer = &here.observer, .schedule_seed = seed});
-    loop.run(body());
+    loop.run(leaving_unchanged(body()));
 
     CHECK_MESSAGE(loop.statistics().jobs_alive == 0, "jobs outlived their loop");
     CHECK_MESSAGE(loop.statistics().deadlines == 0, "deadlines outlived their loop");

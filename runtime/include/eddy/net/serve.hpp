@@ -24,8 +24,8 @@ namespace eddy {
 /// handler.
 ///
 /// At the connection limit nobody is accepted: newcomers wait in the system's queue. When accept
-/// fails for want of descriptors or memory, it pauses (see `ServeOptions`) and reports that once;
-/// connections that are gone before they are accepted are passed over.
+/// fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
+/// once; connections that are gone before they are accepted are passed over.
 ///
 /// Throws:       what `accept` throws otherwise, after the handlers were cancelled.
 /// Cancellation: the handlers are cancelled at once and waited for. To let them finish, `drain`.

@@ -43,7 +43,7 @@ struct ServeStatistics {
     std::uint64_t cancelled = 0;  ///< handlers that were, or never got to run
     std::uint64_t rejected = 0;   ///< accepted, but closed unserved for want of memory
     std::uint64_t aborted = 0;    ///< gone before they were accepted
-    std::uint64_t pauses = 0;     ///< for want of descriptors or memory
+    std::uint64_t pauses = 0;     ///< for want of descriptors, memory or leave
     bool draining = false;
 };
 

@@ -43,6 +43,13 @@ void run_test(const std::function<Task<>()>& body, Order order = Order::any);
 /// and checking them is the test's business.
 [[nodiscard]] std::vector<RecordingObserver::Failure>& expected_failures();
 
+/// From now on, `count()` is the same after the body of every coroutine test, and after each run of
+/// `cancel_at_each_checkpoint`, as before it: for a test executable that knows of something to be
+/// leaked. It is called on the loop; what goes away a turn after its owner has that time, and what
+/// jobs have that the body leaves behind is not looked at. `what` names it, and lasts as long as
+/// the process.
+void leaves_unchanged(const char* what, std::size_t (*count)());
+
 /// The clock of the running test.
 [[nodiscard]] VirtualClock& test_clock();
 

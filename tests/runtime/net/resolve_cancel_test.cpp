@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <eddy/error.hpp>
+#include <eddy/net/resolve.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/yield.hpp>
+
+#include "../test_kit.hpp"
+#include "net_kit.hpp"
+#include "system_calls.hpp"
+
+// Lookups that are given up, by the thousand, and a resolver that never answers.
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace eddy::testing;
+using eddy::Address;
+using eddy::Task;
+using Addresses = std::vector<Address>;
+
+constexpr std::size_t lookups = 10'000;
+
+/// An answer, or cancelled, and nothing else.
+struct Ends {
+    std::size_t answered = 0;
+    std::size_t cancelled = 0;
+
+    Task<> count(std::vector<eddy::JoinHandle<Addresses>>& jobs) {
+        for (auto& job : jobs) {
+            const auto error = co_await failure_of(job);
+            answered += error ? 0U : 1U;
+            cancelled += holds<eddy::JobCancelled>(error) ? 1U : 0U;
+        }
+    }
+};
+
+EDDY_NET_TEST_FIFO("ten thousand lookups cancelled at once leave nothing behind") {
+    std::vector<eddy::JoinHandle<Addresses>> jobs;
+    for (std::size_t i = 0; i < lookups; ++i) {
+        jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
+    }
+    co_await let_run();
+    for (auto& job : jobs) {
+        job.cancel();
+    }
+    Ends ends;
+    co_await ends.count(jobs);
+    CHECK(ends.answered + ends.cancelled == lookups);
+    CHECK(ends.cancelled > 0);
+    co_await settle();  // no request counts any more
+    const Addresses found = co_await eddy::resolve("localhost", 80);
+    CHECK_FALSE(found.empty());
+}
+
+/// Some are answered, some queued, some not begun when their time is up.
+EDDY_NET_TEST_FIFO("ten thousand lookups cancelled at any moment are answered or cancelled") {
+    std::mt19937 random(1);
+    Ends ends;
+    for (std::size_t done = 0; done < lookups; done += 100) {
+        std::vector<eddy::JoinHandle<Addresses>> jobs;
+        for (int i = 0; i < 100; ++i) {
+            jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
+        }
+        std::shuffle(jobs.begin(), jobs.end(), random);
+        for (auto& job : jobs) {
+            for (auto rounds = random() % 20; rounds != 0; --rounds) {
+                co_await eddy::yield();
+            }
+            job.cancel();
+        }
+        co_await ends.count(jobs);
+    }
+    CHECK(ends.answered + ends.cancelled == lookups);
+    CHECK(ends.cancelled > 0);
+    CHECK(ends.answered > 0);
+}
+
+#if EDDY_SYSTEM_CALL_FAULTS
+
+/// Until so many lookups hang in the resolver.
+Task<> hang(const BlockedResolver& resolver, std::size_t count) {
+    while (resolver.blocked() < count) {
+        co_await eddy::yield();
+    }
+}
+
+EDDY_NET_TEST_FIFO("a resolver that hangs delays lookups, and nothing else") {
+    BlockedResolver resolver;
+    std::vector<eddy::JoinHandle<Addresses>> hanging;
+    for (std::size_t i = 0; i < lookups; ++i) {
+        hanging.push_back(eddy::spawn(eddy::resolve("blocked.invalid", 80)));
+    }
+    auto behind = eddy::spawn(eddy::resolve("localhost", 80));
+    co_await hang(resolver, 2);
+    TcpPair pair = co_await tcp_pair();
+    co_await pair.client.write_all("hello");
+    const std::string text = co_await read_text(pair.server);
+    CHECK(text == "hello");
+    const Addresses number = co_await eddy::resolve("127.0.0.1", 80);
+    CHECK(number.size() == 1);
+    for (auto& job : hanging) {
+        job.cancel();
+        co_await job.wait();  // at once
+    }
+    CHECK_FALSE(behind.done());
+    CHECK(resolver.blocked() == 2);  // half of libuv's threads; the others never get there
+    resolver.release();
+    const Addresses found = co_await behind;
+    CHECK_FALSE(found.empty());
+    CHECK(resolver.blocked() == 2);
+}
+
+EDDY_NET_TEST_FIFO("a lookup that was given up lets time go on") {
+    BlockedResolver resolver;
+    auto job = eddy::spawn(eddy::resolve("blocked.invalid", 80));
+    co_await hang(resolver, 1);
+    job.cancel();
+    co_await job.wait();
+    const eddy::TimePoint begun = eddy::now();
+    co_await eddy::sleep_for(1h);
+    CHECK(eddy::now() - begun == 1h);
+    resolver.release();  // the end of the loop waits for it
+}
+
+#endif
+
+}  // namespace

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "system_calls.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <dlfcn.h>
+#include <mutex>
+#include <netdb.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace eddy::testing {
+
+namespace {
+
+constinit thread_local FaultPlan* current = nullptr;
+
+/// How to end the lookups that are blocked.
+struct Resolver {
+    std::mutex mutex;
+    std::condition_variable released;
+    bool blocks = false;
+    std::size_t blocked = 0;
+};
+
+Resolver& resolver() {
+    static Resolver only;
+    return only;
+}
+
+}  // namespace
+
+std::string_view name_of(SystemCall call) noexcept {
+    constexpr std::string_view names[] = {"socket",
+                                          "bind",
+                                          "listen",
+                                          "connect",
+                                          "accept4",
+                                          "getsockname",
+                                          "getsockopt",
+                                          "setsockopt",
+                                          "shutdown",
+                                          "recv",
+                                          "send",
+                                          "sendmsg",
+                                          "epoll_ctl"};
+    return names[static_cast<std::size_t>(call)];
+}
+
+FaultPlan::FaultPlan() noexcept { current = this; }
+FaultPlan::~FaultPlan() { current = nullptr; }
+
+int FailNth::error_of(SystemCall call) noexcept {
+    if (call != call_ || ++calls_ < nth_ || left_ == 0) {
+        return 0;
+    }
+    left_ -= left_ != always ? 1U : 0U;
+    ++failed_;
+    return error_;
+}
+
+BlockedResolver::BlockedResolver() {
+    const std::lock_guard lock(resolver().mutex);
+    resolver().blocks = true;
+    resolver().blocked = 0;
+}
+
+void BlockedResolver::release() {
+    {
+        const std::lock_guard lock(resolver().mutex);
+        resolver().blocks = false;
+    }
+    resolver().released.notify_all();
+}
+
+std::size_t BlockedResolver::blocked() const {
+    const std::lock_guard lock(resolver().mutex);
+    return resolver().blocked;
+}
+
+#if EDDY_SYSTEM_CALL_FAULTS
+
+namespace {
+
+/// The next function of that name: the C library's, or a sanitizer's in front of it.
+template <class Function>
+Function* next(const char* name) noexcept {
+    return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+/// True if the plan says so; errno is set.
+bool fails(SystemCall call) noexcept {
+    const int error = current != nullptr ? current->error_of(call) : 0;
+    if (error != 0) {
+        errno = error;
+    }
+    return error != 0;
+}
+
+std::size_t most(SystemCall call, std::size_t length) noexcept {
+    return current != nullptr && length > 1
+               ? std::clamp<std::size_t>(current->most(call, length), 1, length)
+               : length;
+}
+
+/// Has the first bytes of a message only.
+class Beginning final {
+public:
+    Beginning(const msghdr& whole, SystemCall call) noexcept : message_(whole) {
+        std::size_t length = 0;
+        for (std::size_t i = 0; i < whole.msg_iovlen; ++i) {
+            length += whole.msg_iov[i].iov_len;
+        }
+        std::size_t left = most(call, length);
+        message_.msg_iov = parts_;
+        message_.msg_iovlen = std::min<std::size_t>(whole.msg_iovlen, std::size(parts_));
+        for (std::size_t i = 0; i < message_.msg_iovlen; ++i) {
+            parts_[i] = whole.msg_iov[i];
+            parts_[i].iov_len = std::min(parts_[i].iov_len, left);
+            left -= parts_[i].iov_len;
+        }
+    }
+    [[nodiscard]] const msghdr* get() const noexcept { return &message_; }
+
+private:
+    msghdr message_;
+    iovec parts_[64] = {};
+};
+
+}  // namespace
+
+#endif
+
+}  // namespace eddy::testing
+
+#if EDDY_SYSTEM_CALL_FAULTS
+
+using eddy::testing::fails;
+using eddy::testing::most;
+using eddy::testing::next;
+using eddy::testing::SystemCall;
+
+extern "C" {
+
+int socket(int domain, int type, int protocol) noexcept {
+    static auto* const real = next<int(int, int, int)>("socket");
+    return fails(SystemCall::socket) ? -1 : real(domain, type, protocol);
+}
+
+int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+    static auto* const real = next<int(int, const sockaddr*, socklen_t)>("bind");
+    return fails(SystemCall::bind) ? -1 : real(fd, address, length);
+}
+
+int listen(int fd, int backlog) noexcept {
+    static auto* const real = next<int(int, int)>("listen");
+    return fails(SystemCall::listen) ? -1 : real(fd, backlog);
+}
+
+int connect(int fd, const sockaddr* address, socklen_t length) {
+    static auto* const real = next<int(int, const sockaddr*, socklen_t)>("connect");
+    if (fails(SystemCall::connect)) {
+        const int error = errno;
+        if (error == EINTR && address->sa_family != AF_UNIX) {
+            static_cast<void>(real(fd, address, length));
+            errno = error;
+        }
+        return -1;
+    }
+    return real(fd, address, length);
+}
+
+int accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+    static auto* const real = next<int(int, sockaddr*, socklen_t*, int)>("accept4");
+    return fails(SystemCall::accept) ? -1 : real(fd, address, length, flags);
+}
+
+int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
+    static auto* const real = next<int(int, sockaddr*, socklen_t*)>("getsockname");
+    return fails(SystemCall::getsockname) ? -1 : real(fd, address, length);
+}
+
+int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
+    static auto* const real = next<int(int, int, int, void*, socklen_t*)>("getsockopt");
+    return fails(SystemCall::getsockopt) ? -1 : real(fd, level, option, value, length);
+}
+
+int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
+    static auto* const real = next<int(int, int, int, const void*, socklen_t)>("setsockopt");
+    return fails(SystemCall::setsockopt) ? -1 : real(fd, level, option, value, length);
+}
+
+int shutdown(int fd, int how) noexcept {
+    static auto* const real = next<int(int, int)>("shutdown");
+    return fails(SystemCall::shutdown) ? -1 : real(fd, how);
+}
+
+ssize_t recv(int fd, void* into, size_t length, int flags) {
+    static auto* const real = next<ssize_t(int, void*, size_t, int)>("recv");
+    return fails(SystemCall::recv) ? -1 : real(fd, into, most(SystemCall::recv, length), flags);
+}
+
+ssize_t send(int fd, const void* from, size_t length, int flags) {
+    static auto* const real = next<ssize_t(int, const void*, size_t, int)>("send");
+    return fails(SystemCall::send) ? -1 : real(fd, from, most(SystemCall::send, length), flags);
+}
+
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+    static auto* const real = next<ssize_t(int, const msghdr*, int)>("sendmsg");
+    if (fails(SystemCall::sendmsg)) {
+        return -1;
+    }
+    const eddy::testing::Beginning beginning(*message, SystemCall::sendmsg);
+    return real(fd, beginning.get(), flags);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+    static auto* const real = next<int(int, int, int, epoll_event*)>("epoll_ctl");
+    const bool asks = operation == EPOLL_CTL_ADD && event->data.fd == -1;
+    return asks && fails(SystemCall::watch) ? -1 : real(epoll, operation, fd, event);
+}
+
+int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
+    using Signature = int(const char*, const char*, const addrinfo*, addrinfo**);
+    static auto* const real = next<Signature>("getaddrinfo");
+    if (host == nullptr || !std::string_view(host).starts_with("blocked.")) {
+        return real(host, service, hints, result);
+    }
+    auto& resolver = eddy::testing::resolver();
+    std::unique_lock lock(resolver.mutex);
+    ++resolver.blocked;
+    resolver.released.wait(lock, [&] { return !resolver.blocks; });
+    return EAI_NONAME;
+}
+
+}  // extern "C"
+
+#endif
