@@ -21,6 +21,7 @@ namespace {
 
 /// Before any libuv call: the process must be fit for a loop.
 LoopOptions prepare_process(const LoopOptions& options) noexcept {
+    detail::count_forks();
     if (options.ignore_sigpipe) {
         detail::ignore_sigpipe();
     }

@@ -31,6 +31,9 @@ void LoopCore::checkpoint_slow(Job& job) {
 // --- one turn ----------------------------------------------------------------------------------
 
 void LoopCore::drain_inbox() {
+    if (inbox->empty()) {
+        return;
+    }
     InboxNode* node = inbox->take_all();
     while (node != nullptr) {
         InboxNode* next = Inbox::next_of(*node);
@@ -51,7 +54,9 @@ void LoopCore::fire_deadlines() {
 }
 
 void LoopCore::run_ready() {
-    run_callbacks();
+    if (callbacks_.linked()) {
+        run_callbacks();
+    }
     for (std::size_t left = turn_resumptions; left != 0 && !ready.empty(); --left) {
         step(ready.pop());
     }

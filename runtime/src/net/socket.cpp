@@ -113,9 +113,9 @@ StreamStatistics Socket::statistics() const noexcept {
 
 // --- reading -----------------------------------------------------------------------------------
 
-bool Socket::try_read(SocketRead& read) {
+void Socket::refuse_read(const SocketRead& read) const {
     check_open(read.name_);
-    if (reader_dropped_) {
+    if ((read_bars_ & read_dropped) != 0) {
         fail(read.name_, SocketWait::closed);
     }
     if (read.into_.empty()) {
@@ -124,19 +124,23 @@ bool Socket::try_read(SocketRead& read) {
     if (reader_ != nullptr) {
         throw BusyResource(prefix(read.name_) + ": another job is reading this stream");
     }
-    if (read_lost_) {
+    if ((read_bars_ & read_lost) != 0) {
         throw BrokenResource(prefix(read.name_) + ": a job that had received bytes was destroyed");
     }
-    if (read_error_ != 0) {
-        fail(read.name_, read_error_);
+    fail(read.name_, read_error_);
+}
+
+bool Socket::try_read(SocketRead& read) {
+    if (!is_open() || !on_loop_thread() || read_bars_ != 0 || reader_ != nullptr ||
+        read.into_.empty()) [[unlikely]] {
+        refuse_read(read);
     }
-    if (!maybe_more_ || !receive(read)) {
+    if (!maybe_more_ || !receive(read)) [[likely]] {
         return false;
     }
     if (read.error_ != 0) {
         fail(read.name_, read.error_);
     }
-    read.hold();
     return true;
 }
 
@@ -152,57 +156,72 @@ bool Socket::receive(SocketRead& read) noexcept {
     } while (count < 0 && errno == EINTR);
     if (count > 0) [[likely]] {
         read.count_ = static_cast<std::size_t>(count);
+        read.hold();
         bytes_read_ += read.count_;
         maybe_more_ = read.count_ == read.into_.size();
         return true;
     }
     if (count == 0) {
         // The kernel tells of a reset once. If a write was told, this is no orderly end.
-        read_error_ = kind_ == SocketKind::tcp ? write_error_ : 0;
+        fail_reading(kind_ == SocketKind::tcp ? write_error_ : 0);
         maybe_more_ = true;
     } else if (would_block(errno)) {
         maybe_more_ = false;
         return false;
     } else {
-        read_error_ = errno;
+        fail_reading(errno);
     }
     read.error_ = read_error_;
     return true;
 }
 
+void Socket::fail_reading(int error) noexcept {
+    read_error_ = error;
+    if (error != 0) {
+        read_bars_ |= read_failed;
+    }
+}
+
 // --- writing -----------------------------------------------------------------------------------
 
-void Socket::check_writable(const char* what) const {
+void Socket::refuse_write(const char* what, unsigned bars) const {
     check_open(what);
-    if (writer_dropped_) {
+    if ((bars & write_dropped) != 0) {
         fail(what, SocketWait::closed);
     }
     if (writer_ != nullptr) {
         throw BusyResource(prefix(what) + ": another job is writing this stream");
     }
-    if (write_error_ != 0) {
+    if ((bars & write_failed) != 0) {
         fail(what, write_error_);
     }
-    if (torn_) {
+    if ((bars & write_torn) != 0) {
         throw BrokenResource(prefix(what) +
                              ": an earlier write was cancelled halfway, and nothing can follow "
                              "the half: close the stream");
     }
-    if (write_shut_ && std::string_view(what) != "shutdown") {
-        throw ClosedResource(prefix(what) + ": the writing side was shut down");
-    }
+    throw ClosedResource(prefix(what) + ": the writing side was shut down");
+}
+
+void Socket::fail_writing(int error) noexcept {
+    write_error_ = error;
+    write_bars_ |= write_failed;
 }
 
 bool Socket::try_write(SocketWrite& write) {
-    check_writable(write.name_);
-    write.advance(0);
-    if (!write.finished() && !send(write)) {
+    check_writable(write.name_, write_bars_);
+    if (write.spans_.empty() || write.spans_.front().empty()) [[unlikely]] {
+        write.advance(0);
+        if (write.finished()) {
+            return true;
+        }
+    }
+    if (!send(write)) [[unlikely]] {
         return false;
     }
-    if (write_error_ != 0) {
-        fail(write.name_, write_error_);
+    if (write.error_ != 0) [[unlikely]] {
+        fail(write.name_, write.error_);
     }
-    write.hold();
     return true;
 }
 
@@ -232,7 +251,6 @@ std::ptrdiff_t Socket::send_once(const SocketWrite& write) noexcept {
 /// `max_parts` parts is short of the rest, not of room.
 bool Socket::send(SocketWrite& write) noexcept {
     while (true) {
-        const std::size_t parts_left = write.spans_.size() - write.next_;
         const std::size_t before = write.next_;
         const std::ptrdiff_t count = send_once(write);
         if (count < 0) {
@@ -242,26 +260,31 @@ bool Socket::send(SocketWrite& write) noexcept {
             if (would_block(errno)) {
                 return false;
             }
-            write_error_ = write.error_ = errno;
+            write.error_ = errno;
+            fail_writing(write.error_);
             return true;
         }
         bytes_written_ += static_cast<std::uint64_t>(count);
         write.advance(static_cast<std::size_t>(count));
-        torn_ = !write.finished() && write.amount_ == SocketWrite::Amount::all;
-        if (!torn_) {
+        if (write.finished() || write.amount_ == SocketWrite::Amount::some) [[likely]] {
+            write_bars_ &= static_cast<std::uint8_t>(~write_torn);
             return true;
         }
-        if (parts_left <= max_parts || write.next_ < before + max_parts) {
+        write_bars_ |= write_torn;
+        if (write.spans_.size() <= before + max_parts || write.next_ < before + max_parts) {
             return false;
         }
     }
 }
 
 void Socket::shut_down(const char* what) {
-    check_writable(what);
-    if (!std::exchange(write_shut_, true) && ::shutdown(fd(), SHUT_WR) != 0) {
-        write_error_ = errno;
-        fail(what, write_error_);
+    check_writable(what, write_bars_ & ~unsigned{write_shut});
+    if ((write_bars_ & write_shut) == 0) {
+        write_bars_ |= write_shut;
+        if (::shutdown(fd(), SHUT_WR) != 0) {
+            fail_writing(errno);
+            fail(what, write_error_);
+        }
     }
 }
 
@@ -269,7 +292,6 @@ void Socket::shut_down(const char* what) {
 
 bool Socket::try_connect(SocketConnect& connect) {
     if (::connect(fd(), connect.address_.get(), connect.address_.length) == 0) {
-        connect.hold();
         return true;
     }
     if (errno != EINPROGRESS && errno != EINTR) {
@@ -341,7 +363,7 @@ void Socket::close(bool reset) noexcept {
     if (!is_open()) {
         return;
     }
-    if (reset || torn_) {
+    if (reset || (write_bars_ & write_torn) != 0) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
@@ -359,8 +381,8 @@ void Socket::close(bool reset) noexcept {
 }
 
 void Socket::drop_reader() noexcept {
-    reader_dropped_ = true;
-    if (writer_dropped_) {
+    read_bars_ |= read_dropped;
+    if ((write_bars_ & write_dropped) != 0) {
         close(false);
     } else if (SocketRead* read = std::exchange(reader_, nullptr)) {
         read->end(SocketWait::closed);
@@ -368,15 +390,16 @@ void Socket::drop_reader() noexcept {
 }
 
 void Socket::drop_writer() noexcept {
-    writer_dropped_ = true;
-    if (reader_dropped_) {
+    write_bars_ |= write_dropped;
+    if ((read_bars_ & read_dropped) != 0) {
         close(false);
         return;
     }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
     }
-    if (is_open() && !torn_ && write_error_ == 0 && !std::exchange(write_shut_, true)) {
+    if (is_open() && write_bars_ == write_dropped) {  // neither torn, nor failed, nor shut
+        write_bars_ |= write_shut;
         static_cast<void>(::shutdown(fd(), SHUT_WR));  // fails when the peer is gone already
     }
 }

@@ -13,30 +13,25 @@ void release(Socket* socket) noexcept { socket->release(); }
 
 // --- any operation -----------------------------------------------------------------------------
 
-Socket& SocketWait::socket() const {
-    if (socket_ == nullptr) [[unlikely]] {
-        throw InvalidState(std::string(name_) + ": this stream was moved from");
-    }
-    return *socket_;
-}
-
-void SocketWait::hold() noexcept {
-    socket_->retain();
-    holds_ = true;
+void SocketWait::throw_moved_from() const {
+    throw InvalidState(std::string(name_) + ": this stream was moved from");
 }
 
 void SocketWait::end(int error) noexcept {
     error_ = error;
-    hold();
+    if (error != 0) [[unlikely]] {
+        hold();
+    }
     commit();
 }
 
-void SocketWait::conclude() {
+void SocketWait::let_go() {
     holds_ = false;
-    const SocketRef<Socket> held(socket_);
     if (error_ != 0) [[unlikely]] {
+        const SocketRef<Socket> held(socket_);
         held->fail(name_, error_);
     }
+    socket_->release();
 }
 
 void SocketWait::pass_on() noexcept {
@@ -63,15 +58,6 @@ void SocketRead::pass_on() noexcept {
 bool SocketWrite::try_now() { return socket().try_write(*this); }
 void SocketWrite::start() noexcept { socket_->start_write(*this); }
 void SocketWrite::unlink() noexcept { socket_->stop_write(); }
-
-void SocketWrite::advance(std::size_t count) noexcept {
-    sent_ += count;
-    offset_ += count;
-    while (next_ < spans_.size() && offset_ >= spans_[next_].size()) {
-        offset_ -= spans_[next_].size();
-        ++next_;
-    }
-}
 
 bool SocketShutdown::try_now() {
     socket().shut_down(name_);

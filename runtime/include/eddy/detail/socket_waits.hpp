@@ -47,8 +47,9 @@ private:
 
 /// One operation on a socket.
 ///
-/// Invariant: `holds_` from the moment the operation has ended until its result is taken; until
-///            then a reference of its own keeps the socket, which says what went wrong.
+/// Invariant: `holds_` from the moment the operation has failed, or has received bytes, until its
+///            result is taken; until then a reference of its own keeps the socket, which says what
+///            went wrong, or hears that the bytes were lost.
 class SocketWait : public Waiter {
 public:
     [[nodiscard]] const char* what() const noexcept override { return name_; }
@@ -60,12 +61,21 @@ protected:
     ~SocketWait() override = default;
 
     /// Throws `InvalidState` for a stream that was moved from.
-    [[nodiscard]] Socket& socket() const;
+    [[nodiscard]] Socket& socket() const {
+        if (socket_ == nullptr) [[unlikely]] {
+            throw_moved_from();
+        }
+        return *socket_;
+    }
     void hold() noexcept;
     /// Ends a wait: zero, an errno, or `closed`.
     void end(int error) noexcept;
     /// Throws what the operation failed with.
-    void conclude();
+    void conclude() {
+        if (holds_) {
+            let_go();
+        }
+    }
     void pass_on() noexcept override;
 
     static constexpr int closed = -1;
@@ -74,6 +84,10 @@ protected:
     const char* name_;
     int error_ = 0;
     bool holds_ = false;
+
+private:
+    [[noreturn]] void throw_moved_from() const;
+    void let_go();
 };
 
 class SocketRead final : public SocketWait {
@@ -119,7 +133,14 @@ private:
     friend class Socket;
     void unlink() noexcept override;
     /// Counts what was sent, and steps over what is empty.
-    void advance(std::size_t count) noexcept;
+    void advance(std::size_t count) noexcept {
+        sent_ += count;
+        offset_ += count;
+        while (next_ < spans_.size() && offset_ >= spans_[next_].size()) {
+            offset_ -= spans_[next_].size();
+            ++next_;
+        }
+    }
     [[nodiscard]] bool finished() const noexcept { return next_ == spans_.size(); }
 
     // Invariant: unless finished(), spans_[next_] has more than offset_ bytes (after advance).
