@@ -3,15 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <stdexcept>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <system_error>
 #include <utility>
 
 #include <eddy/detail/thread_state.hpp>
-#include <eddy/error.hpp>
 
 namespace eddy::detail {
 
@@ -21,30 +17,7 @@ constexpr std::size_t max_parts = 16;  // of one sendmsg
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
-/// Whose fault an error is: the peer's, or the way's to it.
-bool peer_is_gone(int error) noexcept {
-    switch (error) {
-        case ECONNRESET:
-        case EPIPE:
-        case ETIMEDOUT:
-        case ECONNABORTED:
-        case ENETRESET:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ENOTCONN:
-            return true;
-        default:
-            return false;
-    }
-}
-
 }  // namespace
-
-void throw_io_error(int error, const std::string& what) {
-    throw IoError(std::error_code(error, std::system_category()), what);
-}
 
 int open_stream_socket(int family, const std::string& what) {
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,44 +39,6 @@ Socket::Socket(int fd, SocketKind kind, const Address& peer)
     bound_.check("a socket");
 }
 
-// --- what can be wrong -------------------------------------------------------------------------
-
-void Socket::check_thread(const char* what) const {
-    try {
-        bound_.check(what);
-    } catch (const WrongThread& error) {
-        throw WrongThread((kind_ == SocketKind::tcp ? "TcpStream::" : "UnixStream::") +
-                          std::string(error.what()));
-    }
-}
-
-void Socket::refuse(const char* what) const {
-    check_thread(what);
-    fail(what, SocketWait::closed);
-}
-
-std::string Socket::prefix(const char* what) const {
-    std::string_view operation = what;
-    if (operation.starts_with("read")) {
-        operation = "read";
-    } else if (operation.starts_with("write")) {
-        operation = "write";
-    }
-    const std::string peer = kind_ == SocketKind::tcp ? peer_.to_string() : "unix socket";
-    return std::string(operation) + ' ' + peer;
-}
-
-void Socket::fail(const char* what, int error) const {
-    if (error == SocketWait::closed) {
-        throw ClosedResource(prefix(what) + ": the stream was closed, or its loop has ended");
-    }
-    const std::error_code code(error, std::system_category());
-    if (std::string_view(what) != "connect" && peer_is_gone(error)) {
-        throw BrokenResource(prefix(what) + ": " + code.message());
-    }
-    throw IoError(code, prefix(what));
-}
-
 StreamStatistics Socket::statistics() const noexcept {
     return {.bytes_read = bytes_read_,
             .bytes_written = bytes_written_,
@@ -113,33 +48,20 @@ StreamStatistics Socket::statistics() const noexcept {
 
 // --- reading -----------------------------------------------------------------------------------
 
-void Socket::refuse_read(const SocketRead& read) const {
-    check_open(read.name_);
-    if ((read_bars_ & read_dropped) != 0) {
-        fail(read.name_, SocketWait::closed);
-    }
-    if (read.into_.empty()) {
-        throw std::invalid_argument("read_some needs a buffer: zero bytes would mean the end");
-    }
-    if (reader_ != nullptr) {
-        throw BusyResource(prefix(read.name_) + ": another job is reading this stream");
-    }
-    if ((read_bars_ & read_lost) != 0) {
-        throw BrokenResource(prefix(read.name_) + ": a job that had received bytes was destroyed");
-    }
-    fail(read.name_, read_error_);
-}
-
 bool Socket::try_read(SocketRead& read) {
     if (!is_open() || !on_loop_thread() || read_bars_ != 0 || reader_ != nullptr ||
         read.into_.empty()) [[unlikely]] {
         refuse_read(read);
     }
-    if (!maybe_more_ || !receive(read)) [[likely]] {
+    return maybe_more_ && read_at_once(read);
+}
+
+[[gnu::noinline]] bool Socket::read_at_once(SocketRead& read) {
+    if (!receive(read)) {
         return false;
     }
     if (read.error_ != 0) {
-        fail(read.name_, read.error_);
+        fail(read.what(), read.error_);
     }
     return true;
 }
@@ -184,45 +106,41 @@ void Socket::fail_reading(int error) noexcept {
 
 // --- writing -----------------------------------------------------------------------------------
 
-void Socket::refuse_write(const char* what, unsigned bars) const {
-    check_open(what);
-    if ((bars & write_dropped) != 0) {
-        fail(what, SocketWait::closed);
-    }
-    if (writer_ != nullptr) {
-        throw BusyResource(prefix(what) + ": another job is writing this stream");
-    }
-    if ((bars & write_failed) != 0) {
-        fail(what, write_error_);
-    }
-    if ((bars & write_torn) != 0) {
-        throw BrokenResource(prefix(what) +
-                             ": an earlier write was cancelled halfway, and nothing can follow "
-                             "the half: close the stream");
-    }
-    throw ClosedResource(prefix(what) + ": the writing side was shut down");
-}
-
 void Socket::fail_writing(int error) noexcept {
     write_error_ = error;
     write_bars_ |= write_failed;
 }
 
+/// The usual case in few steps: one span, and there is room for all of it.
 bool Socket::try_write(SocketWrite& write) {
-    check_writable(write.name_, write_bars_);
-    if (write.spans_.empty() || write.spans_.front().empty()) [[unlikely]] {
-        write.advance(0);
-        if (write.finished()) {
-            return true;
-        }
+    if (!writable_now(write_bars_)) [[unlikely]] {
+        refuse_write(write.what(), write_bars_);
     }
-    if (!send(write)) [[unlikely]] {
-        return false;
+    if (write.spans_.size() != 1 || write.spans_.front().empty()) [[unlikely]] {
+        return try_write_parts(write);
     }
-    if (write.error_ != 0) [[unlikely]] {
-        fail(write.name_, write.error_);
+    const auto bytes = write.spans_.front();
+    const std::ptrdiff_t count = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count != std::ssize(bytes)) [[unlikely]] {
+        return write_rest(write, count);
     }
+    bytes_written_ += bytes.size();
+    write.sent_ = bytes.size();
+    write.next_ = 1;
     return true;
+}
+
+bool Socket::try_write_parts(SocketWrite& write) {
+    write.advance(0);
+    return write.finished() || write_rest(write, send_once(write));
+}
+
+bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
+    const bool ended = send(write, count);
+    if (write.error_ != 0) {
+        fail(write.what(), write.error_);
+    }
+    return ended;
 }
 
 void Socket::start_write(SocketWrite& write) noexcept {
@@ -230,11 +148,16 @@ void Socket::start_write(SocketWrite& write) noexcept {
     arm(writable);
 }
 
-std::ptrdiff_t Socket::send_once(const SocketWrite& write) noexcept {
-    const auto first = write.spans_[write.next_].subspan(write.offset_);
-    if (write.next_ + 1 == write.spans_.size()) {
-        return ::send(fd(), first.data(), first.size(), MSG_NOSIGNAL);
+std::ptrdiff_t Socket::send_once(const SocketWrite& write) const noexcept {
+    if (write.next_ + 1 != write.spans_.size()) {
+        return send_parts(write);
     }
+    const auto rest = write.spans_[write.next_].subspan(write.offset_);
+    return ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+}
+
+std::ptrdiff_t Socket::send_parts(const SocketWrite& write) const noexcept {
+    const auto first = write.spans_[write.next_].subspan(write.offset_);
     iovec parts[max_parts];
     const std::size_t count = std::min(max_parts, write.spans_.size() - write.next_);
     for (std::size_t i = 0; i < count; ++i) {
@@ -249,10 +172,8 @@ std::ptrdiff_t Socket::send_once(const SocketWrite& write) noexcept {
 
 /// A short send means that the buffer is full: that of the next one would be in vain. But one of
 /// `max_parts` parts is short of the rest, not of room.
-bool Socket::send(SocketWrite& write) noexcept {
-    while (true) {
-        const std::size_t before = write.next_;
-        const std::ptrdiff_t count = send_once(write);
+bool Socket::send(SocketWrite& write, std::ptrdiff_t count) noexcept {
+    for (;; count = send_once(write)) {
         if (count < 0) {
             if (errno == EINTR) {
                 continue;
@@ -264,6 +185,7 @@ bool Socket::send(SocketWrite& write) noexcept {
             fail_writing(write.error_);
             return true;
         }
+        const std::size_t before = write.next_;
         bytes_written_ += static_cast<std::uint64_t>(count);
         write.advance(static_cast<std::size_t>(count));
         if (write.finished() || write.amount_ == SocketWrite::Amount::some) [[likely]] {
@@ -278,7 +200,10 @@ bool Socket::send(SocketWrite& write) noexcept {
 }
 
 void Socket::shut_down(const char* what) {
-    check_writable(what, write_bars_ & ~unsigned{write_shut});
+    const unsigned bars = write_bars_ & ~unsigned{write_shut};
+    if (!writable_now(bars)) {
+        refuse_write(what, bars);
+    }
     if ((write_bars_ & write_shut) == 0) {
         write_bars_ |= write_shut;
         if (::shutdown(fd(), SHUT_WR) != 0) {
@@ -295,7 +220,7 @@ bool Socket::try_connect(SocketConnect& connect) {
         return true;
     }
     if (errno != EINPROGRESS && errno != EINTR) {
-        fail(connect.name_, errno);
+        fail(connect.what(), errno);
     }
     return false;
 }
@@ -325,7 +250,29 @@ void Socket::connect_ended() noexcept {
 
 // --- events ------------------------------------------------------------------------------------
 
+void Socket::serve_reader() noexcept {
+    if (receive(*reader_)) [[likely]] {
+        SocketRead& read = *std::exchange(reader_, nullptr);
+        read.end(read.error_);
+    } else {
+        arm(readable);  // libuv disarms what has an error
+    }
+}
+
+void Socket::serve_writer() noexcept {
+    if (send(*writer_, send_once(*writer_))) {
+        SocketWrite& write = *std::exchange(writer_, nullptr);
+        write.end(write.error_);
+    } else {
+        arm(writable);
+    }
+}
+
 void Socket::on_ready(unsigned events) noexcept {
+    if (events == readable && reader_ != nullptr) [[likely]] {  // so it is not connecting
+        serve_reader();
+        return;
+    }
     if (connector_ != nullptr) [[unlikely]] {
         connect_ended();
         return;
@@ -335,21 +282,15 @@ void Socket::on_ready(unsigned events) noexcept {
         if (reader_ == nullptr) {
             maybe_more_ = true;
             unwanted |= readable;
-        } else if (receive(*reader_)) {
-            SocketRead& read = *std::exchange(reader_, nullptr);
-            read.end(read.error_);
         } else {
-            arm(readable);  // libuv disarms what has an error
+            serve_reader();
         }
     }
     if ((events & writable) != 0) {
         if (writer_ == nullptr) {
             unwanted |= writable;
-        } else if (send(*writer_)) {
-            SocketWrite& write = *std::exchange(writer_, nullptr);
-            write.end(write.error_);
         } else {
-            arm(writable);
+            serve_writer();
         }
     }
     if (unwanted != 0) {

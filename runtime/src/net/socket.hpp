@@ -21,7 +21,8 @@ enum class SocketKind : std::uint8_t { tcp, local };
 class SocketConnect final : public SocketWait {
 public:
     SocketConnect(Socket* socket, const SocketAddress& address) noexcept
-        : SocketWait(socket, "connect"), address_(address) {}
+        : SocketWait(socket), address_(address) {}
+    [[nodiscard]] const char* what() const noexcept override { return "connect"; }
 
     [[nodiscard]] bool try_now();
     void start() noexcept;
@@ -49,11 +50,7 @@ public:
     /// Throws `WrongThread` naming "TcpStream::`what`".
     void check_thread(const char* what) const;
     /// Throws `ClosedResource` too.
-    void check_open(const char* what) const {
-        if (!is_open() || !on_loop_thread()) [[unlikely]] {
-            refuse(what);
-        }
-    }
+    void check_open(const char* what) const;
     [[noreturn]] void fail(const char* what, int error) const;
 
     /// Ends the connection, and the waits with `ClosedResource`.
@@ -86,19 +83,24 @@ private:
     void on_loop_end() noexcept override { close(false); }
     void connect_ended() noexcept;
 
-    void refuse(const char* what) const;
-    void refuse_read(const SocketRead& read) const;
-    void refuse_write(const char* what, unsigned bars) const;
+    [[noreturn]] void refuse_read(const SocketRead& read) const;
+    [[nodiscard]] bool read_at_once(SocketRead& read);
+    [[noreturn]] void refuse_write(const char* what, unsigned bars) const;
     /// One system call. True: the operation has ended; `read.error_` says how.
     [[nodiscard]] bool receive(SocketRead& read) noexcept;
-    [[nodiscard]] bool send(SocketWrite& write) noexcept;
-    [[nodiscard]] std::ptrdiff_t send_once(const SocketWrite& write) noexcept;
+    [[nodiscard]] bool try_write_parts(SocketWrite& write);
+    [[nodiscard]] bool write_rest(SocketWrite& write, std::ptrdiff_t count);
+    /// The rest, after a first system call that returned `count`. True as above.
+    [[nodiscard]] bool send(SocketWrite& write, std::ptrdiff_t count) noexcept;
+    [[nodiscard]] std::ptrdiff_t send_once(const SocketWrite& write) const noexcept;
+    [[nodiscard]] std::ptrdiff_t send_parts(const SocketWrite& write) const noexcept;
+    void serve_reader() noexcept;
+    void serve_writer() noexcept;
     void fail_reading(int error) noexcept;
     void fail_writing(int error) noexcept;
-    void check_writable(const char* what, unsigned bars) const {
-        if (!is_open() || !on_loop_thread() || bars != 0 || writer_ != nullptr) [[unlikely]] {
-            refuse_write(what, bars);
-        }
+    /// A write that minds these bars may start.
+    [[nodiscard]] bool writable_now(unsigned bars) const noexcept {
+        return is_open() && on_loop_thread() && bars == 0 && writer_ == nullptr;
     }
     [[nodiscard]] std::string prefix(const char* what) const;
 
@@ -136,6 +138,14 @@ private:
 inline void SocketWait::hold() noexcept {
     socket_->retain();
     holds_ = true;
+}
+
+inline void SocketWait::end(int error) noexcept {
+    error_ = error;
+    if (error != 0) [[unlikely]] {
+        hold();
+    }
+    commit();
 }
 
 /// Throws `IoError` ("`what` `name`: reason").

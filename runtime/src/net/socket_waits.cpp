@@ -14,24 +14,21 @@ void release(Socket* socket) noexcept { socket->release(); }
 // --- any operation -----------------------------------------------------------------------------
 
 void SocketWait::throw_moved_from() const {
-    throw InvalidState(std::string(name_) + ": this stream was moved from");
-}
-
-void SocketWait::end(int error) noexcept {
-    error_ = error;
-    if (error != 0) [[unlikely]] {
-        hold();
-    }
-    commit();
+    throw InvalidState(std::string(what()) + ": this stream was moved from");
 }
 
 void SocketWait::let_go() {
-    holds_ = false;
     if (error_ != 0) [[unlikely]] {
-        const SocketRef<Socket> held(socket_);
-        held->fail(name_, error_);
+        throw_failure();
     }
+    holds_ = false;
     socket_->release();
+}
+
+void SocketWait::throw_failure() {
+    holds_ = false;
+    const SocketRef<Socket> held(socket_);
+    held->fail(what(), error_);
 }
 
 void SocketWait::pass_on() noexcept {
@@ -60,7 +57,7 @@ void SocketWrite::start() noexcept { socket_->start_write(*this); }
 void SocketWrite::unlink() noexcept { socket_->stop_write(); }
 
 bool SocketShutdown::try_now() {
-    socket().shut_down(name_);
+    socket().shut_down(what());
     return true;
 }
 

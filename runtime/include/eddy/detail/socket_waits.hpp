@@ -52,12 +52,10 @@ private:
 ///            went wrong, or hears that the bytes were lost.
 class SocketWait : public Waiter {
 public:
-    [[nodiscard]] const char* what() const noexcept override { return name_; }
-
 protected:
     friend class Socket;
 
-    SocketWait(Socket* socket, const char* name) noexcept : socket_(socket), name_(name) {}
+    explicit SocketWait(Socket* socket) noexcept : socket_(socket) {}
     ~SocketWait() override = default;
 
     /// Throws `InvalidState` for a stream that was moved from.
@@ -81,19 +79,20 @@ protected:
     static constexpr int closed = -1;
 
     Socket* socket_;
-    const char* name_;
     int error_ = 0;
     bool holds_ = false;
 
 private:
     [[noreturn]] void throw_moved_from() const;
+    [[noreturn]] void throw_failure();
     void let_go();
 };
 
 class SocketRead final : public SocketWait {
 public:
-    SocketRead(Socket* socket, const char* name, std::span<std::byte> into) noexcept
-        : SocketWait(socket, name), into_(into) {}
+    SocketRead(Socket* socket, std::span<std::byte> into) noexcept
+        : SocketWait(socket), into_(into) {}
+    [[nodiscard]] const char* what() const noexcept override { return "read_some"; }
 
     [[nodiscard]] bool try_now();
     void start() noexcept;
@@ -121,10 +120,10 @@ protected:
     using Bytes = std::span<const std::byte>;
     enum class Amount : bool { some, all };
 
-    SocketWrite(Socket* socket, const char* name, Bytes bytes, Amount amount) noexcept
-        : SocketWait(socket, name), single_(bytes), spans_(&single_, 1), amount_(amount) {}
-    SocketWrite(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
-        : SocketWait(socket, name), spans_(spans), amount_(Amount::all) {}
+    SocketWrite(Socket* socket, Bytes bytes, Amount amount) noexcept
+        : SocketWait(socket), single_(bytes), spans_(&single_, 1), amount_(amount) {}
+    SocketWrite(Socket* socket, std::span<const Bytes> spans) noexcept
+        : SocketWait(socket), spans_(spans), amount_(Amount::all) {}
     ~SocketWrite() override = default;
 
     [[nodiscard]] std::size_t sent() const noexcept { return sent_; }
@@ -154,8 +153,9 @@ private:
 
 class SocketWriteSome final : public SocketWrite {
 public:
-    SocketWriteSome(Socket* socket, const char* name, Bytes bytes) noexcept
-        : SocketWrite(socket, name, bytes, Amount::some) {}
+    SocketWriteSome(Socket* socket, Bytes bytes) noexcept
+        : SocketWrite(socket, bytes, Amount::some) {}
+    [[nodiscard]] const char* what() const noexcept override { return "write_some"; }
     [[nodiscard]] std::size_t take() {
         conclude();
         return sent();
@@ -164,17 +164,19 @@ public:
 
 class SocketWriteAll final : public SocketWrite {
 public:
-    SocketWriteAll(Socket* socket, const char* name, Bytes bytes) noexcept
-        : SocketWrite(socket, name, bytes, Amount::all) {}
-    SocketWriteAll(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
-        : SocketWrite(socket, name, spans) {}
+    SocketWriteAll(Socket* socket, Bytes bytes) noexcept
+        : SocketWrite(socket, bytes, Amount::all) {}
+    SocketWriteAll(Socket* socket, std::span<const Bytes> spans) noexcept
+        : SocketWrite(socket, spans) {}
+    [[nodiscard]] const char* what() const noexcept override { return "write_all"; }
     void take() { conclude(); }
 };
 
 /// A checkpoint that never waits.
 class SocketShutdown final : public SocketWait {
 public:
-    SocketShutdown(Socket* socket, const char* name) noexcept : SocketWait(socket, name) {}
+    explicit SocketShutdown(Socket* socket) noexcept : SocketWait(socket) {}
+    [[nodiscard]] const char* what() const noexcept override { return "shutdown"; }
     [[nodiscard]] bool try_now();
     void start() const noexcept {}
     void take() const noexcept {}
