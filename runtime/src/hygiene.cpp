@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "hygiene.hpp"
 
-#include <atomic>
-
 #if defined(_WIN32)
 
 namespace eddy::detail {
 
 void ignore_sigpipe() noexcept {}
 void open_standard_fds() noexcept {}
-std::uint32_t fork_generation() noexcept { return 0; }
+void count_forks() noexcept {}
 
 }  // namespace eddy::detail
 
@@ -39,18 +37,12 @@ void open_standard_fds() noexcept {
     }
 }
 
-namespace {
-std::atomic<std::uint32_t> generation{0};  // written in the only thread of a fresh child
-}
-
-std::uint32_t fork_generation() noexcept {
+void count_forks() noexcept {
     static const bool counting = [] {
-        pthread_atfork(
-            nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+        pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
         return true;
     }();
     static_cast<void>(counting);
-    return generation.load(std::memory_order_relaxed);
 }
 
 }  // namespace eddy::detail

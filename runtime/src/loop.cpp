@@ -21,6 +21,7 @@ namespace {
 
 /// Before any libuv call: the process must be fit for a loop.
 LoopOptions prepare_process(const LoopOptions& options) noexcept {
+    detail::count_forks();
     if (options.ignore_sigpipe) {
         detail::ignore_sigpipe();
     }
@@ -54,6 +55,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
            options.clock != nullptr ? *options.clock : Clock::steady(),
            std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
       attached(host != nullptr),
+      virtual_time_(core.clock->is_virtual()),
       generation_(detail::fork_generation()) {
     core.root.core = &core;
     core.driver = driver.get();
@@ -71,17 +73,21 @@ void Loop::Impl::turn() {
     require_not_forked();
     if (core.has_work()) {
         poll(TimePoint::min());
-    } else if (core.clock->is_virtual() || !core.settled.empty()) {
-        poll(TimePoint::min());  // everybody waits: does the world have something to say?
-        core.drain_inbox();
-        if (!core.has_work() && !core.on_idle()) {
-            const TimePoint next = core.deadlines.next();
-            poll(core.clock->is_virtual() && next > core.clock->now() ? never : next);
-        }
+    } else if (virtual_time_ || !core.settled.empty()) [[unlikely]] {
+        poll_when_idle();
     } else {
         poll(core.deadlines.next());
     }
     after_poll();
+}
+
+void Loop::Impl::poll_when_idle() {
+    poll(TimePoint::min());  // everybody waits: does the world have something to say?
+    core.drain_inbox();
+    if (!core.has_work() && !core.on_idle()) {
+        const TimePoint next = core.deadlines.next();
+        poll(virtual_time_ && next > core.clock->now() ? never : next);
+    }
 }
 
 void Loop::Impl::after_poll() {
@@ -92,6 +98,14 @@ void Loop::Impl::after_poll() {
 }
 
 void Loop::Impl::poll(TimePoint until) {
+    if (until == never && (core.hooks & Observer::polls) == 0) {
+        driver->poll_until({}, never);
+    } else {
+        poll_timed(until);
+    }
+}
+
+void Loop::Impl::poll_timed(TimePoint until) {
     const bool observed = (core.hooks & Observer::polls) != 0;
     TimePoint now{};
     bool wait = until != TimePoint::min();
@@ -100,10 +114,7 @@ void Loop::Impl::poll(TimePoint until) {
         wait = until > now;
     }
     if (observed) [[unlikely]] {
-        const Duration timeout = !wait            ? Duration::zero()
-                                 : until == never ? Duration::max()
-                                                  : until - now;
-        core.observe(Observer::polls, [&](Observer& o) { o.before_poll(timeout); });
+        observe_poll(!wait ? Duration::zero() : until == never ? Duration::max() : until - now);
     }
     if (wait) {
         driver->poll_until(now, until);
@@ -115,14 +126,14 @@ void Loop::Impl::poll(TimePoint until) {
     }
 }
 
-bool Loop::Impl::inherited() const noexcept { return generation_ != detail::fork_generation(); }
+void Loop::Impl::observe_poll(Duration timeout) noexcept {
+    core.observe(Observer::polls, [&](Observer& o) { o.before_poll(timeout); });
+}
 
-void Loop::Impl::require_not_forked() const {
-    if (inherited()) {
-        throw InvalidState(
-            "this loop was made before fork() and belongs to the parent: make a new Loop in the "
-            "child, or exec");
-    }
+void Loop::Impl::throw_forked() {
+    throw InvalidState(
+        "this loop was made before fork() and belongs to the parent: make a new Loop in the "
+        "child, or exec");
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -218,7 +229,7 @@ void Loop::Impl::before_host_poll() noexcept {
         driver->dont_block();
         return;
     }
-    if ((core.clock->is_virtual() || !core.settled.empty()) && core.on_idle()) {
+    if ((virtual_time_ || !core.settled.empty()) && core.on_idle()) {
         driver->dont_block();
         return;
     }
@@ -227,7 +238,7 @@ void Loop::Impl::before_host_poll() noexcept {
     if (next <= now) {
         driver->dont_block();
     } else {
-        driver->block_until(now, core.clock->is_virtual() ? never : next);
+        driver->block_until(now, virtual_time_ ? never : next);
     }
 }
 

@@ -30,7 +30,7 @@ void LoopCore::checkpoint_slow(Job& job) {
 
 // --- one turn ----------------------------------------------------------------------------------
 
-void LoopCore::drain_inbox() {
+void LoopCore::deliver_inbox() {
     InboxNode* node = inbox->take_all();
     while (node != nullptr) {
         InboxNode* next = Inbox::next_of(*node);
@@ -51,7 +51,9 @@ void LoopCore::fire_deadlines() {
 }
 
 void LoopCore::run_ready() {
-    run_callbacks();
+    if (callbacks_.linked()) {
+        run_callbacks();
+    }
     for (std::size_t left = turn_resumptions; left != 0 && !ready.empty(); --left) {
         step(ready.pop());
     }
@@ -110,14 +112,21 @@ void LoopCore::admit(Job& job, Nursery& nursery) {
     make_ready(job);
 }
 
-void LoopCore::step(Job& job) noexcept {
+void LoopCore::observe_step(Job& job, bool over) noexcept {
+    observe(Observer::steps, [&](Observer& o) {
+        const JobInfo info = job.info();
+        over ? o.after_step(info) : o.before_step(info);
+    });
+}
+
+[[gnu::always_inline]] inline void LoopCore::step(Job& job) noexcept {
     ThreadState& thread = thread_state;
     thread.job = &job;
     thread.hops = max_hops;
     job.budget = budget;
     const bool observed = (hooks & Observer::steps) != 0;
     if (observed) [[unlikely]] {
-        observe(Observer::steps, [&](Observer& o) { o.before_step(job.info()); });
+        observe_step(job, false);
     }
     handle_of(*std::exchange(job.leaf, nullptr)).resume();  // of no meaning while it runs
     while (thread.bounce != nullptr) {
@@ -125,9 +134,9 @@ void LoopCore::step(Job& job) noexcept {
         handle_of(next).resume();
     }
     if (observed) [[unlikely]] {
-        observe(Observer::steps, [&](Observer& o) { o.after_step(job.info()); });
+        observe_step(job, true);
     }
-    if (job.body_done) {
+    if (job.body_done) [[unlikely]] {
         finish(job);
     }
     thread.job = nullptr;
@@ -300,7 +309,8 @@ void LoopCore::disable_observer(Observer& observer) noexcept {
     }
 }
 
-void LoopCore::observe_scheduled(Job& job) noexcept {
+void LoopCore::made_ready(Job& job) noexcept {
+    ready.wake_if_first();
     observe(Observer::scheduled, [&](Observer& o) { o.job_scheduled(job.info()); });
 }
 

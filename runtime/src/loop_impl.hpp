@@ -12,6 +12,7 @@
 #include <eddy/log_observer.hpp>
 #include <eddy/loop.hpp>
 
+#include "hygiene.hpp"
 #include "uv/driver.hpp"
 
 namespace eddy {
@@ -29,7 +30,9 @@ public:
     void detach(std::function<void()> on_done, Duration patience);
     void require_own_thread(const char* what) const;
     /// True in a child after fork(): the loop is the parent's.
-    [[nodiscard]] bool inherited() const noexcept;
+    [[nodiscard]] bool inherited() const noexcept {
+        return generation_ != detail::fork_generation();
+    }
 
     LoopOptions options;
     LogObserver default_observer;
@@ -52,14 +55,23 @@ private:
 
     void turn();
     void poll(TimePoint until);
+    void poll_timed(TimePoint until);
+    void poll_when_idle();
     void after_poll();
-    void require_not_forked() const;
+    void observe_poll(Duration timeout) noexcept;
+    void require_not_forked() const {
+        if (inherited()) [[unlikely]] {
+            throw_forked();
+        }
+    }
+    [[noreturn]] static void throw_forked();
     void begin_end(std::string_view reason);
     void abandon_jobs();
     void finish_run();
     void close_core();
     void close_driver();
 
+    const bool virtual_time_;
     std::uint32_t generation_;
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);

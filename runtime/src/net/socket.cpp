@@ -3,15 +3,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <stdexcept>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <system_error>
 #include <utility>
 
 #include <eddy/detail/thread_state.hpp>
-#include <eddy/error.hpp>
 
 namespace eddy::detail {
 
@@ -21,30 +17,7 @@ constexpr std::size_t max_parts = 16;  // of one sendmsg
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
-/// Whose fault an error is: the peer's, or the way's to it.
-bool peer_is_gone(int error) noexcept {
-    switch (error) {
-        case ECONNRESET:
-        case EPIPE:
-        case ETIMEDOUT:
-        case ECONNABORTED:
-        case ENETRESET:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ENOTCONN:
-            return true;
-        default:
-            return false;
-    }
-}
-
 }  // namespace
-
-void throw_io_error(int error, const std::string& what) {
-    throw IoError(std::error_code(error, std::system_category()), what);
-}
 
 int open_stream_socket(int family, const std::string& what) {
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,44 +39,6 @@ Socket::Socket(int fd, SocketKind kind, const Address& peer)
     bound_.check("a socket");
 }
 
-// --- what can be wrong -------------------------------------------------------------------------
-
-void Socket::check_thread(const char* what) const {
-    try {
-        bound_.check(what);
-    } catch (const WrongThread& error) {
-        throw WrongThread((kind_ == SocketKind::tcp ? "TcpStream::" : "UnixStream::") +
-                          std::string(error.what()));
-    }
-}
-
-void Socket::refuse(const char* what) const {
-    check_thread(what);
-    fail(what, SocketWait::closed);
-}
-
-std::string Socket::prefix(const char* what) const {
-    std::string_view operation = what;
-    if (operation.starts_with("read")) {
-        operation = "read";
-    } else if (operation.starts_with("write")) {
-        operation = "write";
-    }
-    const std::string peer = kind_ == SocketKind::tcp ? peer_.to_string() : "unix socket";
-    return std::string(operation) + ' ' + peer;
-}
-
-void Socket::fail(const char* what, int error) const {
-    if (error == SocketWait::closed) {
-        throw ClosedResource(prefix(what) + ": the stream was closed, or its loop has ended");
-    }
-    const std::error_code code(error, std::system_category());
-    if (std::string_view(what) != "connect" && peer_is_gone(error)) {
-        throw BrokenResource(prefix(what) + ": " + code.message());
-    }
-    throw IoError(code, prefix(what));
-}
-
 StreamStatistics Socket::statistics() const noexcept {
     return {.bytes_read = bytes_read_,
             .bytes_written = bytes_written_,
@@ -114,29 +49,20 @@ StreamStatistics Socket::statistics() const noexcept {
 // --- reading -----------------------------------------------------------------------------------
 
 bool Socket::try_read(SocketRead& read) {
-    check_open(read.name_);
-    if (reader_dropped_) {
-        fail(read.name_, SocketWait::closed);
+    if (!is_open() || !on_loop_thread() || read_bars_ != 0 || reader_ != nullptr ||
+        read.into_.empty()) [[unlikely]] {
+        refuse_read(read);
     }
-    if (read.into_.empty()) {
-        throw std::invalid_argument("read_some needs a buffer: zero bytes would mean the end");
-    }
-    if (reader_ != nullptr) {
-        throw BusyResource(prefix(read.name_) + ": another job is reading this stream");
-    }
-    if (read_lost_) {
-        throw BrokenResource(prefix(read.name_) + ": a job that had received bytes was destroyed");
-    }
-    if (read_error_ != 0) {
-        fail(read.name_, read_error_);
-    }
-    if (!maybe_more_ || !receive(read)) {
+    return maybe_more_ && read_at_once(read);
+}
+
+[[gnu::noinline]] bool Socket::read_at_once(SocketRead& read) {
+    if (!receive(read)) {
         return false;
     }
     if (read.error_ != 0) {
-        fail(read.name_, read.error_);
+        fail(read.what(), read.error_);
     }
-    read.hold();
     return true;
 }
 
@@ -152,58 +78,69 @@ bool Socket::receive(SocketRead& read) noexcept {
     } while (count < 0 && errno == EINTR);
     if (count > 0) [[likely]] {
         read.count_ = static_cast<std::size_t>(count);
+        read.hold();
         bytes_read_ += read.count_;
         maybe_more_ = read.count_ == read.into_.size();
         return true;
     }
     if (count == 0) {
         // The kernel tells of a reset once. If a write was told, this is no orderly end.
-        read_error_ = kind_ == SocketKind::tcp ? write_error_ : 0;
+        fail_reading(kind_ == SocketKind::tcp ? write_error_ : 0);
         maybe_more_ = true;
     } else if (would_block(errno)) {
         maybe_more_ = false;
         return false;
     } else {
-        read_error_ = errno;
+        fail_reading(errno);
     }
     read.error_ = read_error_;
     return true;
 }
 
-// --- writing -----------------------------------------------------------------------------------
-
-void Socket::check_writable(const char* what) const {
-    check_open(what);
-    if (writer_dropped_) {
-        fail(what, SocketWait::closed);
-    }
-    if (writer_ != nullptr) {
-        throw BusyResource(prefix(what) + ": another job is writing this stream");
-    }
-    if (write_error_ != 0) {
-        fail(what, write_error_);
-    }
-    if (torn_) {
-        throw BrokenResource(prefix(what) +
-                             ": an earlier write was cancelled halfway, and nothing can follow "
-                             "the half: close the stream");
-    }
-    if (write_shut_ && std::string_view(what) != "shutdown") {
-        throw ClosedResource(prefix(what) + ": the writing side was shut down");
+void Socket::fail_reading(int error) noexcept {
+    read_error_ = error;
+    if (error != 0) {
+        read_bars_ |= read_failed;
     }
 }
 
+// --- writing -----------------------------------------------------------------------------------
+
+void Socket::fail_writing(int error) noexcept {
+    write_error_ = error;
+    write_bars_ |= write_failed;
+}
+
+/// The usual case in few steps: one span, and there is room for all of it.
 bool Socket::try_write(SocketWrite& write) {
-    check_writable(write.name_);
-    write.advance(0);
-    if (!write.finished() && !send(write)) {
-        return false;
+    if (!writable_now(write_bars_)) [[unlikely]] {
+        refuse_write(write.what(), write_bars_);
     }
-    if (write_error_ != 0) {
-        fail(write.name_, write_error_);
+    if (write.spans_.size() != 1 || write.spans_.front().empty()) [[unlikely]] {
+        return try_write_parts(write);
     }
-    write.hold();
+    const auto bytes = write.spans_.front();
+    const std::ptrdiff_t count = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count != std::ssize(bytes)) [[unlikely]] {
+        return write_rest(write, count);
+    }
+    bytes_written_ += bytes.size();
+    write.sent_ = bytes.size();
+    write.next_ = 1;
     return true;
+}
+
+bool Socket::try_write_parts(SocketWrite& write) {
+    write.advance(0);
+    return write.finished() || write_rest(write, send_once(write));
+}
+
+bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
+    const bool ended = send(write, count);
+    if (write.error_ != 0) {
+        fail(write.what(), write.error_);
+    }
+    return ended;
 }
 
 void Socket::start_write(SocketWrite& write) noexcept {
@@ -211,11 +148,16 @@ void Socket::start_write(SocketWrite& write) noexcept {
     arm(writable);
 }
 
-std::ptrdiff_t Socket::send_once(const SocketWrite& write) noexcept {
-    const auto first = write.spans_[write.next_].subspan(write.offset_);
-    if (write.next_ + 1 == write.spans_.size()) {
-        return ::send(fd(), first.data(), first.size(), MSG_NOSIGNAL);
+std::ptrdiff_t Socket::send_once(const SocketWrite& write) const noexcept {
+    if (write.next_ + 1 != write.spans_.size()) {
+        return send_parts(write);
     }
+    const auto rest = write.spans_[write.next_].subspan(write.offset_);
+    return ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+}
+
+std::ptrdiff_t Socket::send_parts(const SocketWrite& write) const noexcept {
+    const auto first = write.spans_[write.next_].subspan(write.offset_);
     iovec parts[max_parts];
     const std::size_t count = std::min(max_parts, write.spans_.size() - write.next_);
     for (std::size_t i = 0; i < count; ++i) {
@@ -230,11 +172,8 @@ std::ptrdiff_t Socket::send_once(const SocketWrite& write) noexcept {
 
 /// A short send means that the buffer is full: that of the next one would be in vain. But one of
 /// `max_parts` parts is short of the rest, not of room.
-bool Socket::send(SocketWrite& write) noexcept {
-    while (true) {
-        const std::size_t parts_left = write.spans_.size() - write.next_;
-        const std::size_t before = write.next_;
-        const std::ptrdiff_t count = send_once(write);
+bool Socket::send(SocketWrite& write, std::ptrdiff_t count) noexcept {
+    for (;; count = send_once(write)) {
         if (count < 0) {
             if (errno == EINTR) {
                 continue;
@@ -242,26 +181,35 @@ bool Socket::send(SocketWrite& write) noexcept {
             if (would_block(errno)) {
                 return false;
             }
-            write_error_ = write.error_ = errno;
+            write.error_ = errno;
+            fail_writing(write.error_);
             return true;
         }
+        const std::size_t before = write.next_;
         bytes_written_ += static_cast<std::uint64_t>(count);
         write.advance(static_cast<std::size_t>(count));
-        torn_ = !write.finished() && write.amount_ == SocketWrite::Amount::all;
-        if (!torn_) {
+        if (write.finished() || write.amount_ == SocketWrite::Amount::some) [[likely]] {
+            write_bars_ &= static_cast<std::uint8_t>(~write_torn);
             return true;
         }
-        if (parts_left <= max_parts || write.next_ < before + max_parts) {
+        write_bars_ |= write_torn;
+        if (write.spans_.size() <= before + max_parts || write.next_ < before + max_parts) {
             return false;
         }
     }
 }
 
 void Socket::shut_down(const char* what) {
-    check_writable(what);
-    if (!std::exchange(write_shut_, true) && ::shutdown(fd(), SHUT_WR) != 0) {
-        write_error_ = errno;
-        fail(what, write_error_);
+    const unsigned bars = write_bars_ & ~unsigned{write_shut};
+    if (!writable_now(bars)) {
+        refuse_write(what, bars);
+    }
+    if ((write_bars_ & write_shut) == 0) {
+        write_bars_ |= write_shut;
+        if (::shutdown(fd(), SHUT_WR) != 0) {
+            fail_writing(errno);
+            fail(what, write_error_);
+        }
     }
 }
 
@@ -269,11 +217,10 @@ void Socket::shut_down(const char* what) {
 
 bool Socket::try_connect(SocketConnect& connect) {
     if (::connect(fd(), connect.address_.get(), connect.address_.length) == 0) {
-        connect.hold();
         return true;
     }
     if (errno != EINPROGRESS && errno != EINTR) {
-        fail(connect.name_, errno);
+        fail(connect.what(), errno);
     }
     return false;
 }
@@ -303,7 +250,29 @@ void Socket::connect_ended() noexcept {
 
 // --- events ------------------------------------------------------------------------------------
 
+void Socket::serve_reader() noexcept {
+    if (receive(*reader_)) [[likely]] {
+        SocketRead& read = *std::exchange(reader_, nullptr);
+        read.end(read.error_);
+    } else {
+        arm(readable);  // libuv disarms what has an error
+    }
+}
+
+void Socket::serve_writer() noexcept {
+    if (send(*writer_, send_once(*writer_))) {
+        SocketWrite& write = *std::exchange(writer_, nullptr);
+        write.end(write.error_);
+    } else {
+        arm(writable);
+    }
+}
+
 void Socket::on_ready(unsigned events) noexcept {
+    if (events == readable && reader_ != nullptr) [[likely]] {  // so it is not connecting
+        serve_reader();
+        return;
+    }
     if (connector_ != nullptr) [[unlikely]] {
         connect_ended();
         return;
@@ -313,21 +282,15 @@ void Socket::on_ready(unsigned events) noexcept {
         if (reader_ == nullptr) {
             maybe_more_ = true;
             unwanted |= readable;
-        } else if (receive(*reader_)) {
-            SocketRead& read = *std::exchange(reader_, nullptr);
-            read.end(read.error_);
         } else {
-            arm(readable);  // libuv disarms what has an error
+            serve_reader();
         }
     }
     if ((events & writable) != 0) {
         if (writer_ == nullptr) {
             unwanted |= writable;
-        } else if (send(*writer_)) {
-            SocketWrite& write = *std::exchange(writer_, nullptr);
-            write.end(write.error_);
         } else {
-            arm(writable);
+            serve_writer();
         }
     }
     if (unwanted != 0) {
@@ -341,7 +304,7 @@ void Socket::close(bool reset) noexcept {
     if (!is_open()) {
         return;
     }
-    if ((reset || torn_) && !is_inherited()) {
+    if ((reset || (write_bars_ & write_torn) != 0) && !is_inherited()) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
@@ -359,8 +322,8 @@ void Socket::close(bool reset) noexcept {
 }
 
 void Socket::drop_reader() noexcept {
-    reader_dropped_ = true;
-    if (writer_dropped_) {
+    read_bars_ |= read_dropped;
+    if ((write_bars_ & write_dropped) != 0) {
         close(false);
     } else if (SocketRead* read = std::exchange(reader_, nullptr)) {
         read->end(SocketWait::closed);
@@ -368,16 +331,17 @@ void Socket::drop_reader() noexcept {
 }
 
 void Socket::drop_writer() noexcept {
-    writer_dropped_ = true;
-    if (reader_dropped_) {
+    write_bars_ |= write_dropped;
+    if ((read_bars_ & read_dropped) != 0) {
         close(false);
         return;
     }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
     }
-    if (is_open() && !torn_ && write_error_ == 0 && !is_inherited() &&
-        !std::exchange(write_shut_, true)) {
+    // Neither torn, nor failed, nor shut.
+    if (is_open() && write_bars_ == write_dropped && !is_inherited()) {
+        write_bars_ |= write_shut;
         static_cast<void>(::shutdown(fd(), SHUT_WR));  // fails when the peer is gone already
     }
 }

@@ -21,7 +21,8 @@ enum class SocketKind : std::uint8_t { tcp, local };
 class SocketConnect final : public SocketWait {
 public:
     SocketConnect(Socket* socket, const SocketAddress& address) noexcept
-        : SocketWait(socket, "connect"), address_(address) {}
+        : SocketWait(socket), address_(address) {}
+    [[nodiscard]] const char* what() const noexcept override { return "connect"; }
 
     [[nodiscard]] bool try_now();
     void start() noexcept;
@@ -49,11 +50,7 @@ public:
     /// Throws `WrongThread` naming "TcpStream::`what`".
     void check_thread(const char* what) const;
     /// Throws `ClosedResource` too.
-    void check_open(const char* what) const {
-        if (!is_open() || !on_loop_thread()) [[unlikely]] {
-            refuse(what);
-        }
-    }
+    void check_open(const char* what) const;
     [[noreturn]] void fail(const char* what, int error) const;
 
     /// Ends the connection, and the waits with `ClosedResource`.
@@ -65,7 +62,7 @@ public:
     [[nodiscard]] bool try_read(SocketRead& read);
     void start_read(SocketRead& read) noexcept;
     void stop_read() noexcept { reader_ = nullptr; }
-    void lose_read() noexcept { read_lost_ = true; }
+    void lose_read() noexcept { read_bars_ |= read_lost; }
 
     [[nodiscard]] bool try_write(SocketWrite& write);
     void start_write(SocketWrite& write) noexcept;
@@ -86,16 +83,43 @@ private:
     void on_loop_end() noexcept override { close(false); }
     void connect_ended() noexcept;
 
-    void refuse(const char* what) const;
+    [[noreturn]] void refuse_read(const SocketRead& read) const;
+    [[nodiscard]] bool read_at_once(SocketRead& read);
+    [[noreturn]] void refuse_write(const char* what, unsigned bars) const;
     /// One system call. True: the operation has ended; `read.error_` says how.
     [[nodiscard]] bool receive(SocketRead& read) noexcept;
-    [[nodiscard]] bool send(SocketWrite& write) noexcept;
-    [[nodiscard]] std::ptrdiff_t send_once(const SocketWrite& write) noexcept;
-    void check_writable(const char* what) const;
+    [[nodiscard]] bool try_write_parts(SocketWrite& write);
+    [[nodiscard]] bool write_rest(SocketWrite& write, std::ptrdiff_t count);
+    /// The rest, after a first system call that returned `count`. True as above.
+    [[nodiscard]] bool send(SocketWrite& write, std::ptrdiff_t count) noexcept;
+    [[nodiscard]] std::ptrdiff_t send_once(const SocketWrite& write) const noexcept;
+    [[nodiscard]] std::ptrdiff_t send_parts(const SocketWrite& write) const noexcept;
+    void serve_reader() noexcept;
+    void serve_writer() noexcept;
+    void fail_reading(int error) noexcept;
+    void fail_writing(int error) noexcept;
+    /// A write that minds these bars may start.
+    [[nodiscard]] bool writable_now(unsigned bars) const noexcept {
+        return is_open() && on_loop_thread() && bars == 0 && writer_ == nullptr;
+    }
     [[nodiscard]] std::string prefix(const char* what) const;
 
-    // Invariant: torn_ from the first part of a `write_all` that the kernel took until the last
-    // one: if nobody is writing, it was cut off.
+    // What bars reading, or writing, for good. Together, so that one compare tells an operation
+    // that nothing does.
+    enum ReadBar : std::uint8_t {
+        read_dropped = 1,
+        read_failed = 2,  // with read_error_
+        read_lost = 4,    // bytes died with the frame that had received them
+    };
+    enum WriteBar : std::uint8_t {
+        write_dropped = 1,
+        write_failed = 2,  // with write_error_
+        write_torn = 4,
+        write_shut = 8,
+    };
+
+    // Invariant: write_torn from the first part of a `write_all` that the kernel took until the
+    // last one: if nobody is writing, it was cut off.
     LoopBound bound_;
     SocketRead* reader_ = nullptr;
     SocketWrite* writer_ = nullptr;
@@ -107,12 +131,22 @@ private:
     int write_error_ = 0;
     SocketKind kind_;
     bool maybe_more_ = false;
-    bool read_lost_ = false;  // bytes died with the frame that had received them
-    bool torn_ = false;
-    bool write_shut_ = false;
-    bool reader_dropped_ = false;
-    bool writer_dropped_ = false;
+    std::uint8_t read_bars_ = 0;
+    std::uint8_t write_bars_ = 0;
 };
+
+inline void SocketWait::hold() noexcept {
+    socket_->retain();
+    holds_ = true;
+}
+
+inline void SocketWait::end(int error) noexcept {
+    error_ = error;
+    if (error != 0) [[unlikely]] {
+        hold();
+    }
+    commit();
+}
 
 /// Throws `IoError` ("`what` `name`: reason").
 [[noreturn]] void throw_io_error(int error, const std::string& what);

@@ -13,30 +13,22 @@ void release(Socket* socket) noexcept { socket->release(); }
 
 // --- any operation -----------------------------------------------------------------------------
 
-Socket& SocketWait::socket() const {
-    if (socket_ == nullptr) [[unlikely]] {
-        throw InvalidState(std::string(name_) + ": this stream was moved from");
+void SocketWait::throw_moved_from() const {
+    throw InvalidState(std::string(what()) + ": this stream was moved from");
+}
+
+void SocketWait::let_go() {
+    if (error_ != 0) [[unlikely]] {
+        throw_failure();
     }
-    return *socket_;
+    holds_ = false;
+    socket_->release();
 }
 
-void SocketWait::hold() noexcept {
-    socket_->retain();
-    holds_ = true;
-}
-
-void SocketWait::end(int error) noexcept {
-    error_ = error;
-    hold();
-    commit();
-}
-
-void SocketWait::conclude() {
+void SocketWait::throw_failure() {
     holds_ = false;
     const SocketRef<Socket> held(socket_);
-    if (error_ != 0) [[unlikely]] {
-        held->fail(name_, error_);
-    }
+    held->fail(what(), error_);
 }
 
 void SocketWait::pass_on() noexcept {
@@ -64,17 +56,8 @@ bool SocketWrite::try_now() { return socket().try_write(*this); }
 void SocketWrite::start() noexcept { socket_->start_write(*this); }
 void SocketWrite::unlink() noexcept { socket_->stop_write(); }
 
-void SocketWrite::advance(std::size_t count) noexcept {
-    sent_ += count;
-    offset_ += count;
-    while (next_ < spans_.size() && offset_ >= spans_[next_].size()) {
-        offset_ -= spans_[next_].size();
-        ++next_;
-    }
-}
-
 bool SocketShutdown::try_now() {
-    socket().shut_down(name_);
+    socket().shut_down(what());
     return true;
 }
 

@@ -89,7 +89,9 @@ void Driver::wake(void* driver) noexcept { static_cast<Driver*>(driver)->waker_.
 void Driver::poll_now() noexcept { uv_run(loop_, UV_RUN_NOWAIT); }
 
 void Driver::poll_until(TimePoint now, TimePoint until) noexcept {
-    arm(now, until);
+    if (until != never || armed_for_ != never) {
+        arm(now, until);
+    }
     uv_run(loop_, UV_RUN_ONCE);
 }
 

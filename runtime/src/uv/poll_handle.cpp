@@ -47,12 +47,6 @@ void PollHandle::set_events(unsigned events) noexcept {
     EDDY_REQUIRE(result == 0, "libuv refuses to watch a descriptor: it is watched twice");
 }
 
-void PollHandle::arm(unsigned events) noexcept {
-    if ((armed_ & events) != events) {
-        set_events(armed_ | events);
-    }
-}
-
 void PollHandle::disarm(unsigned events) noexcept {
     if ((armed_ & events) != 0) {
         set_events(armed_ & ~events);

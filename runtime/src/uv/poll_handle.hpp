@@ -52,7 +52,11 @@ protected:
     ~PollHandle() override;
 
     /// Reports these events too from now on. Does nothing when they are armed already.
-    void arm(unsigned events) noexcept;
+    void arm(unsigned events) noexcept {
+        if ((armed_ & events) != events) [[unlikely]] {
+            set_events(armed_ | events);
+        }
+    }
     void disarm(unsigned events) noexcept;
 
     /// Closes the descriptor, and the handle with it. Does nothing to a closed one.

@@ -183,6 +183,7 @@ EDDY_NET_TEST("a write that a select did not choose tears the stream if it had b
 
 EDDY_NET_TEST("a torn half that is dropped promises no end of stream") {
     TcpPair pair = co_await tcp_pair();
+    std::optional<eddy::JoinHandle<std::string>> peer;
     {
         auto [reader, writer] = std::move(pair.client).split();
         const std::vector<std::byte> large(16U << 20U);
@@ -197,8 +198,11 @@ EDDY_NET_TEST("a torn half that is dropped promises no end of stream") {
         co_await pair.server.write_all("x");
         const std::string text = co_await read_text(reader);
         CHECK(text == "x");
+        peer.emplace(eddy::spawn(read_all(pair.server)));
+        co_await settle();
+        CHECK(pair.server.statistics().reading);  // the half has arrived, and no end
     }
-    const auto reading = co_await error_of(read_all(pair.server));
+    const auto reading = co_await failure_of(*peer);
     CHECK(holds<BrokenResource>(reading));
 }
 

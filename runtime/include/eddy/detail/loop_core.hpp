@@ -98,13 +98,17 @@ public:
 
     void make_ready(Job& job) noexcept {
         ready.push(job);
-        if ((hooks & Observer::scheduled) != 0) [[unlikely]] {
-            observe_scheduled(job);
+        if ((hooks & Observer::scheduled) != 0 || ready.must_wake()) [[unlikely]] {
+            made_ready(job);
         }
     }
 
     // --- one turn, in the order of the design ------------------------------------------------
-    void drain_inbox();
+    void drain_inbox() {
+        if (!inbox->empty()) [[unlikely]] {
+            deliver_inbox();
+        }
+    }
     void fire_deadlines();
     void run_ready();
 
@@ -159,11 +163,13 @@ public:
     }
 
 private:
+    void deliver_inbox();
     void checkpoint_slow(Job& job);
     void step(Job& job) noexcept;
+    void observe_step(Job& job, bool over) noexcept;
     void finish(Job& job) noexcept;
     void run_callbacks() noexcept;
-    void observe_scheduled(Job& job) noexcept;
+    void made_ready(Job& job) noexcept;
     void disable_observer(Observer& observer) noexcept;
     template <class F>
     void for_each_job(F&& fn) noexcept;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <eddy/detail/job.hpp>
 
@@ -21,16 +22,20 @@ public:
     void push(Job& job) noexcept {
         job.ready_next = nullptr;
         job.queued = true;
-        if (tail_ == nullptr) {
-            head_ = &job;
-            if (wake_ != nullptr) [[unlikely]] {
-                wake_(wake_target_);
-            }
-        } else {
-            tail_->ready_next = &job;
-        }
-        tail_ = &job;
         ++size_;
+        if (Job* const last = std::exchange(tail_, &job)) {
+            last->ready_next = &job;
+            return;
+        }
+        head_ = &job;
+    }
+
+    /// For its owner, after a push.
+    [[nodiscard]] bool must_wake() const noexcept { return wake_ != nullptr; }
+    void wake_if_first() const noexcept {
+        if (wake_ != nullptr && size_ == 1) {
+            wake_(wake_target_);
+        }
     }
 
     /// Requires: not empty.

@@ -47,39 +47,52 @@ private:
 
 /// One operation on a socket.
 ///
-/// Invariant: `holds_` from the moment the operation has ended until its result is taken; until
-///            then a reference of its own keeps the socket, which says what went wrong.
+/// Invariant: `holds_` from the moment the operation has failed, or has received bytes, until its
+///            result is taken; until then a reference of its own keeps the socket, which says what
+///            went wrong, or hears that the bytes were lost.
 class SocketWait : public Waiter {
 public:
-    [[nodiscard]] const char* what() const noexcept override { return name_; }
-
 protected:
     friend class Socket;
 
-    SocketWait(Socket* socket, const char* name) noexcept : socket_(socket), name_(name) {}
+    explicit SocketWait(Socket* socket) noexcept : socket_(socket) {}
     ~SocketWait() override = default;
 
     /// Throws `InvalidState` for a stream that was moved from.
-    [[nodiscard]] Socket& socket() const;
+    [[nodiscard]] Socket& socket() const {
+        if (socket_ == nullptr) [[unlikely]] {
+            throw_moved_from();
+        }
+        return *socket_;
+    }
     void hold() noexcept;
     /// Ends a wait: zero, an errno, or `closed`.
     void end(int error) noexcept;
     /// Throws what the operation failed with.
-    void conclude();
+    void conclude() {
+        if (holds_) {
+            let_go();
+        }
+    }
     void pass_on() noexcept override;
 
     static constexpr int closed = -1;
 
     Socket* socket_;
-    const char* name_;
     int error_ = 0;
     bool holds_ = false;
+
+private:
+    [[noreturn]] void throw_moved_from() const;
+    [[noreturn]] void throw_failure();
+    void let_go();
 };
 
 class SocketRead final : public SocketWait {
 public:
-    SocketRead(Socket* socket, const char* name, std::span<std::byte> into) noexcept
-        : SocketWait(socket, name), into_(into) {}
+    SocketRead(Socket* socket, std::span<std::byte> into) noexcept
+        : SocketWait(socket), into_(into) {}
+    [[nodiscard]] const char* what() const noexcept override { return "read_some"; }
 
     [[nodiscard]] bool try_now();
     void start() noexcept;
@@ -107,10 +120,10 @@ protected:
     using Bytes = std::span<const std::byte>;
     enum class Amount : bool { some, all };
 
-    SocketWrite(Socket* socket, const char* name, Bytes bytes, Amount amount) noexcept
-        : SocketWait(socket, name), single_(bytes), spans_(&single_, 1), amount_(amount) {}
-    SocketWrite(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
-        : SocketWait(socket, name), spans_(spans), amount_(Amount::all) {}
+    SocketWrite(Socket* socket, Bytes bytes, Amount amount) noexcept
+        : SocketWait(socket), single_(bytes), spans_(&single_, 1), amount_(amount) {}
+    SocketWrite(Socket* socket, std::span<const Bytes> spans) noexcept
+        : SocketWait(socket), spans_(spans), amount_(Amount::all) {}
     ~SocketWrite() override = default;
 
     [[nodiscard]] std::size_t sent() const noexcept { return sent_; }
@@ -119,7 +132,14 @@ private:
     friend class Socket;
     void unlink() noexcept override;
     /// Counts what was sent, and steps over what is empty.
-    void advance(std::size_t count) noexcept;
+    void advance(std::size_t count) noexcept {
+        sent_ += count;
+        offset_ += count;
+        while (next_ < spans_.size() && offset_ >= spans_[next_].size()) {
+            offset_ -= spans_[next_].size();
+            ++next_;
+        }
+    }
     [[nodiscard]] bool finished() const noexcept { return next_ == spans_.size(); }
 
     // Invariant: unless finished(), spans_[next_] has more than offset_ bytes (after advance).
@@ -133,8 +153,9 @@ private:
 
 class SocketWriteSome final : public SocketWrite {
 public:
-    SocketWriteSome(Socket* socket, const char* name, Bytes bytes) noexcept
-        : SocketWrite(socket, name, bytes, Amount::some) {}
+    SocketWriteSome(Socket* socket, Bytes bytes) noexcept
+        : SocketWrite(socket, bytes, Amount::some) {}
+    [[nodiscard]] const char* what() const noexcept override { return "write_some"; }
     [[nodiscard]] std::size_t take() {
         conclude();
         return sent();
@@ -143,17 +164,19 @@ public:
 
 class SocketWriteAll final : public SocketWrite {
 public:
-    SocketWriteAll(Socket* socket, const char* name, Bytes bytes) noexcept
-        : SocketWrite(socket, name, bytes, Amount::all) {}
-    SocketWriteAll(Socket* socket, const char* name, std::span<const Bytes> spans) noexcept
-        : SocketWrite(socket, name, spans) {}
+    SocketWriteAll(Socket* socket, Bytes bytes) noexcept
+        : SocketWrite(socket, bytes, Amount::all) {}
+    SocketWriteAll(Socket* socket, std::span<const Bytes> spans) noexcept
+        : SocketWrite(socket, spans) {}
+    [[nodiscard]] const char* what() const noexcept override { return "write_all"; }
     void take() { conclude(); }
 };
 
 /// A checkpoint that never waits.
 class SocketShutdown final : public SocketWait {
 public:
-    SocketShutdown(Socket* socket, const char* name) noexcept : SocketWait(socket, name) {}
+    explicit SocketShutdown(Socket* socket) noexcept : SocketWait(socket) {}
+    [[nodiscard]] const char* what() const noexcept override { return "shutdown"; }
     [[nodiscard]] bool try_now();
     void start() const noexcept {}
     void take() const noexcept {}

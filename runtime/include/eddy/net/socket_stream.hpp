@@ -65,32 +65,34 @@ public:
     ///
     /// Throws: `std::invalid_argument` for an empty buffer.
     [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
-        return {socket_.get(), "read_some", into};
+        return {socket_.get(), into};
     }
 
     /// Writes as much as fits, at least one byte, and returns how much. Zero only for no bytes.
     [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), "write_some", bytes};
+        return {socket_.get(), bytes};
     }
 
     /// Writes everything: ends when the kernel has taken the last byte.
     [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), "write_all", bytes};
+        return {socket_.get(), bytes};
     }
     [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
-        return {socket_.get(), "write_all", std::as_bytes(std::span(text))};
+        return {socket_.get(), std::as_bytes(std::span(text))};
     }
     /// One after the other, without copying them together. The list lives until the await ends too.
     [[nodiscard]] detail::SocketWriteAll write_all(
         std::span<const std::span<const std::byte>> parts) noexcept {
-        return {socket_.get(), "write_all", parts};
+        return {socket_.get(), parts};
     }
 
     /// Ends the writing side: the peer reads everything, then the end of the stream. Reading goes
     /// on. Never waits, but is a checkpoint.
     ///
     /// Throws: as a write does.
-    [[nodiscard]] detail::SocketShutdown shutdown() noexcept { return {socket_.get(), "shutdown"}; }
+    [[nodiscard]] detail::SocketShutdown shutdown() noexcept {
+        return detail::SocketShutdown(socket_.get());
+    }
 
     /// Parts with the stream for two owners, usually in two jobs:
     ///
@@ -121,7 +123,7 @@ public:
     ~ReadHalf();
 
     [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
-        return {socket_.get(), "read_some", into};
+        return {socket_.get(), into};
     }
 
     /// Reads no more. What destroying it does.
@@ -141,19 +143,21 @@ public:
     ~WriteHalf();
 
     [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), "write_some", bytes};
+        return {socket_.get(), bytes};
     }
     [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), "write_all", bytes};
+        return {socket_.get(), bytes};
     }
     [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
-        return {socket_.get(), "write_all", std::as_bytes(std::span(text))};
+        return {socket_.get(), std::as_bytes(std::span(text))};
     }
     [[nodiscard]] detail::SocketWriteAll write_all(
         std::span<const std::span<const std::byte>> parts) noexcept {
-        return {socket_.get(), "write_all", parts};
+        return {socket_.get(), parts};
     }
-    [[nodiscard]] detail::SocketShutdown shutdown() noexcept { return {socket_.get(), "shutdown"}; }
+    [[nodiscard]] detail::SocketShutdown shutdown() noexcept {
+        return detail::SocketShutdown(socket_.get());
+    }
 
     /// Writes no more: the peer reads the end of the stream, unless it is torn; then nothing, until
     /// the connection is reset. What destroying it does.
