@@ -39,6 +39,9 @@ inline void run_net_test(Task<> (*body)(), Order order = Order::any) {
     CHECK_MESSAGE(open_fds() == before, "descriptors were leaked");
 }
 
+/// A name with an empty label: the resolver knows nobody has it, and asks nobody.
+inline constexpr const char* unknown_name = "no..where";
+
 inline std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
 }

@@ -26,6 +26,45 @@ struct ListenerStatistics {
 class ReadHalf;
 class WriteHalf;
 
+namespace detail {
+
+/// How a stream and its write half write.
+class SocketWriting {
+public:
+    /// Writes as much as fits, at least one byte, and returns how much. Zero only for no bytes.
+    [[nodiscard]] SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), bytes};
+    }
+
+    /// Writes everything: ends when the kernel has taken the last byte.
+    [[nodiscard]] SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
+        return {socket_.get(), bytes};
+    }
+    [[nodiscard]] SocketWriteAll write_all(std::string_view text) noexcept {
+        return {socket_.get(), std::as_bytes(std::span(text))};
+    }
+    /// One after the other, without copying them together. The list lives until the await ends too.
+    [[nodiscard]] SocketWriteAll write_all(
+        std::span<const std::span<const std::byte>> parts) noexcept {
+        return {socket_.get(), parts};
+    }
+
+    /// Ends the writing side: the peer reads everything, then the end of the stream. Reading goes
+    /// on. Never waits, but is a checkpoint.
+    ///
+    /// Throws: as a write does.
+    [[nodiscard]] SocketShutdown shutdown() noexcept { return SocketShutdown(socket_.get()); }
+
+protected:
+    explicit SocketWriting(SocketRef<Socket> socket) noexcept : socket_(std::move(socket)) {}
+    SocketWriting(SocketWriting&&) noexcept = default;
+    ~SocketWriting() = default;
+
+    SocketRef<Socket> socket_;
+};
+
+}  // namespace detail
+
 /// What `TcpStream` and `UnixStream` have in common: a connected pair of byte streams, read by one
 /// job and written by one, the same or another.
 ///
@@ -45,7 +84,7 @@ class WriteHalf;
 /// Lifetime:     buffers are used until the await ends and never after. Waits of a stream that is
 ///               destroyed end with `ClosedResource`; one that outlives its loop is closed.
 /// Cost:         a read that waits is one recv, a write that fits one send; nothing is allocated.
-class SocketStream {
+class SocketStream : public detail::SocketWriting {
 public:
     SocketStream(const SocketStream&) = delete;
     SocketStream& operator=(const SocketStream&) = delete;
@@ -68,32 +107,6 @@ public:
         return {socket_.get(), into};
     }
 
-    /// Writes as much as fits, at least one byte, and returns how much. Zero only for no bytes.
-    [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), bytes};
-    }
-
-    /// Writes everything: ends when the kernel has taken the last byte.
-    [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), bytes};
-    }
-    [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
-        return {socket_.get(), std::as_bytes(std::span(text))};
-    }
-    /// One after the other, without copying them together. The list lives until the await ends too.
-    [[nodiscard]] detail::SocketWriteAll write_all(
-        std::span<const std::span<const std::byte>> parts) noexcept {
-        return {socket_.get(), parts};
-    }
-
-    /// Ends the writing side: the peer reads everything, then the end of the stream. Reading goes
-    /// on. Never waits, but is a checkpoint.
-    ///
-    /// Throws: as a write does.
-    [[nodiscard]] detail::SocketShutdown shutdown() noexcept {
-        return detail::SocketShutdown(socket_.get());
-    }
-
     /// Parts with the stream for two owners, usually in two jobs:
     ///
     ///     auto [reader, writer] = std::move(stream).split();
@@ -101,16 +114,13 @@ public:
 
 protected:
     explicit SocketStream(detail::SocketRef<detail::Socket> socket) noexcept
-        : socket_(std::move(socket)) {}
+        : SocketWriting(std::move(socket)) {}
     SocketStream(SocketStream&&) noexcept = default;
     SocketStream& operator=(SocketStream&& other) noexcept;
     ~SocketStream();
 
     /// Throws `InvalidState` for a stream that was moved from.
     [[nodiscard]] detail::Socket& socket(const char* what) const;
-
-private:
-    detail::SocketRef<detail::Socket> socket_;
 };
 
 /// The reading side of a split stream. The connection is closed when both halves are gone.
@@ -134,37 +144,17 @@ private:
 };
 
 /// The writing side of a split stream.
-class WriteHalf final {
+class WriteHalf final : public detail::SocketWriting {
 public:
     explicit WriteHalf(detail::SocketRef<detail::Socket> socket) noexcept
-        : socket_(std::move(socket)) {}
+        : SocketWriting(std::move(socket)) {}
     WriteHalf(WriteHalf&&) noexcept = default;
     WriteHalf& operator=(WriteHalf&& other) noexcept;
     ~WriteHalf();
 
-    [[nodiscard]] detail::SocketWriteSome write_some(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), bytes};
-    }
-    [[nodiscard]] detail::SocketWriteAll write_all(std::span<const std::byte> bytes) noexcept {
-        return {socket_.get(), bytes};
-    }
-    [[nodiscard]] detail::SocketWriteAll write_all(std::string_view text) noexcept {
-        return {socket_.get(), std::as_bytes(std::span(text))};
-    }
-    [[nodiscard]] detail::SocketWriteAll write_all(
-        std::span<const std::span<const std::byte>> parts) noexcept {
-        return {socket_.get(), parts};
-    }
-    [[nodiscard]] detail::SocketShutdown shutdown() noexcept {
-        return detail::SocketShutdown(socket_.get());
-    }
-
     /// Writes no more: the peer reads the end of the stream, unless it is torn; then nothing, until
     /// the connection is reset. What destroying it does.
     void close();
-
-private:
-    detail::SocketRef<detail::Socket> socket_;
 };
 
 }  // namespace eddy

@@ -90,8 +90,9 @@ public:
 
     /// Waits for a connection.
     ///
-    /// Throws:       `ClosedResource`; `IoError` when there is no descriptor or memory for it: the
-    ///               connection keeps waiting, so pause before you try again.
+    /// Throws:       `ClosedResource`; `IoError` when there is no descriptor for it: the connection
+    ///               keeps waiting, so pause before you try again. Without memory for it, or when
+    ///               it cannot be watched, it is closed.
     /// Cancellation: no connection was taken.
     [[nodiscard]] Accept accept() noexcept;
 
