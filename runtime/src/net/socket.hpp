@@ -41,7 +41,7 @@ private:
 /// `maybe_more_` is set: the next read asks the kernel before it waits.
 class Socket final : public PollHandle {
 public:
-    /// Takes the descriptor over, also when it throws. `label` names the peer in errors.
+    /// Takes the descriptor over, also when it throws. `peer` is named in errors.
     Socket(int fd, SocketKind kind, const Address& peer);
 
     [[nodiscard]] const Address& peer() const noexcept { return peer_; }
