@@ -19,9 +19,8 @@ namespace eddy {
 /// A stream whose operations lose patience: when nothing moves, or too little.
 ///
 ///     TimedStream stream(std::move(connection), {.idle = 60s});
-///     ...                                                    // waits for the next request, and
-///     has stream.set_timeouts({.idle = 60s, .progress = {.bytes = 1024, .per = 5s}});  // its
-///     beginning
+///     ...   // a request has begun: from here on it comes at some speed, or not at all
+///     stream.set_timeouts({.idle = 60s, .reading = {.bytes = 1024, .per = 5s}});
 ///
 /// *Idle*: an operation waits, and no byte has moved in either direction for so long. A connection
 /// that only sends is not idle while it does. *Least progress*, for each direction: `bytes` must
