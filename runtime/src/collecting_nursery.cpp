@@ -10,7 +10,7 @@ namespace eddy::detail {
 CollectingNursery::CollectingNursery(std::string_view report)
     : report_(report), host_(require_job("a combinator of tasks")) {
     core = host_.nursery->core;
-    scope.enter(host_.scope, &host_);
+    scope.enter(*host_.scope, &host_);
 }
 
 void CollectingNursery::start(Job& job) noexcept {
@@ -48,7 +48,7 @@ void CollectingNursery::cancel_rest(CancelSource source, std::string_view reason
 }
 
 bool CollectingNursery::note_interrupted(const Job& child) noexcept {
-    const bool from_outside = child.state == JobState::cancelled && !child.own_scope.caught;
+    const bool from_outside = child.state == JobState::cancelled && !child.own_scope().caught;
     interrupted_ = interrupted_ || from_outside;
     return from_outside;
 }

@@ -68,7 +68,7 @@ std::string dump_jobs() {
     const detail::ScopeNode* node = &core.root.scope;
     while (node != nullptr) {
         if (node->job_root) {
-            text += detail::describe_job(*node->job, depth);
+            text += detail::describe_job(static_cast<const detail::Job&>(*node), depth);
         }
         if (node->first_child != nullptr) {
             depth += node->job_root ? 1 : 0;

@@ -38,7 +38,7 @@ JobInfo Job::info() const noexcept {
     info.id = id;
     info.parent = parent_id;
     info.name = name();
-    info.state = !ended && own_scope.cancel_called ? JobState::cancelling : state;
+    info.state = !ended && own_scope().cancel_called ? JobState::cancelling : state;
     info.spawned = spawned;
     info.at = leaf != nullptr ? leaf->site : spawned;
     if (wait != nullptr && !ended) {
@@ -90,8 +90,8 @@ void throw_no_value(const Job& job) {
         throw InvalidState("the result of " + job.label() + " was taken before");
     }
     std::string text = job.label() + " was cancelled";
-    if (job.own_scope.cause) {
-        const CancelCause& cause = *job.own_scope.cause;
+    if (job.own_scope().cause) {
+        const CancelCause& cause = **job.own_scope().cause;
         if (!cause.origin.empty()) {
             text += " by " + cause.origin;
         }

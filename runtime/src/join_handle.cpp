@@ -44,13 +44,13 @@ void cancel_job(Job& job, std::string_view reason) {
         throw WrongThread(
             "a JoinHandle belongs to its loop's thread; from others use cancel_handle()");
     }
-    job.own_scope.cancel(CancelSource::explicit_call, reason);
+    job.own_scope().cancel(CancelSource::explicit_call, reason);
 }
 
 CancelHandle make_cancel_handle(Job& job) {
     auto& token = job.ensure_extras().token;
     if (!token) {
-        token = std::make_shared<CancelToken>(CancelToken{job.ended ? nullptr : &job.own_scope});
+        token = std::make_shared<CancelToken>(CancelToken{job.ended ? nullptr : &job.own_scope()});
     }
     return CancelHandle(token, LoopHandle(require_loop("cancel_handle").inbox));
 }

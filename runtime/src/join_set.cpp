@@ -18,7 +18,7 @@ void JoinSetState::spawn(Job& job, std::string_view name, const std::source_loca
             throw InvalidState("JoinSet::spawn: the set's group has been left");
         }
         core = parent_->core;
-        scope.enter(&parent_->scope, nullptr);
+        scope.enter(parent_->scope, nullptr);
     }
     try {
         start_job(*this, job, name, where);

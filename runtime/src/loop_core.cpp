@@ -104,8 +104,7 @@ void LoopCore::admit(Job& job, Nursery& nursery) {
     job.retain();  // for the run; finish() gives it back
     ++nursery.live;
     ++jobs_alive;
-    job.own_scope.job_root = true;
-    job.own_scope.enter(&nursery.scope, &job);
+    job.own_scope().enter(nursery.scope);
     if ((hooks & Observer::spawned) != 0) [[unlikely]] {
         observe(Observer::spawned, [&](Observer& o) { o.job_spawned(job.info()); });
     }
@@ -144,7 +143,7 @@ void LoopCore::observe_step(Job& job, bool over) noexcept {
 
 void LoopCore::end_scope(Job& job) noexcept {
     --jobs_alive;
-    job.own_scope.leave();
+    job.own_scope().leave();
     if (job.extras && job.extras->token) {
         job.extras->token->scope = nullptr;
     }
@@ -156,9 +155,9 @@ void LoopCore::finish(Job& job) noexcept {
         job.state = JobState::finished;
     } else if (!is_cancelled(job.error)) {
         job.state = JobState::failed;
-    } else if (job.own_scope.inside_cancelled()) {
+    } else if (job.own_scope().inside_cancelled()) {
         job.state = JobState::cancelled;
-        job.own_scope.caught = job.own_scope.absorbs();
+        job.own_scope().caught = job.own_scope().absorbs();
         job.error = nullptr;
     } else {
         job.state = JobState::failed;
@@ -185,7 +184,7 @@ void LoopCore::for_each_job(F&& fn) noexcept {
     ScopeNode* node = &root.scope;
     while (node != nullptr) {
         if (node->job_root) {
-            fn(*node->job);
+            fn(*node->occupant());
         }
         if (node->first_child != nullptr) {
             node = node->first_child;

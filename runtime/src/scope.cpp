@@ -117,7 +117,7 @@ ScopeEntry::ScopeEntry(CancelScope& scope)
         }
     }
     scope.cancel_scope = true;
-    scope.enter(job_->scope, job_);
+    scope.enter(*job_->scope, job_);
     job_->scope = &scope;
     scope.phase_ = CancelScope::Phase::entered;
 }

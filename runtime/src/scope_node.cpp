@@ -54,10 +54,13 @@ void unlink_child(ScopeNode& child) noexcept {
 
 }  // namespace
 
-void ScopeNode::enter(ScopeNode* new_parent, Job* occupant) noexcept {
-    job = occupant;
-    link_child(*new_parent, *this);
+void ScopeNode::enter(ScopeNode& new_parent) noexcept {
+    link_child(new_parent, *this);
     effective = should_be_effective(*this);
+}
+
+Job* ScopeNode::occupant() noexcept {
+    return job_root ? static_cast<Job*>(this) : static_cast<InnerScope*>(this)->job;
 }
 
 void ScopeNode::leave() noexcept {
@@ -82,10 +85,10 @@ void ScopeNode::cancel(CancelSource why, std::string_view reason) noexcept {
     if (why != CancelSource::deadline) {
         try {
             const Job* by = thread_state.job;
-            cause = std::make_shared<const CancelCause>(
-                CancelCause{why, std::string(reason), by != nullptr ? by->label() : std::string()});
+            cause = std::make_unique<const std::shared_ptr<const CancelCause>>(
+                std::make_shared<const CancelCause>(CancelCause{
+                    why, std::string(reason), by != nullptr ? by->label() : std::string()}));
         } catch (...) {  // out of memory: the source has to do
-            cause = nullptr;
         }
     }
     push_down();
@@ -110,8 +113,11 @@ void ScopeNode::push_down() noexcept {
         const bool was = node->effective;
         node->effective = should_be_effective(*node);
         const bool changed = was != node->effective;
-        if (changed && node->effective && node->job != nullptr && node->job->scope == node) {
-            node->job->abort_wait();
+        if (changed && node->effective) {
+            Job* const job = node->occupant();
+            if (job != nullptr && job->scope == node) {
+                job->abort_wait();
+            }
         }
         if (changed && node->first_child != nullptr) {
             node = node->first_child;
@@ -139,7 +145,7 @@ Cancelled ScopeNode::make_cancelled() const {
     if (found == nullptr) {
         return CancelledAccess::make(plain_cause(CancelSource::explicit_call));
     }
-    return CancelledAccess::make(found->cause ? found->cause : plain_cause(found->source));
+    return CancelledAccess::make(found->cause ? *found->cause : plain_cause(found->source));
 }
 
 }  // namespace eddy::detail

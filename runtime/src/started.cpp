@@ -39,7 +39,7 @@ void StartHost::child_started(StartHost* host, bool& called) {
     --host->live;
     ++host->group_.live;
     child.nursery = &host->group_;
-    child.own_scope.move_under(host->group_.scope);
+    child.own_scope().move_under(host->group_.scope);
     host->moved_ = true;
     host->wake_host_if_empty();
 }

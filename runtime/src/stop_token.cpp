@@ -79,7 +79,7 @@ StopHost::~StopHost() { leave(job_); }
 
 void StopHost::body_ended() noexcept {
     if (watcher_) {
-        watcher_->own_scope.cancel(CancelSource::explicit_call, "the work has ended");
+        watcher_->own_scope().cancel(CancelSource::explicit_call, "the work has ended");
     }
 }
 

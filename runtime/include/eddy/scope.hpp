@@ -43,7 +43,7 @@ struct ScopeOptions {
 /// Cost:     entering and leaving is constant (a deadline: O(log n)); a checkpoint reads one flag,
 ///           however deep it is nested; cancelling is linear in the scopes below.
 /// Source:   trio's cancel scopes.
-class CancelScope final : private detail::ScopeNode, private detail::DeadlineNode {
+class CancelScope final : private detail::InnerScope, private detail::DeadlineNode {
 public:
     CancelScope() = default;
     /// Throws: `std::invalid_argument` for a negative timeout.

@@ -179,7 +179,7 @@ ServedConnection::~ServedConnection() {
 }
 
 void ServedConnection::handled(const std::exception_ptr& error) {
-    if (error && is_cancelled(error) && thread_state.job->own_scope.inside_cancelled()) {
+    if (error && is_cancelled(error) && thread_state.job->own_scope().inside_cancelled()) {
         std::rethrow_exception(error);
     }
     handled_ = true;

@@ -36,22 +36,21 @@ struct JobExtras {
 ///
 /// Lives in pooled memory and is counted: one reference while it runs, one for each handle. The
 /// coroutine frames die when the body ends; the result stays here for the handle.
-class Job {
+class Job : public ScopeNode {
 public:
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
     Job* ready_next = nullptr;    // the ready queue; after the end: the group's list of failures
     PromiseBase* leaf = nullptr;  // the innermost coroutine; null while it runs, its root once done
-    ScopeNode* scope = &own_scope;  // the scope it is in
-    Waiter* wait = nullptr;         // what it waits on; null while ready or running
+    ScopeNode* scope = this;      // the scope it is in
+    Waiter* wait = nullptr;       // what it waits on; null while ready or running
     TimePoint wait_since{};
     Nursery* nursery = nullptr;  // who counts it, null after the end
     JobId id = 0;
     std::unique_ptr<JobExtras> extras;
     std::source_location spawned;
     JobId parent_id = 0;
-    ScopeNode own_scope;
     WaitQueue joiners;
     std::exception_ptr error;  // of a failed job
     std::uint32_t references = 1;
@@ -62,7 +61,7 @@ public:
     bool collected : 1 = false;  // somebody has seen, or will see, how it ended
     bool ended : 1 = false;
     bool severed : 1 = false;  // the loop is over: waits end with LoopClosed
-    // The last of its 184 bytes is left for the value of a JobOf<void>.
+    // The last of its 168 bytes is left for the value of a JobOf<void>.
 
     /// Takes the result out of the finished root frame and destroys frame and callable.
     virtual void collect() noexcept = 0;
@@ -72,6 +71,10 @@ public:
     virtual void forget_root() noexcept = 0;
     /// Gives the memory back.
     virtual void destroy() noexcept = 0;
+
+    /// What is cancelled when the job is.
+    [[nodiscard]] ScopeNode& own_scope() noexcept { return *this; }
+    [[nodiscard]] const ScopeNode& own_scope() const noexcept { return *this; }
 
     void retain() noexcept { ++references; }
     void release() noexcept {
@@ -92,7 +95,7 @@ public:
     void abort_wait() noexcept;
 
 protected:
-    Job() = default;
+    Job() noexcept { job_root = true; }
     ~Job() = default;
 };
 

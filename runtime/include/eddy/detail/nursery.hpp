@@ -24,7 +24,7 @@ public:
     Nursery(const Nursery&) = delete;
     Nursery& operator=(const Nursery&) = delete;
 
-    ScopeNode scope;
+    InnerScope scope;
     LoopCore* core = nullptr;  // whose jobs these are
     std::size_t live = 0;
     std::size_t pending_starts = 0;  // children that may still move in
@@ -33,7 +33,7 @@ public:
     /// The host steps in and out of the scope.
     void enter(Job& host) noexcept {
         core = host.nursery->core;
-        scope.enter(host.scope, &host);
+        scope.enter(*host.scope, &host);
         host.scope = &scope;
     }
     void leave(Job& host) noexcept {

@@ -11,7 +11,8 @@ namespace eddy::detail {
 
 class Job;
 
-/// A node of the cancellation tree: what `CancelScope` and every job's own scope have in common.
+/// A node of the cancellation tree: what every job, which is its own scope, and `CancelScope` have
+/// in common. Every byte counts: each job has one.
 ///
 /// Invariant: `effective == cancel_called || (!shield && parent != null && parent->effective)`
 ///            for a node in the tree, kept by pushing changes down at once, so that a checkpoint
@@ -25,19 +26,22 @@ struct ScopeNode {
     ScopeNode* first_child = nullptr;
     ScopeNode* prev = nullptr;  // siblings; order is of no meaning
     ScopeNode* next = nullptr;
-    Job* job = nullptr;                        // who is inside; null for the loop's root scope
-    std::shared_ptr<const CancelCause> cause;  // null: only `source` is known
+    // Null: only `source` is known. In a box, because few are cancelled and all pay for the place.
+    std::unique_ptr<const std::shared_ptr<const CancelCause>> cause;
 
     bool cancel_called = false;
     bool effective = false;
     bool shield = false;
     bool caught = false;        // it absorbed a `Cancelled`
-    bool job_root = false;      // a job's own scope
+    bool job_root = false;      // a Job; all others are an InnerScope
     bool cancel_scope = false;  // a CancelScope, with a deadline
     CancelSource source = CancelSource::explicit_call;
 
     /// Hangs the node under `new_parent` and takes its state on.
-    void enter(ScopeNode* new_parent, Job* occupant) noexcept;
+    void enter(ScopeNode& new_parent) noexcept;
+
+    /// Who is inside; null for the loop's root scope.
+    [[nodiscard]] Job* occupant() noexcept;
 
     /// Takes the node, with everything below it, out of the tree. What is cancelled stays so.
     void leave() noexcept;
@@ -66,6 +70,16 @@ struct ScopeNode {
     /// The exception for a checkpoint under this effective scope: the outermost cancelled scope
     /// that can be seen from here speaks.
     [[nodiscard]] Cancelled make_cancelled() const;
+};
+
+/// A scope within a job, or between jobs.
+struct InnerScope : ScopeNode {
+    Job* job = nullptr;  // who is inside; null for the loop's root scope
+
+    void enter(ScopeNode& new_parent, Job* who) noexcept {
+        job = who;
+        ScopeNode::enter(new_parent);
+    }
 };
 
 }  // namespace eddy::detail
