@@ -114,7 +114,8 @@ eddy::Task<> run_chat(eddy::Address address, eddy::Duration patience) {
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
         eddy::TcpListener listener = eddy::TcpListener::listen(address);
         std::cout << "listening on " << listener.local_address() << std::endl;
-        group.spawn(eddy::serve(server, listener, chat, std::ref(room), std::ref(server)));
+        group.spawn(
+            eddy::serve(server, std::move(listener), chat, std::ref(room), std::ref(server)));
         eddy::SignalSet signals{SIGINT, SIGTERM};
         co_await signals.next();
         server.drain(2s);

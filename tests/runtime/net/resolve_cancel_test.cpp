@@ -52,9 +52,8 @@ EDDY_NET_TEST_FIFO("ten thousand lookups cancelled at once leave nothing behind"
     }
     Ends ends;
     co_await ends.count(jobs);
-    CHECK(ends.answered + ends.cancelled == lookups);
-    CHECK(ends.cancelled > 0);
-    co_await settle();  // no request counts any more
+    CHECK(ends.answered + ends.cancelled == lookups);  // how many of each: how fast the machine is
+    co_await settle();                                 // no request counts any more
     const Addresses found = co_await eddy::resolve("localhost", 80);
     CHECK_FALSE(found.empty());
 }
@@ -69,11 +68,12 @@ EDDY_NET_TEST_FIFO("ten thousand lookups cancelled at any moment are answered or
             jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
         }
         std::shuffle(jobs.begin(), jobs.end(), random);
-        for (auto& job : jobs) {
+        jobs.front().cancel();  // before it has begun
+        for (std::size_t i = 1; i + 1 < jobs.size(); ++i) {
             for (auto rounds = random() % 20; rounds != 0; --rounds) {
                 co_await eddy::yield();
             }
-            job.cancel();
+            jobs[i].cancel();
         }
         co_await ends.count(jobs);
     }

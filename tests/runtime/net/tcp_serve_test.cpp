@@ -156,6 +156,24 @@ EDDY_TEST_CASE("a TCP server echoes lines, counts, and drains") {
     CHECK(server.statistics().completed == 10);
 }
 
+Task<> ask_and_drain(Address at, Server& server) {
+    TcpStream client = co_await eddy::connect(at);
+    const bool answered = co_await answers(client);
+    CHECK(answered);
+    server.drain(1h);
+}
+
+EDDY_TEST_CASE("a listener that is moved into serve lives as long as it is needed") {
+    Server server;
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        TcpListener listener = TcpListener::listen(Address::loopback(0));
+        group.spawn(ask_and_drain(listener.local_address(), server));
+        group.spawn(eddy::serve(server, std::move(listener), echo_lines));
+        co_return;  // before anything is accepted, and with it the body's locals go
+    });
+    CHECK(server.statistics().completed == 1);
+}
+
 EDDY_TEST_CASE("frames, timeouts and a proxy over TCP") {
     auto [client, left] = co_await TcpPair::make();
     auto [right, server] = co_await TcpPair::make();

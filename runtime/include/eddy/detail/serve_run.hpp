@@ -172,8 +172,9 @@ Task<> serve_listener(ServeRun& run, L& listener, H& handler, Args& args, TaskGr
     }
 }
 
+/// `L`: a reference, or the listener itself.
 template <class L, class H, class... Args>
-Task<> host_serve(Server& server, L& listener, H handler, Args... args) {
+Task<> host_serve(Server& server, L listener, H handler, Args... args) {
     ServeRun run(server);
     std::tuple<Args&...> refs(args...);
     auto body = [&](TaskGroup& group) {

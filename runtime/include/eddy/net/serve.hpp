@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include <eddy/detail/serve_run.hpp>
@@ -17,7 +18,7 @@ namespace eddy {
 ///     Task<> handle(TcpStream stream, Room& room) { ... }
 ///
 ///     Server server({.max_connections = 1000});
-///     group.spawn(serve(server, listener, handle, std::ref(room)));
+///     group.spawn(serve(server, TcpListener::listen(address), handle, std::ref(room)));
 ///
 /// A handler that fails harms nobody else: its connection is closed, and what it threw goes to the
 /// loop's observer (the default one logs it). To answer a failure in another way, catch it in the
@@ -29,36 +30,37 @@ namespace eddy {
 ///
 /// Throws:       what `accept` throws otherwise, after the handlers were cancelled.
 /// Cancellation: the handlers are cancelled at once and waited for. To let them finish, `drain`.
-/// Lifetime:     server and listener outlive the await. The listener is closed as soon as nothing
-///               is accepted any more, whatever the reason. `handler` and `args` are kept here;
-///               `args` are passed as lvalues, to every call anew.
+/// Lifetime:     the server outlives the await, and so does a listener that is not moved in: one
+///               that is local to a group's body ends before the group's jobs. It is closed as soon
+///               as nothing is accepted any more, whatever the reason. `handler` and `args` are
+///               kept here; `args` are passed as lvalues, to every call anew.
 /// Cost:         a job per connection; nothing is allocated for it when the thread's pools are
 /// warm.
 template <class L, class H, class... Args>
-    requires Listener<L>
-[[nodiscard]] Task<> serve(Server& server, L& listener, H&& handler, Args&&... args) {
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve(Server& server, L&& listener, H&& handler, Args&&... args) {
     EDDY_CHECK_CALLABLE(H);
     return detail::host_serve<L, std::decay_t<H>, std::decay_t<Args>...>(
-        server, listener, std::forward<H>(handler), std::forward<Args>(args)...);
+        server, std::forward<L>(listener), std::forward<H>(handler), std::forward<Args>(args)...);
 }
 
 namespace detail {
 
 template <class L, class H>
-Task<> host_serve_alone(L& listener, H handler, ServeOptions options) {
+Task<> host_serve_alone(L listener, H handler, ServeOptions options) {
     Server server(options);
-    co_await host_serve<L, H&>(server, listener, handler);
+    co_await host_serve<std::remove_reference_t<L>&, H&>(server, listener, handler);
 }
 
 }  // namespace detail
 
 /// The same with a server of its own: until it is cancelled, or the listener is closed.
 template <class L, class H>
-    requires Listener<L>
-[[nodiscard]] Task<> serve(L& listener, H&& handler, const ServeOptions& options = {}) {
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve(L&& listener, H&& handler, const ServeOptions& options = {}) {
     EDDY_CHECK_CALLABLE(H);
     return detail::host_serve_alone<L, std::decay_t<H>>(
-        listener, std::forward<H>(handler), options);
+        std::forward<L>(listener), std::forward<H>(handler), options);
 }
 
 }  // namespace eddy
