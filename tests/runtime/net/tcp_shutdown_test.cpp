@@ -65,6 +65,10 @@ struct Crowd {
           listener(TcpListener::listen(Address::loopback(0), {.backlog = 1024})),
           server({.max_connections = connections}) {}
 
+    [[nodiscard]] eddy::JoinHandle<void> serve() {
+        return eddy::spawn(eddy::serve(server, listener, echo_alive, std::ref(handlers)));
+    }
+
     /// Every connection has carried a message both ways.
     Task<> connect_all() {
         for (std::size_t i = 0; i < size; ++i) {
@@ -106,8 +110,7 @@ std::size_t crowd_size(const DescriptorLimit& limit, std::size_t wanted = thousa
 Task<> outlast_drain(std::size_t connections) {
     const DescriptorLimit limit;
     Crowd crowd(crowd_size(limit, connections));
-    auto serving = eddy::spawn(
-        eddy::serve(crowd.server, crowd.listener, echo_alive, std::ref(crowd.handlers)));
+    auto serving = crowd.serve();
     co_await crowd.connect_all();
     const eddy::TimePoint begun = eddy::now();
     crowd.server.drain(10s);
@@ -132,8 +135,7 @@ EDDY_NET_TEST("a drain that a hundred connections outlast cancels them at its de
 Task<> cancel_server(std::size_t connections) {
     const DescriptorLimit limit;
     Crowd crowd(crowd_size(limit, connections));
-    auto serving = eddy::spawn(
-        eddy::serve(crowd.server, crowd.listener, echo_alive, std::ref(crowd.handlers)));
+    auto serving = crowd.serve();
     co_await crowd.connect_all();
     const eddy::TimePoint begun = eddy::now();
     serving.cancel();

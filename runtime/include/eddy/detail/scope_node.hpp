@@ -40,7 +40,8 @@ struct ScopeNode {
     /// Hangs the node under `new_parent` and takes its state on.
     void enter(ScopeNode& new_parent) noexcept;
 
-    /// Who is inside; null for the loop's root scope.
+    /// Whose wait is aborted when the node is cancelled: the job that has entered it. Null if none
+    /// has: the loop's root scope, a JoinSet's.
     [[nodiscard]] Job* occupant() noexcept;
 
     /// Takes the node, with everything below it, out of the tree. What is cancelled stays so.
@@ -74,7 +75,7 @@ struct ScopeNode {
 
 /// A scope within a job, or between jobs.
 struct InnerScope : ScopeNode {
-    Job* job = nullptr;  // who is inside; null for the loop's root scope
+    Job* job = nullptr;  // see occupant()
 
     void enter(ScopeNode& new_parent, Job* who) noexcept {
         job = who;
