@@ -47,28 +47,35 @@ Task<> offload(End& end, Executor& executor, F fn, Args... args) {
 
 int hold(HeldCall& call) { return call(); }
 
+/// Ends when the pool asks it to, which it does after it has emptied its queue.
+void until_stopped(const std::stop_token& stop, std::counting_semaphore<>& started) {
+    started.release();
+    while (!stop.stop_requested()) {
+        std::this_thread::yield();
+    }
+}
+
 }  // namespace
 
 // --- the pool ends first -------------------------------------------------------------------------
 
 EDDY_TEST_CASE("the pool ends with calls queued: they end with ClosedResource and never run") {
-    auto pool = std::make_unique<ThreadPool>(ThreadPoolOptions{.threads = 1, .queue_bound = 2});
-    HeldCall blocker;
+    auto pool = std::make_unique<ThreadPool>(
+        ThreadPoolOptions{.threads = 1, .queue_bound = 2, .grace = long_time});
+    std::counting_semaphore<> started{0};
     End running = End::none;
     std::vector<End> ends(5, End::none);
     int runs = 0;
-    auto first = spawn(offload(running, *pool, hold, std::ref(blocker)));
+    auto first = spawn(offload(running, *pool, until_stopped, std::ref(started)));
     co_await rounds();
-    blocker.wait_until_it_runs();
+    started.acquire();
     std::vector<JoinHandle<void>> handles;
     for (End& end : ends) {
         handles.push_back(spawn(offload(end, *pool, [](int& count) { ++count; }, std::ref(runs))));
     }
     co_await rounds();
     CHECK(pool->statistics().waiting == 3);
-    std::thread helper([&blocker] { blocker.let_go(); });
     pool.reset();
-    helper.join();
     for (auto& handle : handles) {
         co_await handle;
     }
@@ -83,12 +90,6 @@ EDDY_TEST_CASE("the pool ends with calls queued: they end with ClosedResource an
 EDDY_TEST_CASE("the pool ends while calls run: they are asked to stop and awaited") {
     auto pool = std::make_unique<ThreadPool>(ThreadPoolOptions{.threads = 2, .grace = long_time});
     std::counting_semaphore<> started{0};
-    const auto until_stopped = [](const std::stop_token& stop, std::counting_semaphore<>& on) {
-        on.release();
-        while (!stop.stop_requested()) {
-            std::this_thread::yield();
-        }
-    };
     End one = End::none;
     End two = End::none;
     auto first = spawn(offload(one, *pool, until_stopped, std::ref(started)));
