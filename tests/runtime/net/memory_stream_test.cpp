@@ -37,9 +37,13 @@ static_assert(eddy::Listener<MemoryListener>);
 static_assert(std::same_as<eddy::accepted_t<MemoryListener>, MemoryStream>);
 
 struct MemoryPair {
+    static constexpr std::size_t plenty = 1UL << 20U;
+    static constexpr bool resets = true;
     static Task<std::pair<MemoryStream, MemoryStream>> make() { co_return memory_stream_pair(); }
 };
 struct SplitPair {
+    static constexpr std::size_t plenty = 1UL << 20U;
+    static constexpr bool resets = true;
     static Task<std::pair<MemoryStream, MemoryStream>> make() {
         static std::uint64_t seed = 0;
         co_return memory_stream_pair({.capacity = 1000, .seed = ++seed});

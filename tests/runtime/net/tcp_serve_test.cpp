@@ -43,6 +43,8 @@ using eddy::TcpStream;
 using eddy::testing::stream_contract::read_text;
 
 struct TcpPair {
+    static constexpr std::size_t plenty = 16UL << 20U;
+    static constexpr bool resets = true;
     static Task<std::pair<TcpStream, TcpStream>> make() {
         TcpListener listener = TcpListener::listen(Address::loopback(0));
         TcpStream client = co_await eddy::connect(listener.local_address());

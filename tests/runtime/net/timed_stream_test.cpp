@@ -41,6 +41,8 @@ static_assert(eddy::Stream<TimedStream<MemoryStream&>>);
 
 /// Patient, or with deadlines that never come: a stream like any other.
 struct TimedPair {
+    static constexpr std::size_t plenty = 1UL << 20U;
+    static constexpr bool resets = true;
     static Task<std::pair<Timed, MemoryStream>> make() {
         auto [a, b] = memory_stream_pair();
         co_return std::pair(Timed(std::move(a), {.idle = 1h, .reading = {.bytes = 1, .per = 1h}}),

@@ -7,8 +7,10 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <eddy/error.hpp>
+#include <eddy/testing/stream_contract.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "../test_kit.hpp"
@@ -188,4 +190,12 @@ EDDY_NET_TEST("a Unix listener closed while a job accepts ends its wait") {
     CHECK_FALSE(listener.is_open());
 }
 
+struct UnixPair {
+    static constexpr std::size_t plenty = 16UL << 20U;
+    static constexpr bool resets = false;
+    static Task<std::pair<UnixStream, UnixStream>> make() { co_return UnixStream::pair(); }
+};
+
 }  // namespace
+
+EDDY_STREAM_CONTRACT("UnixStream", UnixPair)
