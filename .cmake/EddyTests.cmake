@@ -33,9 +33,10 @@ set(eddy_pch_headers
 # eddy_add_tests(<layer> [LINK <libs>...] [THREADS <regex>])
 #
 # Makes <layer>_tests from every source in the folder tests/<layer>, and a ctest test of each of its
-# test cases, named "<layer>/<header>: <test case>", with the labels <layer> and <header>. With
-# EDDY_TEST_THREADS_ONLY only the sources with a line that matches THREADS: those in which threads
-# share something, or that a sanitizer can break.
+# test cases, named "<layer>/<header>: <test case>", with the labels <layer> and <header>; with
+# EDDY_TEST_BY_FILE one of each of its sources, "<layer>/<header>". With EDDY_TEST_THREADS_ONLY only
+# the sources with a line that matches THREADS: those in which threads share something, or that a
+# sanitizer can break.
 function(eddy_add_tests layer)
     cmake_parse_arguments(arg "" "THREADS" "LINK" ${ARGN})
     set(folder "${CMAKE_CURRENT_SOURCE_DIR}/${layer}")
@@ -57,7 +58,8 @@ function(eddy_add_tests layer)
         ${target}
         PRIVATE eddy_doctest_main eddy_testing eddy_${layer} ${arg_LINK}
     )
-    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+    # Each has helpers of its own, some with the names of others'.
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF UNITY_BUILD OFF)
     eddy_set_warnings(${target})
     if(EDDY_TEST_PCH)
         target_precompile_headers(${target} PRIVATE ${eddy_pch_headers})
@@ -69,7 +71,7 @@ function(eddy_add_tests layer)
         POST_BUILD
         COMMAND
             "${CMAKE_COMMAND}" -D "EXECUTABLE=$<TARGET_FILE:${target}>" -D "LAYER=${layer}"
-            -D "FOLDER=${folder}" -D "LIST_FILE=${list_file}"
+            -D "FOLDER=${folder}" -D "LIST_FILE=${list_file}" -D "BY_FILE=${EDDY_TEST_BY_FILE}"
             -P "${eddy_scripts}/discover_tests.cmake"
         BYPRODUCTS "${list_file}"
         VERBATIM

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Writes LIST_FILE, which registers every test case of the doctest executable EXECUTABLE with ctest.
+# Writes LIST_FILE, which registers every test case of the doctest executable EXECUTABLE with ctest,
+# or with BY_FILE every source of it, all cases of which then run in one process.
 # The environment variable EDDY_TEST_TIMEOUT (seconds) replaces the usual limit when ctest runs.
 cmake_minimum_required(VERSION 3.24)
 
@@ -23,6 +24,19 @@ set(script
 )
 list(JOIN script "" script)
 
+function(add_case test labels timeout)
+    list(JOIN ARGN "]==] [==[" command)
+    set(quoted "[==[${test}]==]")
+    string(
+        APPEND script
+        "add_test(${quoted} [==[${command}]==])\n"
+        "set_tests_properties(${quoted} PROPERTIES LABELS \"${labels}\" TIMEOUT \"${timeout}\""
+        " FAIL_REGULAR_EXPRESSION \"test cases: +0 \")\n"
+    )
+    set(script "${script}" PARENT_SCOPE)
+endfunction()
+
+set(files "")
 foreach(case IN LISTS cases)
     if(NOT case MATCHES "^<TestCase name=\"([^\"]*)\"")
         message(FATAL_ERROR "${EXECUTABLE} lists a test case without a name: ${case}")
@@ -49,16 +63,19 @@ foreach(case IN LISTS cases)
     string(REPLACE "\\x3b" "," name "${name}")
 
     file(RELATIVE_PATH header "${FOLDER}" "${file}")
+    set(source "--source-file=*/${LAYER}/${header}")
     string(REGEX REPLACE "(_test)?\\.cpp$" "" header "${header}")
-    cmake_path(GET file FILENAME filename)
-    string(
-        APPEND script
-        "add_test([==[${LAYER}/${header}: ${name}]==] [==[${EXECUTABLE}]==]"
-        " [==[--test-case=${filter}]==] [==[--source-file=*${filename}]==])\n"
-        "set_tests_properties([==[${LAYER}/${header}: ${name}]==] PROPERTIES"
-        " LABELS \"${LAYER};${header}\" TIMEOUT \"\${timeout}\""
-        " FAIL_REGULAR_EXPRESSION \"test cases: +0 \")\n"
-    )
+    set(test "${LAYER}/${header}")
+    set(labels "${LAYER};${header}")
+    if(NOT BY_FILE)
+        add_case(
+            "${test}: ${name}" "${labels}" "\${timeout}"
+            "${EXECUTABLE}" "--test-case=${filter}" "${source}"
+        )
+    elseif(NOT file IN_LIST files)
+        list(APPEND files "${file}")
+        add_case("${test}" "${labels}" "\${timeout}" "${EXECUTABLE}" "${source}")
+    endif()
 endforeach()
 
 file(WRITE "${LIST_FILE}" "${script}")

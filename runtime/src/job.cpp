@@ -5,6 +5,7 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/task.hpp>
 
 namespace eddy {
 

@@ -286,26 +286,30 @@ void LoopCore::add_observer(Observer& observer) {
 }
 
 void LoopCore::remove_observer(Observer& observer) {
+    if (!drop_observer(observer)) {
+        throw std::invalid_argument("this observer does not watch the loop");
+    }
+}
+
+bool LoopCore::drop_observer(Observer& observer) noexcept {
     const auto found =
         std::find_if(observers_.begin(), observers_.end(), [&](const auto& watching) {
             return watching.observer == &observer;
         });
     if (found == observers_.end()) {
-        throw std::invalid_argument("this observer does not watch the loop");
+        return false;
     }
     observers_.erase(found);
     hooks = 0;
     for (const Watching& watching : observers_) {
         hooks |= watching.hooks;
     }
+    return true;
 }
 
 void LoopCore::disable_observer(Observer& observer) noexcept {
     log_error("an observer threw and was removed: " + describe(std::current_exception()));
-    try {
-        remove_observer(observer);
-    } catch (const std::invalid_argument&) {  // it has left by itself
-    }
+    drop_observer(observer);  // unless it has left by itself
 }
 
 void LoopCore::made_ready(Job& job) noexcept {

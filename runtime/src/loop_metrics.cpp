@@ -69,7 +69,7 @@ private:
         if (core_ != nullptr) {
             core_->deadlines.remove(*this);
             core_->forget(*this);
-            core_->remove_observer(*this);
+            core_->drop_observer(*this);
             core_ = nullptr;
         }
     }

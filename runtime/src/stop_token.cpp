@@ -26,6 +26,7 @@ public:
     explicit Message(CancelScope& target)
         : scope(&target), inbox_(require_loop("with_stop_token").inbox) {}
 
+    // NOLINTNEXTLINE(bugprone-exception-escape): for other loops a scope throws.
     void send(std::shared_ptr<Message> self) noexcept {
         if (thread_state.core != nullptr && thread_state.core->inbox == inbox_) {
             scope->cancel(stop_reason);

@@ -27,6 +27,7 @@ elseif(NAME STREQUAL "subdirectory")
         -D "EDDY_CHECKOUT=${CHECKOUT}"
         -D "EDDY_FETCH_DEPS=${FETCH}"
         -D "BUILD_SHARED_LIBS=${SHARED}"
+        -D CMAKE_UNITY_BUILD=ON
     )
     run("${CMAKE_COMMAND}" --build "${WORK}" --parallel 2)
     run("${WORK}/consumer")

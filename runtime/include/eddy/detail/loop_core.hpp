@@ -143,6 +143,8 @@ public:
     // --- observers -----------------------------------------------------------------------------
     void add_observer(Observer& observer);
     void remove_observer(Observer& observer);
+    /// The same, and false if it did not watch.
+    bool drop_observer(Observer& observer) noexcept;
     void report_failure(const Job* job, std::exception_ptr error, std::string_view where) noexcept;
     /// Calls `call(observer)` for those that asked for `hook`; `no_hooks` asks everybody.
     template <class F>
