@@ -58,8 +58,7 @@ function(eddy_add_tests layer)
         ${target}
         PRIVATE eddy_doctest_main eddy_testing eddy_${layer} ${arg_LINK}
     )
-    # Each has helpers of its own, some with the names of others'.
-    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF UNITY_BUILD OFF)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
     eddy_set_warnings(${target})
     if(EDDY_TEST_PCH)
         target_precompile_headers(${target} PRIVATE ${eddy_pch_headers})
