@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/as_completed.hpp>
 
-#include <utility>
-
 #include <eddy/exception_group.hpp>
 
 namespace eddy::detail {

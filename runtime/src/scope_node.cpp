@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/scope_node.hpp>
 
-#include <exception>
 #include <string>
 
 #include <eddy/detail/job.hpp>

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <exception>
 #include <stop_token>
-#include <utility>
 
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/list_link.hpp>

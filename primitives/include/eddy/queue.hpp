@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 #include <eddy/detail/item_store.hpp>
 #include <eddy/detail/queue_core.hpp>

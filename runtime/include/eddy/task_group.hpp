@@ -7,7 +7,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>

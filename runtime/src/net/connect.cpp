@@ -2,7 +2,6 @@
 #include <eddy/net/connect.hpp>
 
 #include <cerrno>
-#include <cstddef>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>

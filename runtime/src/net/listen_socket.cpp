@@ -2,7 +2,6 @@
 #include "listen_socket.hpp"
 
 #include <cerrno>
-#include <new>
 #include <sys/socket.h>
 #include <utility>
 

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <type_traits>
-#include <utility>
-
 #include <eddy/remote_channel.hpp>
 
 namespace eddy {

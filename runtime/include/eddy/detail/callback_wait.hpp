@@ -7,7 +7,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <utility>
 
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <concepts>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <source_location>
 #include <string_view>

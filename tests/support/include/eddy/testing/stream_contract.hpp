@@ -2,9 +2,7 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <stdexcept>
