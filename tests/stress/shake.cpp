@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <random>
 #include <sched.h>
 #include <thread>
 #include <unistd.h>
@@ -40,22 +41,12 @@ Count count;
 
 std::atomic<std::uint64_t> threads{0};
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-std::uint64_t random_number(std::uint64_t& state) {
-    state += 0x9e3779b97f4a7c15U;
-    std::uint64_t bits = state;
-    bits = (bits ^ (bits >> 30U)) * 0xbf58476d1ce4e5b9U;
-    bits = (bits ^ (bits >> 27U)) * 0x94d049bb133111ebU;
-    return bits ^ (bits >> 31U);
-}
-
 void hold_up() {
     static const Settings settings;
-    thread_local std::uint64_t state = settings.seed * 0x10001U + ++threads;
-    if (random_number(state) % 1000 < settings.permille) {
+    thread_local std::mt19937_64 random(settings.seed * 0x10001U + ++threads);
+    if (random() % 1000 < settings.permille) {
         ++count.held_up;
-        std::this_thread::sleep_for(
-            std::chrono::microseconds(random_number(state) % settings.microseconds));
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % settings.microseconds));
     }
 }
 
