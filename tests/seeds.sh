@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . ./.ci/deps.sh
+. ./tests/layers.sh
 
 seeds=200
 case "${1:-}" in
@@ -21,22 +22,9 @@ cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF
 cmake --build --preset release --parallel "$(eddy_jobs)" \
     --target runtime_tests primitives_tests executor_tests
 echo "== seeds 1 to $seeds"
-for layer in runtime primitives executor; do
-    (
-        begin=$(date +%s)
-        result=0
-        EDDY_SEEDS=$seeds "./build/release/tests/${layer}_tests" "$@" || result=$?
-        echo "== $layer: $(($(date +%s) - begin)) s"
-        exit $result
-    ) >"build/release/seeds_$layer.log" 2>&1 &
-    eval "$layer=$!"
-done
-failed=""
-for layer in executor primitives runtime; do
-    eval "wait \$$layer" || failed="$failed $layer"
-    cat "build/release/seeds_$layer.log"
-done
-if [ -n "$failed" ]; then
-    echo "FAILED:$failed" >&2
+run_layers release seeds "EDDY_SEEDS=$seeds" "$@"
+cat build/release/seeds_*.log
+if [ -n "$failed_layers" ]; then
+    echo "FAILED:$failed_layers" >&2
     exit 1
 fi

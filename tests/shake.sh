@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . ./.ci/deps.sh
+. ./tests/layers.sh
 
 runs=10
 case "${1:-}" in
@@ -22,20 +23,18 @@ first=${SHAKE:-1}
 export EDDY_STRESS=2000 # a storm holds its threads up enough
 failed=0
 for seed in $(seq "$first" $((first + runs - 1))); do
-    # Each sleeps most of the time.
-    for layer in runtime primitives executor; do
-        SHAKE=$seed LD_PRELOAD=$PWD/build/dev/tests/stress/libeddy_shake.so \
-            "./build/dev/tests/${layer}_tests" "$@" >"build/dev/shake_$layer.log" 2>&1 &
-        eval "$layer=$!"
+    export SHAKE="$seed"
+    # They sleep most of the time.
+    run_layers dev shake "LD_PRELOAD=$PWD/build/dev/tests/stress/libeddy_shake.so" "$@"
+    for layer in $failed_layers; do
+        failed=$((failed + 1))
+        cat "build/dev/shake_$layer.log"
+        echo "== $layer failed, SHAKE=$seed" >&2
     done
-    for layer in runtime primitives executor; do
-        if ! eval "wait \$$layer"; then
-            failed=$((failed + 1))
-            cat "build/dev/shake_$layer.log"
-            echo "== $layer failed, SHAKE=$seed" >&2
-        fi
-    done
-    cat build/dev/shake_*.log |
-        awk -v seed="$seed" '/^\[shake\]/ { sum += $5 } END { print "== seed " seed ": threads held up " sum " times" }'
+    cat build/dev/shake_*.log | awk -v seed="$seed" '/^\[shake\]/ { sum += $5 }
+        END { print "== seed " seed ": threads held up " sum " times" }'
 done
-[ "$failed" -eq 0 ] || { echo "FAILED: $failed" >&2 && exit 1; }
+if [ "$failed" -ne 0 ]; then
+    echo "FAILED: $failed" >&2
+    exit 1
+fi
