@@ -33,9 +33,10 @@ void DeadlineHeap::remove(DeadlineNode& node) noexcept {
     }
 }
 
-void DeadlineHeap::fire_due(TimePoint now) noexcept {
+void DeadlineHeap::fire_due(TimePoint now, std::size_t most) noexcept {
     const std::uint64_t first_new = next_order_;
-    while (!empty() && entries_[0].when <= now && entries_[0].node->order_ < first_new) {
+    while (!empty() && entries_[0].when <= now && entries_[0].node->order_ < first_new &&
+           most-- != 0) {
         DeadlineNode& node = *entries_[0].node;
         remove_at(0);
         node.due();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/job.hpp>
 
+#include <utility>
+
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
@@ -81,6 +83,16 @@ Cancelled make_aborted(Job& job) {
         throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
     }
     return job.scope->make_cancelled();
+}
+
+void keep_failure(Job& job, Waiter& waiter) noexcept {
+    job.error = std::current_exception();  // nobody's until the job ends
+    WaiterAccess::state(waiter) = WaiterAccess::State::failed;
+}
+
+void throw_kept(Job& job, Waiter& waiter) {
+    WaiterAccess::state(waiter) = WaiterAccess::State::done;
+    std::rethrow_exception(std::exchange(job.error, nullptr));
 }
 
 void throw_no_value(const Job& job) {

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include <eddy/detail/loop_core.hpp>
@@ -20,7 +21,11 @@ using detail::thread_state;
 namespace {
 
 /// Before any libuv call: the process must be fit for a loop.
-LoopOptions prepare_process(const LoopOptions& options) noexcept {
+LoopOptions prepare_process(const LoopOptions& options) {
+    if (options.turn_quota < Duration::zero()) {
+        throw std::invalid_argument(
+            "LoopOptions::turn_quota cannot be negative: zero is the shortest turn, one job");
+    }
     detail::count_forks();
     if (options.ignore_sigpipe) {
         detail::ignore_sigpipe();
@@ -60,6 +65,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     core.root.core = &core;
     core.driver = driver.get();
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
+    core.turn.configure(virtual_time_ ? nullptr : core.clock, options.turn_quota);
     core.ready.seed(options.schedule_seed);
     if (attached) {
         core.ready.notify(&detail::Driver::stay_awake, driver.get());
@@ -78,23 +84,15 @@ void Loop::Impl::turn() {
     } else {
         poll(core.deadlines.next());
     }
-    after_poll();
+    core.run_turn();
 }
 
 void Loop::Impl::poll_when_idle() {
     poll(TimePoint::min());  // everybody waits: does the world have something to say?
-    core.drain_inbox();
-    if (!core.has_work() && !core.on_idle()) {
+    if (!core.has_work() && core.inbox->empty() && !core.on_idle()) {
         const TimePoint next = core.deadlines.next();
         poll(virtual_time_ && next > core.clock->now() ? never : next);
     }
-}
-
-void Loop::Impl::after_poll() {
-    core.turn_time = core.clock->now();
-    core.drain_inbox();
-    core.fire_deadlines();
-    core.run_ready();
 }
 
 void Loop::Impl::poll(TimePoint until) {
@@ -156,7 +154,7 @@ void Loop::Impl::abandon_jobs() {
     core.report_abandoned_jobs();
     core.sever_waits();
     for (int turns = 0; turns < 64 && core.has_work() && core.root.live != 0; ++turns) {
-        core.run_ready();  // those that were cut off may clean up, once
+        core.run_jobs();  // those that were cut off may clean up, once
     }
     core.destroy_jobs();
 }
@@ -243,7 +241,7 @@ void Loop::Impl::before_host_poll() noexcept {
 }
 
 void Loop::Impl::after_host_poll() noexcept {
-    after_poll();
+    core.run_turn();
     if (core.root.scope.cancel_called && !grace_timer_.started) {
         begin_end({});
     }

@@ -30,44 +30,67 @@ void LoopCore::checkpoint_slow(Job& job) {
 
 // --- one turn ----------------------------------------------------------------------------------
 
+void LoopCore::begin_turn() {
+    turn_time = clock->now();
+    turn.begin(turn_time);
+}
+
+void LoopCore::run_turn() {
+    begin_turn();
+    drain_inbox();
+    fire_deadlines();
+    run_callbacks_and_jobs();
+}
+
+void LoopCore::run_jobs() {
+    begin_turn();
+    run_callbacks_and_jobs();
+}
+
+void LoopCore::run_callbacks_and_jobs() {
+    if (callbacks_.linked() || callback_batch_.linked()) [[unlikely]] {
+        run_callbacks();
+    }
+    if (!ready.empty()) {
+        run_ready();
+    }
+}
+
 void LoopCore::deliver_inbox() {
-    InboxNode* node = inbox->take_all();
-    while (node != nullptr) {
-        InboxNode* next = Inbox::next_of(*node);
+    turn.limit(callbacks_.linked() || callback_batch_.linked() ? Turn::quarter : Turn::half);
+    while (true) {
+        // The wake-up of what is in the inbox may be spent: a turn does not end before it has it in
+        // hand, or has seen that there is nothing.
+        if (undelivered_ == nullptr && (undelivered_ = inbox->take_all()) == nullptr) {
+            return;
+        }
+        if (!turn.next()) {
+            return;
+        }
+        InboxNode& node = *undelivered_;
+        undelivered_ = Inbox::next_of(node);
         try {
-            node->deliver();
+            node.deliver();
         } catch (...) {
             report_failure(nullptr, std::current_exception(), "posted function");
         }
-        node = next;
     }
 }
 
 void LoopCore::fire_deadlines() {
     if (!deadlines.empty()) {
         turn_time = clock->now();
-        deadlines.fire_due(turn_time);
-    }
-}
-
-void LoopCore::run_ready() {
-    if (callbacks_.linked()) {
-        run_callbacks();
-    }
-    for (std::size_t left = turn_resumptions; left != 0 && !ready.empty(); --left) {
-        step(ready.pop());
+        deadlines.fire_due(turn_time, turn_deadlines);
     }
 }
 
 void LoopCore::run_callbacks() noexcept {
-    ListLink batch;  // what these queue is for the next turn
-    while (callbacks_.linked()) {
-        ListLink& link = *callbacks_.next;
-        link.unlink_self();
-        link.insert_before(batch);
+    if (!callback_batch_.linked()) {
+        callback_batch_.take(callbacks_);
     }
-    while (batch.linked()) {
-        auto& callback = static_cast<LoopCallback&>(*batch.next);
+    turn.limit(Turn::half);
+    while (callback_batch_.linked() && turn.next()) {
+        auto& callback = static_cast<LoopCallback&>(*callback_batch_.next);
         callback.unlink_self();
         try {
             callback.call();
@@ -77,11 +100,23 @@ void LoopCore::run_callbacks() noexcept {
     }
 }
 
+void LoopCore::run_ready() {
+    turn.limit(Turn::whole);
+    const std::uint64_t taken = ready.willing_taken();
+    bool first = willing_owed_;  // none of them ran in the last turn
+    while (!ready.empty() && turn.next()) {
+        const bool in_share =
+            turn.willing_first() && ready.willing_taken() < taken + Turn::willing_share;
+        step(ready.pop(in_share || std::exchange(first, false)));
+    }
+    willing_owed_ = ready.has_willing() && ready.willing_taken() == taken;
+}
+
 bool LoopCore::on_idle() noexcept {
     if (!deadlines.empty() && deadlines.next() <= clock->now()) {
         return true;
     }
-    if (in_flight != 0 || !inbox->empty()) {
+    if (in_flight != 0 || undelivered_ != nullptr || !inbox->empty()) {
         return false;
     }
     if (settled.wake_all() != 0) {
@@ -108,7 +143,7 @@ void LoopCore::admit(Job& job, Nursery& nursery) {
     if ((hooks & Observer::spawned) != 0) [[unlikely]] {
         observe(Observer::spawned, [&](Observer& o) { o.job_spawned(job.info()); });
     }
-    make_ready(job);
+    make_willing(job);
 }
 
 void LoopCore::observe_step(Job& job, bool over) noexcept {
@@ -243,6 +278,7 @@ void LoopCore::destroy_jobs() noexcept {
         thread_state.job = &job;
         destroy_frames(job);
         thread_state.job = nullptr;
+        job.error = nullptr;  // what its last await would have thrown
         ready.clear();  // whom its destructors woke goes the same way
         job.state = JobState::cancelled;
         end_scope(job);
@@ -263,13 +299,15 @@ void LoopCore::close() noexcept {
         listener.loop_closing();
     }
     while (owed != 0) {  // their senders are one step from the push
+        begin_turn();
         drain_inbox();
         std::this_thread::yield();
     }
     inbox->close();
     while (!inbox->empty() || has_work()) {
+        begin_turn();
         drain_inbox();
-        run_ready();
+        run_callbacks_and_jobs();
     }
 }
 

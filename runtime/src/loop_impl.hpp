@@ -57,7 +57,6 @@ private:
     void poll(TimePoint until);
     void poll_timed(TimePoint until);
     void poll_when_idle();
-    void after_poll();
     void observe_poll(Duration timeout) noexcept;
     void require_not_forked() const {
         if (inherited()) [[unlikely]] {

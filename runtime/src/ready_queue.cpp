@@ -7,12 +7,17 @@
 namespace eddy::detail {
 
 void ReadyQueue::clear() noexcept {
-    while (!empty()) {
-        head_->queued = false;
-        head_ = head_->ready_next;
+    clear(woken_);
+    clear(willing_);
+    batch_ = 0;
+}
+
+void ReadyQueue::clear(Line& line) noexcept {
+    while (line.head != nullptr) {
+        line.head->queued = false;
+        line.head = line.head->ready_next;
     }
-    tail_ = nullptr;
-    size_ = batch_ = 0;
+    line.out = line.in;
 }
 
 void ReadyQueue::seed(std::optional<std::uint64_t> seed) noexcept {
@@ -31,8 +36,8 @@ std::uint64_t ReadyQueue::random() noexcept {
 
 void ReadyQueue::shuffle() noexcept {
     std::vector<Job*> jobs;
-    jobs.reserve(size_);
-    for (Job* job = head_; job != nullptr; job = job->ready_next) {
+    jobs.reserve(size());
+    for (Job* job = woken_.head; job != nullptr; job = job->ready_next) {
         jobs.push_back(job);
     }
     for (std::size_t i = jobs.size(); i > 1; --i) {
@@ -41,10 +46,10 @@ void ReadyQueue::shuffle() noexcept {
     for (std::size_t i = 0; i + 1 < jobs.size(); ++i) {
         jobs[i]->ready_next = jobs[i + 1];
     }
-    head_ = jobs.front();
-    tail_ = jobs.back();
-    tail_->ready_next = nullptr;
-    batch_ = jobs.size();
+    woken_.head = jobs.front();
+    woken_.tail = jobs.back();
+    woken_.tail->ready_next = nullptr;
+    batch_ = jobs.size() - 1;  // one of them is being taken
 }
 
 }  // namespace eddy::detail

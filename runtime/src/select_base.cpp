@@ -49,7 +49,7 @@ bool SelectBase::start_failed(std::size_t index) noexcept {
 
 // --- the end -----------------------------------------------------------------------------------
 
-void SelectBase::committed(Waiter& operation) noexcept {
+void SelectBase::committed(Waiter& operation, bool willing) noexcept {
     if (withdrawing_) {
         return;  // passed on by who withdraws
     }
@@ -59,6 +59,7 @@ void SelectBase::committed(Waiter& operation) noexcept {
                 winner_ = i;
             }
         }
+        willing_ = willing;
         static_cast<void>(withdraw_losers());
     } else if (starting_ == nobody) {
         pass_on_losers();  // it was in flight when another one won
@@ -76,7 +77,7 @@ void SelectBase::finish_if_alone() noexcept {
             return;
         }
     }
-    commit();
+    willing_ ? commit_willing() : commit();
 }
 
 bool SelectBase::withdraw(std::size_t index) noexcept {

@@ -6,18 +6,19 @@
 
 namespace eddy {
 
+bool Sleep::try_now() const noexcept {
+    if (relative_) {
+        return deadline_ <= TimePoint();  // a delay of zero or less
+    }
+    return deadline_ != never && deadline_ <= detail::thread_state.core->clock->now();
+}
+
 void Sleep::start() {
     detail::LoopCore& core = *detail::thread_state.core;
-    if (relative_) {
-        const Duration delay = deadline_.time_since_epoch();
-        if (delay <= Duration::zero()) {
-            commit();
-            return;
-        }
-        deadline_ = after(core.clock->now(), delay);
-    }
-    if (deadline_ != never) {
-        core.deadlines.insert(*this, deadline_);
+    const TimePoint when =
+        relative_ ? after(core.clock->now(), deadline_.time_since_epoch()) : deadline_;
+    if (when != never) {
+        core.deadlines.insert(*this, when);
     }
 }
 

@@ -12,11 +12,22 @@ void Waiter::commit() noexcept {
     EDDY_ASSERT(state_ == State::queued);
     state_ = State::committed;
     if (select_ != nullptr) [[unlikely]] {
-        select_->committed(*this);
+        select_->committed(*this, false);
         return;
     }
     job_->wait = nullptr;
     detail::thread_state.core->make_ready(*job_);
+}
+
+void Waiter::commit_willing() noexcept {
+    EDDY_ASSERT(state_ == State::queued);
+    state_ = State::committed;
+    if (select_ != nullptr) [[unlikely]] {
+        select_->committed(*this, true);
+        return;
+    }
+    job_->wait = nullptr;
+    detail::thread_state.core->make_willing(*job_);
 }
 
 std::size_t WaitQueue::size() const noexcept {

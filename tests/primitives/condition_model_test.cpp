@@ -104,11 +104,12 @@ private:
         }
     }
 
-    /// What happens when all settles.
+    /// What happens when all settles: who was woken goes before who was just spawned.
     void run_ready() {
-        while (!ready_.empty()) {
-            const int job = ready_.front();
-            ready_.pop_front();
+        while (!ready_.empty() || !spawned_.empty()) {
+            std::deque<int>& line = ready_.empty() ? spawned_ : ready_;
+            const int job = line.front();
+            line.pop_front();
             Actor& actor = actors_[job];
             if (actor.stage == Stage::refused || (actor.stage == Stage::fresh && actor.cancelled)) {
                 expect(job, "cancelled");
@@ -204,7 +205,7 @@ private:
         const Kind kind = static_cast<Kind>(pick(0, 3));
         const int job = start(act(kind));
         actors_[job] = Actor{.kind = kind};
-        ready_.push_back(job);
+        spawned_.push_back(job);
         if (one_in(10)) {
             cancel(job);
             actors_[job].cancelled = true;
@@ -276,6 +277,7 @@ private:
     std::deque<int> lock_queue_;
     std::deque<int> waiting_;
     std::deque<int> ready_;
+    std::deque<int> spawned_;
     std::map<int, Actor> actors_;
 };
 

@@ -87,7 +87,7 @@ EDDY_TEST_CASE_FIFO("a turn takes posted functions first, then due deadlines, th
     co_await eddy::testing::settle();
     loop.remove_observer(observer);
 
-    const Log expected = {"posted", "ready runner", "ready sleeper", "ran", "slept", "ready main"};
+    const Log expected = {"posted", "ready runner", "ready sleeper", "slept", "ran", "ready main"};
     CHECK(log == expected);
 }
 

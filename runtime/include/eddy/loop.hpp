@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -27,6 +28,10 @@ struct LoopOptions {
     Observer* observer = nullptr;  ///< null: the default, which logs through spdlog
     /// Makes every operation that could finish at once yield, for tests of interleavings.
     bool strict_checkpoints = false;
+    /// How long a turn of the loop goes on, if it has not run 256 jobs before: then I/O, deadlines
+    /// and posts are looked at. Zero: one job a turn; `Duration::max()`: only the count holds, as in
+    /// virtual time. Not negative.
+    Duration turn_quota = std::chrono::microseconds(500);
     /// Random instead of FIFO order of ready jobs, the same for the same seed; for tests.
     std::optional<std::uint64_t> schedule_seed = std::nullopt;
     bool ignore_sigpipe = true;  ///< a write to a closed peer is an error, not the process's end

@@ -13,12 +13,15 @@ public:
     explicit Sleep(TimePoint deadline) noexcept : deadline_(deadline) {}
     explicit Sleep(Duration delay) noexcept : deadline_(TimePoint(delay)), relative_(true) {}
 
-    [[nodiscard]] bool try_now() const noexcept { return false; }
+    static constexpr bool gives_way = true;  // a moment that has passed: like `yield`
+
+    [[nodiscard]] bool try_now() const noexcept;
     void start();
     void take() const noexcept {}
     [[nodiscard]] const char* what() const noexcept override { return "sleep"; }
 
 private:
+
     void due() noexcept override { commit(); }
     void unlink() noexcept override;
 
@@ -26,13 +29,16 @@ private:
     bool relative_ = false;
 };
 
-/// Sleeps until `delay` from now has passed; never less. Zero or less: lets the others go first,
-/// like `yield`.
+/// Sleeps until `delay` from now has passed; never less. Zero or less: does what `yield` does, no
+/// more and no less.
+///
+/// In a `select`, one whose moment has passed can happen at once, and does if it stands before the
+/// others that can.
 ///
 /// Cost: no allocation, O(log n) for n sleeping jobs.
 [[nodiscard]] inline Sleep sleep_for(Duration delay) noexcept { return Sleep(delay); }
 
-/// Sleeps until the loop's clock has reached `deadline`.
+/// Sleeps until the loop's clock has reached `deadline`. One that has passed: as above.
 [[nodiscard]] inline Sleep sleep_until(TimePoint deadline) noexcept { return Sleep(deadline); }
 
 /// Sleeps until cancelled.

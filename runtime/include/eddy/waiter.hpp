@@ -47,6 +47,9 @@ protected:
     Waiter() noexcept = default;
     virtual ~Waiter() = default;
 
+    /// The same for a wait that only lets others go first: its job becomes one of the willing.
+    void commit_willing() noexcept;
+
     /// Leaves the place `start` put it: cancelled, not chosen by `select`, or its frame is dying.
     /// Whatever the leaving lets happen (the next in the queue may fit now) happens here.
     virtual void unlink() noexcept = 0;
@@ -69,7 +72,8 @@ private:
     friend struct detail::WaiterAccess;
     friend class detail::SelectBase;
 
-    enum class State : std::uint8_t { idle, queued, committed, aborted, done };
+    /// `failed`: what to throw waits in the job, until it is resumed.
+    enum class State : std::uint8_t { idle, queued, done, committed, aborted, failed };
 
     detail::Job* job_ = nullptr;
     detail::SelectBase* select_ = nullptr;  // who else must hear of the commit

@@ -5,11 +5,11 @@
 
 namespace eddy {
 
-/// Goes to the back of the queue of ready jobs.
+/// Goes behind every job that is ready.
 class Yield final : public Waiter {
 public:
     [[nodiscard]] bool try_now() const noexcept { return false; }
-    void start() noexcept { commit(); }
+    void start() noexcept { commit_willing(); }
     void take() const noexcept {}
     [[nodiscard]] const char* what() const noexcept override { return "yield"; }
 
@@ -29,11 +29,17 @@ private:
     void unlink() noexcept override {}
 };
 
-/// Lets every other ready job run once.
+/// Lets the others that are ready go first: those that something has woken, and those that have
+/// yielded before.
+///
+/// What is not known yet, I/O, a deadline, a post, is looked at between two turns of the loop: after
+/// 256 resumptions or `LoopOptions::turn_quota` at the latest, so not at each `yield`, but so soon
+/// that a job that yields every millisecond makes nobody wait longer than that.
 [[nodiscard]] inline Yield yield() noexcept { return {}; }
 
-/// Throws `Cancelled` if this job is cancelled; otherwise goes on, and lets the others run every
-/// 128 times. For long computations: cheap enough for an inner loop.
+/// Throws `Cancelled` if this job is cancelled; otherwise goes on, and yields every 128 times. For
+/// long computations: cheap enough for an inner loop. Who computes for more than some microseconds
+/// between two of them says `yield`.
 [[nodiscard]] inline Checkpoint checkpoint() noexcept { return {}; }
 
 }  // namespace eddy

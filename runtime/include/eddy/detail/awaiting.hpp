@@ -33,6 +33,11 @@ struct WaiterAccess {
 /// The `Cancelled` of an aborted wait. Throws `LoopClosed` for one the ending loop cut off.
 [[nodiscard]] Cancelled make_aborted(Job& job);
 
+/// Of an await that fails on the last unit of its job's budget: keeps the exception that is being
+/// handled until the job has let the others run, so that no loop around a `catch` holds the thread.
+void keep_failure(Job& job, Waiter& waiter) noexcept;
+[[noreturn]] void throw_kept(Job& job, Waiter& waiter);
+
 /// `co_await operation`: the one checkpoint contract (rule R6) around every wait of the library.
 ///
 /// A prvalue that points at the operation, which is pinned in the awaiting frame: g++ 12 copies
@@ -53,17 +58,10 @@ public:
     [[nodiscard]] bool await_ready() {
         ThreadState& thread = thread_state;
         Job& job = *thread.job;
-        if constexpr (is_checkpoint) {
-            thread.core->checkpoint(job);
+        if (--job.budget == 0) [[unlikely]] {
+            return spend_last(*thread.core, job);
         }
-        if (!op_.try_now()) {
-            return false;
-        }
-        if (--job.budget != 0) [[likely]] {
-            return true;
-        }
-        WaiterAccess::state(op_) = State::committed;  // done, but the others go first
-        return false;
+        return enter(*thread.core, job) && !gives_way;
     }
 
     template <std::derived_from<PromiseBase> P>
@@ -73,12 +71,11 @@ public:
         ThreadState& thread = thread_state;
         Job& job = *thread.job;
         job.leaf = &self.promise();
-        if (WaiterAccess::state(op_) == State::committed) {
-            ++thread.core->forced_yields;
-            thread.core->make_ready(job);
+        Waiter& waiter = op_;
+        if (WaiterAccess::state(waiter) > State::done) [[unlikely]] {
+            give_way(*thread.core, job);  // over, but the others go first
             return;
         }
-        Waiter& waiter = op_;
         WaiterAccess::job(waiter) = &job;
         WaiterAccess::state(waiter) = State::queued;
         job.wait = &waiter;
@@ -86,8 +83,13 @@ public:
         try {
             op_.start();
         } catch (...) {
-            WaiterAccess::state(waiter) = State::done;
             job.wait = nullptr;
+            if (job.budget == 0) {
+                keep_failure(job, waiter);
+                thread.core->force_yield(job);
+                return;
+            }
+            WaiterAccess::state(waiter) = State::done;
             job.leaf = nullptr;
             throw;
         }
@@ -95,7 +97,10 @@ public:
 
     decltype(auto) await_resume() {
         auto& state = WaiterAccess::state(op_);
-        if (state == State::aborted) [[unlikely]] {
+        if (state > State::committed) [[unlikely]] {
+            if (state == State::failed) {
+                throw_kept(*thread_state.job, op_);
+            }
             state = State::done;
             throw make_aborted(*thread_state.job);  // here: one stack frame less to unwind
         }
@@ -114,6 +119,51 @@ private:
             return true;
         }
     }();
+
+    /// A moment that has passed is no reason to go on before the others.
+    static constexpr bool gives_way = [] {
+        if constexpr (requires { Op::gives_way; }) {
+            return Op::gives_way;
+        } else {
+            return false;
+        }
+    }();
+
+    /// True: the operation is done.
+    [[gnu::always_inline]] bool enter(LoopCore& core, Job& job) {
+        if constexpr (is_checkpoint) {
+            core.checkpoint(job);
+        }
+        if (!op_.try_now()) {
+            return false;
+        }
+        if constexpr (gives_way) {
+            WaiterAccess::state(op_) = State::committed;
+        }
+        return true;
+    }
+
+    static void give_way(LoopCore& core, Job& job) noexcept {
+        if constexpr (gives_way) {
+            if (job.budget != 0) {
+                core.make_willing(job);
+                return;
+            }
+        }
+        core.force_yield(job);
+    }
+
+    /// The last unit of the budget: whatever comes of it, the job does not go on at once.
+    [[gnu::noinline]] bool spend_last(LoopCore& core, Job& job) {
+        try {
+            if (enter(core, job)) {
+                WaiterAccess::state(op_) = State::committed;
+            }
+        } catch (...) {
+            keep_failure(job, op_);
+        }
+        return false;
+    }
 
     Op& op_;
 };

@@ -61,9 +61,9 @@ public:
     /// Does nothing to a node that is not armed.
     void remove(DeadlineNode& node) noexcept;
 
-    /// Unarms and calls everything due at `now`, in order. What these calls insert waits for the
-    /// next round.
-    void fire_due(TimePoint now) noexcept;
+    /// Unarms and calls what is due at `now`, in order, `most` at a time. What these calls insert
+    /// waits for the next round.
+    void fire_due(TimePoint now, std::size_t most = SIZE_MAX) noexcept;
 
 private:
     struct Entry {

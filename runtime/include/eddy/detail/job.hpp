@@ -45,14 +45,14 @@ public:
     PromiseBase* leaf = nullptr;  // the innermost coroutine; null while it runs, its root once done
     ScopeNode* scope = this;      // the scope it is in
     Waiter* wait = nullptr;       // what it waits on; null while ready or running
-    TimePoint wait_since{};
+    TimePoint wait_since{};       // while it is ready, see behind() and LoopMetrics
     Nursery* nursery = nullptr;  // who counts it, null after the end
     JobId id = 0;
     std::unique_ptr<JobExtras> extras;
     std::source_location spawned;
     JobId parent_id = 0;
     WaitQueue joiners;
-    std::exception_ptr error;  // of a failed job
+    std::exception_ptr error;  // of a failed job; before: what its next resumption throws
     std::uint32_t references = 1;
     std::uint8_t budget = 0;
     JobState state = JobState::pending;
@@ -90,6 +90,15 @@ public:
     [[nodiscard]] std::string label() const;
     [[nodiscard]] JobInfo info() const noexcept;
     [[nodiscard]] JobExtras& ensure_extras();
+
+    /// Of a willing job in the ready queue: how many woken ones have to go before it, counted from
+    /// the loop's beginning. In the place of a time that means nothing meanwhile.
+    [[nodiscard]] std::uint64_t behind() const noexcept {
+        return static_cast<std::uint64_t>(wait_since.time_since_epoch().count());
+    }
+    void set_behind(std::uint64_t count) noexcept {
+        wait_since = TimePoint(Duration(static_cast<Duration::rep>(count)));
+    }
 
     /// One abort attempt on what it waits for: its scope has just become cancelled.
     void abort_wait() noexcept;

@@ -24,6 +24,16 @@ struct ListLink {
         place.prev = this;
     }
 
+    /// Of two heads: moves all nodes of the other ring to this one, which has none.
+    void take(ListLink& other) noexcept {
+        if (other.linked()) {
+            next = other.next;
+            prev = other.prev;
+            next->prev = prev->next = this;
+            other.next = other.prev = &other;
+        }
+    }
+
     ListLink* prev;
     ListLink* next;
 };

@@ -13,6 +13,7 @@
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/ready_queue.hpp>
+#include <eddy/detail/turn.hpp>
 #include <eddy/observer.hpp>
 
 namespace eddy {
@@ -62,8 +63,8 @@ protected:
 /// The part of a loop that knows nothing of libuv: what is ready, what is due, who lives.
 class LoopCore {
 public:
-    static constexpr std::uint8_t job_budget = 128;       // operations that finish at once
-    static constexpr std::size_t turn_resumptions = 256;  // then I/O is looked at again
+    static constexpr std::uint8_t job_budget = 128;    // operations that finish at once
+    static constexpr std::size_t turn_deadlines = 256;  // due ones, in one turn
 
     LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door);
     LoopCore(const LoopCore&) = delete;
@@ -74,6 +75,7 @@ public:
     DeadlineHeap deadlines;
     Clock* clock;
     TimePoint turn_time;               // the clock when the turn began
+    Turn turn;
     std::uint32_t hooks = 0;           // the union of what the observers want
     std::uint8_t budget = job_budget;  // 1 under strict checkpoints
     bool severing = false;             // grace is over: waits throw LoopClosed
@@ -96,24 +98,38 @@ public:
         }
     }
 
+    /// Something has woken it: I/O, a deadline, a post, another job.
     void make_ready(Job& job) noexcept {
-        ready.push(job);
+        ready.push_woken(job);
         if ((hooks & Observer::scheduled) != 0 || ready.must_wake()) [[unlikely]] {
             made_ready(job);
         }
     }
-
-    // --- one turn, in the order of the design ------------------------------------------------
-    void drain_inbox() {
-        if (!inbox->empty()) [[unlikely]] {
-            deliver_inbox();
+    /// It could go on, but lets the others go first; or has just been spawned.
+    void make_willing(Job& job) noexcept {
+        ready.push_willing(job);
+        if ((hooks & Observer::scheduled) != 0 || ready.must_wake()) [[unlikely]] {
+            made_ready(job);
         }
     }
-    void fire_deadlines();
-    void run_ready();
+    /// Its budget is used up: behind everybody, and the turn looks at the clock.
+    void force_yield(Job& job) noexcept {
+        ++forced_yields;
+        turn.look_soon();
+        make_willing(job);
+    }
+
+    /// One turn after a poll, in the order of the design: what came from outside, due deadlines,
+    /// ready jobs. Bounded; what is left is for the next one.
+    void run_turn();
+    /// The last part of one alone, for a loop that ends.
+    void run_jobs();
 
     /// True when something can run at once: the poll must not block.
-    [[nodiscard]] bool has_work() const noexcept { return !ready.empty() || callbacks_.linked(); }
+    [[nodiscard]] bool has_work() const noexcept {
+        return !ready.empty() || undelivered_ != nullptr || callbacks_.linked() ||
+               callback_batch_.linked();
+    }
 
     /// Nothing can run and a poll has found nothing: settled waiters first, then virtual time.
     /// True: there is work now, or time has moved.
@@ -165,7 +181,16 @@ public:
     }
 
 private:
+    void drain_inbox() {
+        if (undelivered_ != nullptr || !inbox->empty()) [[unlikely]] {
+            deliver_inbox();
+        }
+    }
+    void begin_turn();
     void deliver_inbox();
+    void fire_deadlines();
+    void run_callbacks_and_jobs();
+    void run_ready();
     void checkpoint_slow(Job& job);
     void step(Job& job) noexcept;
     void observe_step(Job& job, bool over) noexcept;
@@ -183,7 +208,12 @@ private:
         std::uint32_t hooks;
     };
 
+    // Invariant: between turns, undelivered_ is not empty or the inbox was seen empty after the last
+    // wake-up was taken: a poll that blocks misses nothing.
+    InboxNode* undelivered_ = nullptr;  // taken out of the inbox, oldest first
     ListLink callbacks_;
+    ListLink callback_batch_;    // those whose turn has come; what they queue is for the next one
+    bool willing_owed_ = false;  // none of the willing ran in the last turn
     ListLink close_listeners_;
     std::vector<Watching> observers_;
 };

@@ -10,48 +10,52 @@
 
 namespace eddy::detail {
 
-/// The jobs that can go on, first in, first out.
+/// The jobs that can go on, in two lines, each first in, first out: those that something has
+/// *woken*, and the *willing*, which yielded, have used up their budget, or were just spawned.
 ///
-/// For tests, a seed makes the order random instead: everything that is queued when the previous
-/// batch is used up is shuffled. The same seed gives the same order.
+/// The woken go first: a peer or a timer waits for them, and they are few while the loop keeps up;
+/// the willing are there in every turn. `Turn` says when the willing may go first all the same: but
+/// never before somebody who was woken when they were queued, so that `yield` means what it says.
+///
+/// For tests, a seed makes the order random instead, in one line: everything that is queued when
+/// the previous batch is used up is shuffled. The same seed gives the same order.
 class ReadyQueue final {
 public:
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept {
+        return woken_.head == nullptr && willing_.head == nullptr;
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return static_cast<std::size_t>(woken_.in - woken_.out + willing_.in - willing_.out);
+    }
+    [[nodiscard]] bool has_willing() const noexcept { return willing_.head != nullptr; }
+    /// How many of the willing have been taken, ever.
+    [[nodiscard]] std::uint64_t willing_taken() const noexcept { return willing_.out; }
 
-    void push(Job& job) noexcept {
-        job.ready_next = nullptr;
-        job.queued = true;
-        ++size_;
-        if (Job* const last = std::exchange(tail_, &job)) {
-            last->ready_next = &job;
-            return;
-        }
-        head_ = &job;
+    void push_woken(Job& job) noexcept { push(woken_, job); }
+    void push_willing(Job& job) noexcept {
+        job.set_behind(woken_.in);
+        push(seeded_ ? woken_ : willing_, job);
     }
 
     /// For its owner, after a push.
     [[nodiscard]] bool must_wake() const noexcept { return wake_ != nullptr; }
     void wake_if_first() const noexcept {
-        if (wake_ != nullptr && size_ == 1) {
+        if (wake_ != nullptr && size() == 1) {
             wake_(wake_target_);
         }
     }
 
+    /// The next one: of the woken, if there are any and `willing_first` is not said.
+    ///
     /// Requires: not empty.
-    [[nodiscard]] Job& pop() noexcept {
-        if (seeded_ && batch_ == 0) [[unlikely]] {
+    [[nodiscard]] Job& pop(bool willing_first) noexcept {
+        if (seeded_ && batch_-- == 0) [[unlikely]] {
             shuffle();
         }
-        Job& job = *head_;
-        head_ = job.ready_next;
-        if (head_ == nullptr) {
-            tail_ = nullptr;
+        if (woken_.head == nullptr || (willing_first && willing_may_go())) {
+            return pop(willing_);
         }
-        job.queued = false;
-        --size_;
-        --batch_;
-        return job;
+        return pop(woken_);
     }
 
     /// Calls `wake(target)` whenever the queue stops being empty: on a host's loop, which may have
@@ -68,12 +72,36 @@ public:
     void seed(std::optional<std::uint64_t> seed) noexcept;
 
 private:
+    struct Line {
+        Job* head = nullptr;
+        Job* tail = nullptr;    // of no meaning when head is null
+        std::uint64_t in = 0;   // how many came, ever
+        std::uint64_t out = 0;  // and went
+    };
+
+    void push(Line& line, Job& job) noexcept {
+        job.ready_next = nullptr;
+        job.queued = true;
+        ++line.in;
+        Job* const last = std::exchange(line.tail, &job);
+        (line.head != nullptr ? last->ready_next : line.head) = &job;
+    }
+    [[nodiscard]] Job& pop(Line& line) noexcept {
+        Job& job = *line.head;
+        line.head = job.ready_next;
+        job.queued = false;
+        ++line.out;
+        return job;
+    }
+    [[nodiscard]] bool willing_may_go() const noexcept {
+        return willing_.head != nullptr && willing_.head->behind() <= woken_.out;
+    }
+    void clear(Line& line) noexcept;
     void shuffle() noexcept;
     [[nodiscard]] std::uint64_t random() noexcept;
 
-    Job* head_ = nullptr;
-    Job* tail_ = nullptr;
-    std::size_t size_ = 0;
+    Line woken_;
+    Line willing_;
     std::size_t batch_ = 0;  // what is left of the shuffled batch; of no meaning when not seeded
     void (*wake_)(void* target) noexcept = nullptr;
     void* wake_target_ = nullptr;

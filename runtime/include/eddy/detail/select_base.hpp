@@ -19,8 +19,8 @@ namespace eddy::detail {
 /// too.
 class SelectBase : public Waiter {
 public:
-    /// One of the operations was committed by its waker.
-    void committed(Waiter& operation) noexcept;
+    /// One of the operations was committed by its waker, or `willing` to let others go first.
+    void committed(Waiter& operation, bool willing) noexcept;
 
     [[nodiscard]] const char* what() const noexcept override { return "select"; }
 
@@ -61,6 +61,7 @@ private:
     // starting or others are being withdrawn, when commits are only noted.
     std::size_t starting_ = nobody;
     bool withdrawing_ = false;
+    bool willing_ = false;  // the winner was
 };
 
 }  // namespace eddy::detail
