@@ -42,7 +42,7 @@ std::string describe_job(const Job& job, int indent) {
             text += " since " + seconds(core->clock->now() - info.waiting_since);
         }
     } else {
-        text += job.queued ? "ready" : "running";
+        text += job.leaf != nullptr ? "ready" : "running";
     }
     if (info.state == JobState::cancelling || job.scope->effective) {
         text += ", cancelled";

@@ -103,11 +103,22 @@ void LoopCore::run_callbacks() noexcept {
 void LoopCore::run_ready() {
     turn.limit(Turn::whole);
     const std::uint64_t taken = ready.willing_taken();
-    bool first = willing_owed_;  // none of them ran in the last turn
-    while (!ready.empty() && turn.next()) {
-        const bool in_share =
-            turn.willing_first() && ready.willing_taken() < taken + Turn::willing_share;
-        step(ready.pop(in_share || std::exchange(first, false)));
+    bool willing_first = willing_owed_;  // until the look after the first
+    while (true) {
+        if (!turn.must_look()) [[likely]] {
+            turn.count();
+        } else if (ready.empty() || !turn.look()) {
+            break;
+        } else {
+            willing_first =
+                turn.willing_first() && ready.willing_taken() < taken + Turn::willing_share;
+        }
+        Job* const job = ready.pop(willing_first);
+        if (job == nullptr) {
+            turn.uncount();
+            break;
+        }
+        step(*job);
     }
     willing_owed_ = ready.has_willing() && ready.willing_taken() == taken;
 }
@@ -151,6 +162,12 @@ void LoopCore::observe_step(Job& job, bool over) noexcept {
         const JobInfo info = job.info();
         over ? o.after_step(info) : o.before_step(info);
     });
+}
+
+void LoopCore::force_yield(Job& job) noexcept {
+    ++forced_yields;
+    turn.look_soon();
+    make_willing(job);
 }
 
 [[gnu::always_inline]] inline void LoopCore::step(Job& job) noexcept {
@@ -279,7 +296,7 @@ void LoopCore::destroy_jobs() noexcept {
         destroy_frames(job);
         thread_state.job = nullptr;
         job.error = nullptr;  // what its last await would have thrown
-        ready.clear();  // whom its destructors woke goes the same way
+        ready.clear();        // whom its destructors woke goes the same way
         job.state = JobState::cancelled;
         end_scope(job);
         job.ended = true;

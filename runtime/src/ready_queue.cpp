@@ -7,17 +7,11 @@
 namespace eddy::detail {
 
 void ReadyQueue::clear() noexcept {
-    clear(woken_);
-    clear(willing_);
-    batch_ = 0;
-}
-
-void ReadyQueue::clear(Line& line) noexcept {
-    while (line.head != nullptr) {
-        line.head->queued = false;
-        line.head = line.head->ready_next;
+    for (Line* line : {&woken_, &willing_}) {
+        line->head = nullptr;
+        line->out = line->in;
     }
-    line.out = line.in;
+    batch_ = 0;
 }
 
 void ReadyQueue::seed(std::optional<std::uint64_t> seed) noexcept {
@@ -34,22 +28,33 @@ std::uint64_t ReadyQueue::random() noexcept {
     return z ^ (z >> 31U);
 }
 
+Job* ReadyQueue::pop_seeded() noexcept {
+    if (empty()) {
+        return nullptr;
+    }
+    if (batch_ == 0) {
+        shuffle();
+    }
+    --batch_;
+    return &pop(woken_);
+}
+
 void ReadyQueue::shuffle() noexcept {
     std::vector<Job*> jobs;
     jobs.reserve(size());
-    for (Job* job = woken_.head; job != nullptr; job = job->ready_next) {
-        jobs.push_back(job);
+    for (const Line* line : {&woken_, &willing_}) {
+        for (Job* job = line->head; job != nullptr; job = job->ready_next) {
+            jobs.push_back(job);
+        }
     }
+    clear();
     for (std::size_t i = jobs.size(); i > 1; --i) {
         std::swap(jobs[i - 1], jobs[random() % i]);
     }
-    for (std::size_t i = 0; i + 1 < jobs.size(); ++i) {
-        jobs[i]->ready_next = jobs[i + 1];
+    for (Job* job : jobs) {
+        push(woken_, *job);
     }
-    woken_.head = jobs.front();
-    woken_.tail = jobs.back();
-    woken_.tail->ready_next = nullptr;
-    batch_ = jobs.size() - 1;  // one of them is being taken
+    batch_ = jobs.size();
 }
 
 }  // namespace eddy::detail

@@ -13,9 +13,7 @@ bool Turn::look() noexcept {
     }
     std::uint32_t gap = std::min({distance_, done_ - phase_, limit_ - done_});
     willing_first_ = done_ >= half;
-    if (!willing_first_) {
-        gap = std::min(gap, half - done_);
-    }
+    gap = std::min(gap, willing_first_ ? willing_share : half - done_);
     if (clock_ != nullptr) {
         const TimePoint now = clock_->now();
         if (now >= end_of(limit_)) {

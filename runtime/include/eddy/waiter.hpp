@@ -73,7 +73,7 @@ private:
     friend class detail::SelectBase;
 
     /// `failed`: what to throw waits in the job, until it is resumed.
-    enum class State : std::uint8_t { idle, queued, done, committed, aborted, failed };
+    enum class State : std::uint8_t { idle, done, queued, committed, aborted, failed };
 
     detail::Job* job_ = nullptr;
     detail::SelectBase* select_ = nullptr;  // who else must hear of the commit

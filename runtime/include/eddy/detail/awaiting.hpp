@@ -12,6 +12,10 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/waiter.hpp>
 
+namespace eddy {
+class Yield;
+}
+
 namespace eddy::detail {
 
 /// The door to a waiter's private state for the few parts that drive waits.
@@ -56,12 +60,12 @@ public:
     }
 
     [[nodiscard]] bool await_ready() {
-        ThreadState& thread = thread_state;
-        Job& job = *thread.job;
+        LoopCore& core = *thread_state.core;
+        Job& job = *thread_state.job;
         if (--job.budget == 0) [[unlikely]] {
-            return spend_last(*thread.core, job);
+            return spend_last(core, job);
         }
-        return enter(*thread.core, job) && !gives_way;
+        return enter(core, job) && !gives_way;
     }
 
     template <std::derived_from<PromiseBase> P>
@@ -72,6 +76,12 @@ public:
         Job& job = *thread.job;
         job.leaf = &self.promise();
         Waiter& waiter = op_;
+        if constexpr (only_yields) {
+            if (WaiterAccess::state(waiter) == State::idle) [[likely]] {
+                thread.core->make_willing(job);
+                return;
+            }
+        }
         if (WaiterAccess::state(waiter) > State::done) [[unlikely]] {
             give_way(*thread.core, job);  // over, but the others go first
             return;
@@ -128,6 +138,9 @@ private:
             return false;
         }
     }();
+
+    /// Awaited alone it needs no more than a place in the ready queue; in a `select` it does.
+    static constexpr bool only_yields = std::same_as<Op, Yield>;
 
     /// True: the operation is done.
     [[gnu::always_inline]] bool enter(LoopCore& core, Job& job) {

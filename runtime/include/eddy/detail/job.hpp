@@ -46,7 +46,7 @@ public:
     ScopeNode* scope = this;      // the scope it is in
     Waiter* wait = nullptr;       // what it waits on; null while ready or running
     TimePoint wait_since{};       // while it is ready, see behind() and LoopMetrics
-    Nursery* nursery = nullptr;  // who counts it, null after the end
+    Nursery* nursery = nullptr;   // who counts it, null after the end
     JobId id = 0;
     std::unique_ptr<JobExtras> extras;
     std::source_location spawned;
@@ -56,7 +56,6 @@ public:
     std::uint32_t references = 1;
     std::uint8_t budget = 0;
     JobState state = JobState::pending;
-    bool queued : 1 = false;     // in the ready queue
     bool body_done : 1 = false;  // the root coroutine is at its final suspend point
     bool collected : 1 = false;  // somebody has seen, or will see, how it ended
     bool ended : 1 = false;

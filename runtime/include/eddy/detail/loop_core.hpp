@@ -63,7 +63,7 @@ protected:
 /// The part of a loop that knows nothing of libuv: what is ready, what is due, who lives.
 class LoopCore {
 public:
-    static constexpr std::uint8_t job_budget = 128;    // operations that finish at once
+    static constexpr std::uint8_t job_budget = 128;     // operations that finish at once
     static constexpr std::size_t turn_deadlines = 256;  // due ones, in one turn
 
     LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door);
@@ -74,7 +74,7 @@ public:
     ReadyQueue ready;
     DeadlineHeap deadlines;
     Clock* clock;
-    TimePoint turn_time;               // the clock when the turn began
+    TimePoint turn_time;  // the clock when the turn began
     Turn turn;
     std::uint32_t hooks = 0;           // the union of what the observers want
     std::uint8_t budget = job_budget;  // 1 under strict checkpoints
@@ -113,11 +113,7 @@ public:
         }
     }
     /// Its budget is used up: behind everybody, and the turn looks at the clock.
-    void force_yield(Job& job) noexcept {
-        ++forced_yields;
-        turn.look_soon();
-        make_willing(job);
-    }
+    void force_yield(Job& job) noexcept;
 
     /// One turn after a poll, in the order of the design: what came from outside, due deadlines,
     /// ready jobs. Bounded; what is left is for the next one.
@@ -208,8 +204,8 @@ private:
         std::uint32_t hooks;
     };
 
-    // Invariant: between turns, undelivered_ is not empty or the inbox was seen empty after the last
-    // wake-up was taken: a poll that blocks misses nothing.
+    // Invariant: between turns, undelivered_ is not empty or the inbox was seen empty after the
+    // last wake-up was taken: a poll that blocks misses nothing.
     InboxNode* undelivered_ = nullptr;  // taken out of the inbox, oldest first
     ListLink callbacks_;
     ListLink callback_batch_;    // those whose turn has come; what they queue is for the next one

@@ -34,7 +34,7 @@ public:
     void push_woken(Job& job) noexcept { push(woken_, job); }
     void push_willing(Job& job) noexcept {
         job.set_behind(woken_.in);
-        push(seeded_ ? woken_ : willing_, job);
+        push(willing_, job);
     }
 
     /// For its owner, after a push.
@@ -45,17 +45,15 @@ public:
         }
     }
 
-    /// The next one: of the woken, if there are any and `willing_first` is not said.
-    ///
-    /// Requires: not empty.
-    [[nodiscard]] Job& pop(bool willing_first) noexcept {
-        if (seeded_ && batch_-- == 0) [[unlikely]] {
-            shuffle();
+    /// The next one: of the woken, if there are any and `willing_first` is not said. Null: none.
+    [[nodiscard]] Job* pop(bool willing_first) noexcept {
+        if (seeded_) [[unlikely]] {
+            return pop_seeded();
         }
-        if (woken_.head == nullptr || (willing_first && willing_may_go())) {
-            return pop(willing_);
+        if (woken_.head != nullptr && !(willing_first && willing_may_go())) {
+            return &pop(woken_);
         }
-        return pop(woken_);
+        return willing_.head != nullptr ? &pop(willing_) : nullptr;
     }
 
     /// Calls `wake(target)` whenever the queue stops being empty: on a host's loop, which may have
@@ -81,22 +79,24 @@ private:
 
     void push(Line& line, Job& job) noexcept {
         job.ready_next = nullptr;
-        job.queued = true;
         ++line.in;
         Job* const last = std::exchange(line.tail, &job);
-        (line.head != nullptr ? last->ready_next : line.head) = &job;
+        if (line.head != nullptr) {
+            last->ready_next = &job;
+            return;
+        }
+        line.head = &job;
     }
     [[nodiscard]] Job& pop(Line& line) noexcept {
         Job& job = *line.head;
         line.head = job.ready_next;
-        job.queued = false;
         ++line.out;
         return job;
     }
     [[nodiscard]] bool willing_may_go() const noexcept {
         return willing_.head != nullptr && willing_.head->behind() <= woken_.out;
     }
-    void clear(Line& line) noexcept;
+    [[nodiscard]] Job* pop_seeded() noexcept;
     void shuffle() noexcept;
     [[nodiscard]] std::uint64_t random() noexcept;
 

@@ -60,6 +60,11 @@ public:
         }
         return look();
     }
+    /// The parts of it, for the hot loop: `look` if it must, otherwise `count`.
+    [[nodiscard]] bool must_look() const noexcept { return left_ == 0; }
+    [[nodiscard]] bool look() noexcept;
+    void count() noexcept { --left_; }
+    void uncount() noexcept { ++left_; }  // there was nothing to do
 
     /// A job has used up its budget, which may have taken long: the next piece needs a look.
     void look_soon() noexcept {
@@ -78,7 +83,6 @@ private:
         done_ += allowed_ - left_;
         allowed_ = left_ = 0;
     }
-    [[nodiscard]] bool look() noexcept;
     /// When the time for so many pieces is over.
     [[nodiscard]] TimePoint end_of(std::uint32_t pieces) const noexcept {
         return after(began_, quota_ / whole * pieces);
