@@ -13,6 +13,7 @@
 #include <eddy/error.hpp>
 
 #include "thread_name.hpp"
+#include "thread_niceness.hpp"
 #include "work_access.hpp"
 
 namespace eddy {
@@ -40,6 +41,8 @@ ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
       max_threads_(options.threads != 0
                        ? options.threads
                        : std::max<std::size_t>(1, std::thread::hardware_concurrency())),
+      niceness_(options.niceness),
+      nice_(detail::thread_niceness() + options.niceness),
       idle_timeout_(at_most_a_year(options.idle_timeout)),
       measure_(options.measure),
       hooks_(options.hooks),
@@ -49,6 +52,10 @@ ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
     }
     if (options.idle_timeout < Duration::zero() || options.grace < Duration::zero()) {
         throw std::invalid_argument("ThreadPool: idle_timeout and grace cannot be negative");
+    }
+    if (options.niceness < 0 || options.niceness > detail::nicest) {
+        throw std::invalid_argument(
+            "ThreadPool: niceness is 0 to 19, more than its maker's; 0 leaves threads as they are");
     }
     if (measure_) {
         queue_wait_ = std::make_unique<Histogram>();
@@ -164,6 +171,9 @@ void ThreadPool::Impl::start_thread() {
         const std::string name = name_ + "-" + std::to_string(threads_started_ + 1);
         worker->thread = std::thread([self = shared_from_this(), raw = worker.get(), name] {
             detail::set_thread_name(name);
+            if (self->niceness_ != 0) {
+                detail::set_thread_niceness(self->nice_);
+            }
             self->worker_main(*raw);
         });
     } catch (const std::system_error& error) {

@@ -92,6 +92,8 @@ private:
 
     const std::string name_;
     const std::size_t max_threads_;
+    const int niceness_;  // 0: threads are left as they start
+    const int nice_;      // absolute: whoever starts a thread may be a nicer one of ours
     const Duration idle_timeout_;
     const bool measure_;
     detail::ThreadPoolHooks* const hooks_;
