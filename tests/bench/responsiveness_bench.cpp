@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// How late a tick of 1 ms is on a loop that has other things to do: Eddy, Boost.Asio, plain libuv.
+// See README.md for the rows, and tick.hpp for what is measured, in wall time and in CPU time.
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "bare_timerfd.hpp"
+#include "responsive_asio.hpp"
+#include "responsive_asio_bursts.hpp"
+#include "responsive_eddy.hpp"
+#include "responsive_uv.hpp"
+#include "responsive_uv_bursts.hpp"
+#include "responsiveness.hpp"
+
+namespace bench::responsive {
+
+namespace {
+
+std::vector<Row> rows() {
+    const Limit soon{"CPU p99 <= 1,500", cpu_p99, 1500, ""};
+    const std::vector<std::string> first_round{"first round wall max", "first round CPU max"};
+    return {
+        {.name = "a",
+         .title = "one job computes 1 ms and yields, for ever",
+         .contenders = {{"eddy", eddys::loaded<eddys::one_computes>},
+                        {"libuv", uvs::loaded<uvs::Computing<1, 1'000'000>>},
+                        {"asio", asios::loaded<asios::one_computes>}},
+         .limits = {soon},
+         .extras = {}},
+        {.name = "b",
+         .title = "1,000 jobs compute 50 us each and yield",
+         .contenders = {{"eddy", eddys::loaded<eddys::many_compute>},
+                        {"libuv", uvs::loaded<uvs::Computing<crowd, 50'000>>},
+                        {"asio", asios::loaded<asios::many_compute>}},
+         .limits = {soon, {"CPU p99 ahead of asio", cpu_p99, 0, "asio"}},
+         .extras = first_round},
+        {.name = "c",
+         .title = "a client never stops sending into a handler that reads 4 KiB at a time",
+         .contenders = {{"eddy", eddys::loaded<eddys::read_for_long>},
+                        {"libuv", uvs::loaded<uvs::Reading>},
+                        {"asio", asios::loaded<asios::read_for_long>}},
+         .limits = {soon},
+         .extras = {}},
+        {.name = "d",
+         .title = "100,000 posts arrive at once",
+         .contenders = {{"eddy", eddys::loaded<eddys::posts>},
+                        {"libuv", uvs::loaded<uvs::Posts>},
+                        {"asio", asios::loaded<asios::posts>}},
+         .limits = {{"CPU max <= 2,000", cpu_max, 2000, ""},
+                    {"CPU max ahead of asio", cpu_max, 0, "asio"}},
+         .extras = {}},
+        {.name = "e",
+         .title = "a job spawns 100,000 and yields after every 1,000",
+         .contenders = {{"eddy", eddys::loaded<eddys::spawns>},
+                        {"asio", asios::loaded<asios::spawns>}},
+         .limits = {soon, {"CPU p99 ahead of asio", cpu_p99, 0, "asio"}},
+         .extras = {}},
+        {.name = "f",
+         .title = "a cancelled job swallows its cancellation for ever; grace 0.2 s",
+         .contenders = {{"eddy", eddys::swallow},
+                        {"asio", asios::swallow<true>},
+                        {"asio no throw", asios::swallow<false>}},
+         .limits = {{"ends after at most 0.3 s", first_extra, 0.3, ""},
+                    {"end ahead of asio", first_extra, 0, "asio"}},
+         .extras = {"ended after seconds"},
+         .time_limit = 3},
+        {.name = "g",
+         .title = "workers burn all processors; with +, beside a program that burns them too",
+         .contenders = {{"eddy nice 0", eddys::burners<0, false>},
+                        {"eddy nice 5", eddys::burners<5, false>},
+                        {"eddy nice 10", eddys::burners<10, false>},
+                        {"asio", asios::burners<false>},
+                        {"eddy nice 0 +", eddys::burners<0, true>},
+                        {"eddy nice 5 +", eddys::burners<5, true>},
+                        {"eddy nice 10 +", eddys::burners<10, true>},
+                        {"asio +", asios::burners<true>}},
+         .limits = {},
+         .extras = {"wall p99.9", "work done M/s"}},
+        {.name = "h1",
+         .title = "100,000 offloads finish at once",
+         .contenders = {{"eddy", eddys::loaded<eddys::results>},
+                        {"libuv", uvs::loaded<uvs::Results>},
+                        {"asio", asios::loaded<asios::results>}},
+         .limits = {{"CPU max <= 10,000", cpu_max, 10'000, ""},
+                    {"CPU max ahead of asio", cpu_max, 0, "asio"}},
+         .extras = {}},
+        {.name = "h2",
+         .title = "100,000 sleepers fall due at once",
+         .contenders = {{"eddy", eddys::loaded<eddys::sleepers>},
+                        {"libuv", uvs::loaded<uvs::Sleepers>},
+                        {"asio", asios::loaded<asios::sleepers>}},
+         .limits = {{"CPU max <= 10,000", cpu_max, 10'000, ""},
+                    {"CPU max ahead of asio", cpu_max, 0, "asio"}},
+         .extras = {}},
+        {.name = "i",
+         .title = "latency of a request through four jobs, among 1,000 that compute 5 us and yield",
+         .contenders = {{"eddy", eddys::requests}, {"asio", asios::requests}},
+         .limits = {{"CPU p99 <= 2,000", cpu_p99, 2000, ""},
+                    {"CPU p99 ahead of asio", cpu_p99, 0, "asio"}},
+         .extras = {}},
+        {.name = "sleep",
+         .title = "a sleep of 200 us on an idle loop",
+         .contenders = {{"eddy", eddys::sleep},
+                        {"timerfd", timerfd_sleep},
+                        {"libuv", uvs::sleep},
+                        {"asio", asios::sleep}},
+         .limits = {{"wall p50 <= 60", wall_p50, 60, ""},
+                    {"wall p50 <= timerfd + 15", wall_p50, 15, "timerfd"}},
+         .extras = {}},
+        {.name = "idle",
+         .title = "the lag that LoopMetrics finds on an idle loop",
+         .contenders = {{"eddy", eddys::lag}},
+         .limits = {{"wall p50 <= 100", wall_p50, 100, ""}},
+         .extras = {}},
+    };
+}
+
+struct Options {
+    std::vector<std::string> rows;  // empty: all
+    double seconds = 1;
+    std::string json;
+    bool help = false;
+};
+
+void print_usage(std::FILE* out, const std::vector<Row>& all) {
+    std::fprintf(out,
+                 "usage: [--rows NAME,...] [--seconds N] [--json FILE]\n"
+                 "  --rows NAME,...  only these rows (default: all)\n"
+                 "  --seconds N      of load for each contender, 0.1 to 60 (default: 1)\n"
+                 "  --json FILE      write the figures to FILE as well\n"
+                 "rows:\n");
+    for (const Row& row : all) {
+        std::fprintf(out, "  %-8s %s\n", row.name.c_str(), row.title.c_str());
+    }
+}
+
+bool parse_rows(std::string_view list, const std::vector<Row>& all, Options& options) {
+    while (true) {
+        const std::size_t comma = list.find(',');
+        const std::string name(list.substr(0, comma));
+        if (std::none_of(
+                all.begin(), all.end(), [&](const Row& row) { return row.name == name; })) {
+            std::fprintf(stderr, "--rows: no row has the name \"%s\"\n", name.c_str());
+            return false;
+        }
+        options.rows.push_back(name);
+        if (comma == std::string_view::npos) {
+            return true;
+        }
+        list.remove_prefix(comma + 1);
+    }
+}
+
+bool parse_seconds(std::string_view text, Options& options) {
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), options.seconds);
+    const bool good = error == std::errc() && end == text.data() + text.size() &&
+                      options.seconds >= 0.1 && options.seconds <= 60;
+    if (!good) {
+        std::fprintf(
+            stderr, "--seconds: not a number from 0.1 to 60: %s\n", std::string(text).c_str());
+    }
+    return good;
+}
+
+/// Nothing, after a message, when the arguments make no sense.
+std::optional<Options> parse(int count, char** arguments, const std::vector<Row>& all) {
+    Options options;
+    for (int i = 1; i < count; ++i) {
+        const std::string_view name = arguments[i];
+        if (name == "--help" || name == "-h") {
+            options.help = true;
+            return options;
+        }
+        if (name != "--rows" && name != "--seconds" && name != "--json") {
+            std::fprintf(stderr, "unknown argument: %s\n", arguments[i]);
+            return std::nullopt;
+        }
+        if (++i == count) {
+            std::fprintf(stderr, "%s needs a value\n", arguments[i - 1]);
+            return std::nullopt;
+        }
+        const std::string_view value = arguments[i];
+        if (name == "--json") {
+            options.json = value;
+        } else if (!(name == "--rows" ? parse_rows(value, all, options)
+                                      : parse_seconds(value, options))) {
+            return std::nullopt;
+        }
+    }
+    return options;
+}
+
+/// A benchmark is no test: 0 whatever the figures are, 2 for arguments that make no sense.
+int run(int count, char** arguments) {
+    const std::vector<Row> all = rows();
+    const auto options = parse(count, arguments, all);
+    if (!options || options->help) {
+        print_usage(options ? stdout : stderr, all);
+        return options ? 0 : 2;
+    }
+    std::ofstream json;
+    if (!options->json.empty()) {
+        json.open(options->json);
+        if (!json) {
+            std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
+            return 2;
+        }
+    }
+    print_header();
+    std::vector<Result> results;
+    for (const Row& row : all) {
+        const auto& names = options->rows;
+        if (names.empty() || std::find(names.begin(), names.end(), row.name) != names.end()) {
+            results.push_back(measure(row, options->seconds));
+            print(results.back());
+        }
+    }
+    print_summary(results);
+    if (json.is_open()) {
+        write_json(json, results, options->seconds);
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace bench::responsive
+
+int main(int count, char** arguments) { return bench::responsive::run(count, arguments); }
