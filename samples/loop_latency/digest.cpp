@@ -63,7 +63,7 @@ std::string to_hex(std::span<const unsigned char> bytes) {
 
 }  // namespace
 
-Digest sha256(const std::filesystem::path& file, const std::stop_token& stop) {
+Digest sha256(const std::stop_token& stop, const std::filesystem::path& file) {
     Digest digest;
     const Reader reader(file);
     if (!reader.is_open()) {
@@ -79,7 +79,7 @@ Digest sha256(const std::filesystem::path& file, const std::stop_token& stop) {
     const std::span<unsigned char> buffer = thread_buffer();
     while (true) {
         if (stop.stop_requested()) {
-            digest.problem = "interrupted";
+            digest.stopped = true;
             return digest;
         }
         const ssize_t count = reader.next(buffer);
@@ -100,7 +100,7 @@ Digest sha256(const std::filesystem::path& file, const std::stop_token& stop) {
     return digest;
 }
 
-void warm_up(const std::filesystem::path& file, const std::stop_token& stop) {
+void warm_up(const std::stop_token& stop, const std::filesystem::path& file) {
     const Reader reader(file);
     while (reader.is_open() && !stop.stop_requested() && reader.next(thread_buffer()) > 0) {
     }

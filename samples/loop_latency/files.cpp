@@ -13,7 +13,7 @@ void list_one(const fs::path& directory, FileList& list, std::vector<fs::path>& 
     std::error_code error;
     fs::directory_iterator entries(directory, error);
     if (error) {
-        list.problems.push_back(directory.string() + ": " + error.message());
+        list.problems.add(Problems::Kind::directory, directory.string() + ": " + error.message());
         return;
     }
     while (entries != fs::directory_iterator()) {
@@ -26,13 +26,15 @@ void list_one(const fs::path& directory, FileList& list, std::vector<fs::path>& 
         } else if (fs::is_symlink(status)) {
             ++list.links;
         } else if (status_error) {
-            list.problems.push_back(entries->path().string() + ": " + status_error.message());
+            list.problems.add(Problems::Kind::entry,
+                              entries->path().string() + ": " + status_error.message());
         } else {
             ++list.others;
         }
         entries.increment(error);
         if (error) {
-            list.problems.push_back(directory.string() + ": " + error.message());
+            list.problems.add(Problems::Kind::directory,
+                              directory.string() + ": " + error.message());
             return;
         }
     }

@@ -8,18 +8,19 @@ const char* const usage =
     "usage: loop_latency [OPTIONS] [DIR]\n"
     "\n"
     "Hashes every regular file below DIR (default: /usr/include) with SHA-256 in three ways, and\n"
-    "measures how late a heartbeat on the same loop gets: on the loop thread (blocking), "
-    "offloaded\n"
-    "to a thread pool, and offloaded with a bounded number in flight.\n"
+    "measures how late a heartbeat on the same loop gets: on the loop thread (blocking),\n"
+    "offloaded to a thread pool, and offloaded with a bounded number in flight.\n"
     "\n"
     "  --json FILE      write the figures as JSON\n"
     "  --sums FILE      write the digests as sha256sum does; check with sha256sum -c FILE\n"
     "  --svg FILE       draw the latency distributions side by side\n"
     "  --threads N      threads of the pool (default: one for each processor)\n"
     "  --in-flight N    files in flight in the bounded way (default: twice the threads)\n"
+    "  --verbose        list every problem; else more than ten of one kind are counted\n"
     "  --help           this text\n"
     "\n"
-    "Exit status: 0 all files were hashed, 1 some were not, 2 bad arguments, 130 interrupted.\n";
+    "Exit status: 0 all files were hashed, 1 some were not or the output could\n"
+    "not be written, 2 bad arguments, 130 interrupted.\n";
 
 namespace {
 
@@ -49,6 +50,8 @@ std::optional<Options> parse(std::span<char* const> arguments, std::string& erro
             only_directories = true;
         } else if (argument == "--help") {
             options.help = true;
+        } else if (argument == "--verbose") {
+            options.verbose = true;
         } else if (argument == "--json" || argument == "--sums" || argument == "--svg" ||
                    argument == "--threads" || argument == "--in-flight") {
             if (i + 1 == arguments.size() || *arguments[i + 1] == '\0') {

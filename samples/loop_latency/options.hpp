@@ -15,6 +15,7 @@ struct Options {
     std::string svg;
     std::size_t threads = 0;    // 0: one for each processor
     std::size_t in_flight = 0;  // 0: twice the threads
+    bool verbose = false;
     bool help = false;
 };
 

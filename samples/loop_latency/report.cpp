@@ -1,135 +1,91 @@
 // SPDX-License-Identifier: MIT
 #include "report.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <fstream>
-#include <ostream>
-#include <string>
+#include <cstdint>
+#include <iostream>
 #include <system_error>
+
+#include "text.hpp"
 
 namespace {
 
-double us(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
-
-std::string fixed(double value, int digits) {
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-    return text.data();
+std::string lag(const eddy::Histogram& of) {
+    return "p50 " + human(of.percentile(50)) + "  p90 " + human(of.percentile(90)) + "  p99 " +
+           human(of.percentile(99)) + "  p99.9 " + human(of.percentile(99.9)) + "  max " +
+           human(of.max());
 }
 
-struct Percentile {
-    const char* key;
-    double percent;
-};
-constexpr std::array<Percentile, 4> percentiles = {
-    {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}}};
-
-std::string human(double microseconds) {
-    if (microseconds < 1e3) {
-        return fixed(microseconds, 0) + " us";
-    }
-    return microseconds < 1e6 ? fixed(microseconds / 1e3, 1) + " ms"
-                              : fixed(microseconds / 1e6, 2) + " s";
+/// How many times `after` is less than `before`.
+double gain(std::uint64_t before, std::uint64_t after) {
+    return static_cast<double>(std::max<std::uint64_t>(before, 1)) /
+           static_cast<double>(std::max<std::uint64_t>(after, 1));
 }
 
-std::string json_string(const std::string& text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-        }
-        quoted += c;
+std::string compare(std::uint64_t before, std::uint64_t after) {
+    const double less = gain(before, after);
+    const std::string values = human(after) + " instead of " + human(before);
+    if (less >= 1.1) {
+        return values + " (" + human_ratio(less) + " times less)";
     }
-    return quoted + "\"";
+    return values + (less > 0.9 ? " (no less)" : " (" + human_ratio(1 / less) + " times more)");
 }
 
 }  // namespace
 
-void print_floor(std::ostream& out, const eddy::Histogram& idle) {
-    out << "idle loop: lag p50 " << human(us(idle.percentile(50))) << ", p99 "
-        << human(us(idle.percentile(99))) << " (the floor: timers are rounded to a millisecond)\n";
+void show(const std::string& text) {
+    if (!(std::cout << text << std::flush)) {
+        throw std::system_error(errno, std::generic_category(), "cannot write the output");
+    }
 }
 
-void print_way(std::ostream& out, const Way& way) {
-    out << "\n"
-        << way.name << (way.complete ? "" : " (interrupted)") << ": " << way.files << " files, "
-        << way.bytes << " bytes, " << fixed(way.seconds, 2) << " s, " << fixed(way.mb_per_s(), 1)
-        << " MB/s";
+std::string describe_idle(const eddy::Histogram& idle) {
+    return "idle loop, the heartbeat's own floor:\n  loop lag: " + lag(idle) + "\n";
+}
+
+std::string describe(const Way& way) {
+    std::string text = "\n" + way.name + (way.complete() ? "" : " (interrupted)") + ": " +
+                       std::to_string(way.files) + " files, " + std::to_string(way.bytes) +
+                       " bytes, " + fixed(way.seconds, 2) + " s, " + fixed(way.mb_per_s(), 1) +
+                       " MB/s";
     if (way.failed != 0) {
-        out << ", " << way.failed << " failed";
+        text += ", " + std::to_string(way.failed) + " failed";
     }
-    out << "\n  loop lag: ";
-    for (const Percentile& percentile : percentiles) {
-        std::string label = percentile.key;
-        if (const auto underscore = label.find('_'); underscore != std::string::npos) {
-            label[underscore] = '.';
-        }
-        out << label << " " << human(us(way.lag.percentile(percentile.percent))) << "  ";
-    }
-    out << "max " << human(us(way.lag.max())) << "\n";
+    text += "\n  loop lag: " + lag(way.lag) + "\n";
     std::uint64_t from = 0;
     for (std::uint64_t to = 100'000; from < 100'000'000'000; to *= 10) {
         const std::uint64_t count = way.lag.count_between(from, to);
         if (count != 0) {
             const double share = static_cast<double>(count) / static_cast<double>(way.lag.count());
             const auto width = static_cast<std::size_t>(std::ceil(share * 40));
-            out << "  < " << human(us(to)) << std::string(12 - human(us(to)).size(), ' ')
-                << std::string(width, '#') << " " << count << "\n";
+            std::string limit = human(to);
+            limit.resize(12, ' ');
+            text += "  < " + limit + std::string(width, '#') + " " + std::to_string(count) + "\n";
         }
         from = to;
     }
+    return text;
 }
 
-std::string to_json(std::span<const Way> ways) {
-    std::string json = "{\"ways\":[";
-    for (const Way& way : ways) {
-        json += json.back() == '[' ? "\n" : ",\n";
-        json += " {\"name\":" + json_string(way.name) + ",\"files\":" + std::to_string(way.files) +
-                ",\"bytes\":" + std::to_string(way.bytes) +
-                ",\"seconds\":" + fixed(way.seconds, 6) +
-                ",\"mb_per_s\":" + fixed(way.mb_per_s(), 3) + ",\"lag_us\":{";
-        for (const Percentile& percentile : percentiles) {
-            json += "\"" + std::string(percentile.key) +
-                    "\":" + fixed(us(way.lag.percentile(percentile.percent)), 3) + ",";
-        }
-        json += "\"max\":" + fixed(us(way.lag.max()), 3) + "}}";
+std::string describe_gain(const Way& blocking, const Way& offloaded) {
+    static constexpr std::uint64_t enough = 20;  // heartbeats, or a percentile says nothing
+    if (!blocking.complete() || !offloaded.complete()) {
+        return "\nInterrupted before both blocking and offloaded had ended: nothing to compare.\n";
     }
-    return json + "\n]}\n";
-}
-
-std::string to_sums(const Way& way, Files files) {
-    std::string sums;
-    for (std::size_t i = 0; i < way.digests.size(); ++i) {
-        if (way.digests[i].hex.empty()) {
-            continue;
-        }
-        std::string name;
-        bool escaped = false;  // sha256sum marks a line whose name it had to change
-        for (const char c : files[i].string()) {
-            const char* const instead = c == '\\'   ? "\\\\"
-                                        : c == '\n' ? "\\n"
-                                        : c == '\r' ? "\\r"
-                                                    : nullptr;
-            escaped = escaped || instead != nullptr;
-            if (instead != nullptr) {
-                name += instead;
-            } else {
-                name += c;
-            }
-        }
-        sums += (escaped ? "\\" : "") + way.digests[i].hex + "  " + name + "\n";
+    if (std::min(blocking.lag.count(), offloaded.lag.count()) < enough) {
+        return "\nToo little work to compare: it was done after a few heartbeats.\n";
     }
-    return sums;
-}
-
-void write_file(const std::string& name, const std::string& content) {
-    std::ofstream file(name, std::ios::binary);
-    file << content;
-    file.close();
-    if (!file) {
-        throw std::system_error(errno, std::generic_category(), "cannot write " + name);
-    }
+    const std::uint64_t before = blocking.lag.percentile(99);
+    const std::uint64_t after = offloaded.lag.percentile(99);
+    const double speed = blocking.mb_per_s() > 0 ? offloaded.mb_per_s() / blocking.mb_per_s() : 1;
+    const bool gained = gain(before, after) >= 1.1 ||
+                        gain(blocking.lag.max(), offloaded.lag.max()) >= 1.1 || speed >= 1.1;
+    return std::string("\n") + (gained ? "Offloaded" : "Nothing was gained: offloaded") +
+           ", the heartbeat's p99 was " + compare(before, after) + " and its maximum " +
+           compare(blocking.lag.max(), offloaded.lag.max()) + ", at " +
+           (speed > 0.95 && speed < 1.05 ? "the same speed"
+                                         : human_ratio(speed) + " times the speed") +
+           ".\n";
 }

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <iosfwd>
 #include <span>
 #include <string>
 
 #include <eddy/histogram.hpp>
 
-#include "ways.hpp"
+#include "way.hpp"
 
-/// For a person: figures and a small histogram for each way.
-void print_way(std::ostream& out, const Way& way);
+/// Writes to standard output, at once, or throws `std::system_error`.
+void show(const std::string& text);
 
 /// One line: what the heartbeat shows on a loop that has nothing else to do.
-void print_floor(std::ostream& out, const eddy::Histogram& idle);
+[[nodiscard]] std::string describe_idle(const eddy::Histogram& idle);
 
-/// The figures as JSON.
-[[nodiscard]] std::string to_json(std::span<const Way> ways);
+/// Figures and a small histogram.
+[[nodiscard]] std::string describe(const Way& way);
 
-/// The digests as sha256sum writes them.
-[[nodiscard]] std::string to_sums(const Way& way, Files files);
-
-/// Writes a file whole, or throws `std::system_error` naming it.
-void write_file(const std::string& name, const std::string& content);
+/// One sentence: what `offloaded` has gained over `blocking`.
+[[nodiscard]] std::string describe_gain(const Way& blocking, const Way& offloaded);
