@@ -5,9 +5,11 @@ namespace eddy::detail {
 
 void DeadlineHeap::insert(DeadlineNode& node, TimePoint when) {
     EDDY_ASSERT(!node.armed());
-    entries_.push_back({when, &node});
-    node.order_ = next_order_++;
-    sift_up(entries_.size() - 1, {when, &node});
+    const Entry entry{when, next_order_, &node};
+    entries_.push_back(entry);
+    ++next_order_;
+    sift_up(entries_.size() - 1, entry);
+    wake_if_first(node);
 }
 
 void DeadlineHeap::move(DeadlineNode& node, TimePoint when) {
@@ -15,8 +17,8 @@ void DeadlineHeap::move(DeadlineNode& node, TimePoint when) {
         insert(node, when);
         return;
     }
-    node.order_ = next_order_++;
-    settle(node.slot_, {when, &node});
+    settle(node.slot_, {when, next_order_++, &node});
+    wake_if_first(node);
 }
 
 void DeadlineHeap::settle(std::size_t slot, Entry entry) noexcept {
@@ -33,14 +35,16 @@ void DeadlineHeap::remove(DeadlineNode& node) noexcept {
     }
 }
 
-void DeadlineHeap::fire_due(TimePoint now, std::size_t most) noexcept {
+std::size_t DeadlineHeap::fire_due(TimePoint now, std::size_t most) noexcept {
     const std::uint64_t first_new = next_order_;
-    while (!empty() && entries_[0].when <= now && entries_[0].node->order_ < first_new &&
-           most-- != 0) {
+    std::size_t fired = 0;
+    while (fired != most && !empty() && entries_[0].when <= now && entries_[0].order < first_new) {
         DeadlineNode& node = *entries_[0].node;
         remove_at(0);
         node.due();
+        ++fired;
     }
+    return fired;
 }
 
 void DeadlineHeap::sift_up(std::size_t slot, Entry entry) noexcept {

@@ -26,6 +26,10 @@ LoopOptions prepare_process(const LoopOptions& options) {
         throw std::invalid_argument(
             "LoopOptions::turn_quota cannot be negative: zero is the shortest turn, one job");
     }
+    if (options.timer_resolution < Duration::zero()) {
+        throw std::invalid_argument(
+            "LoopOptions::timer_resolution cannot be negative: zero is as fine as the system can");
+    }
     detail::count_forks();
     if (options.ignore_sigpipe) {
         detail::ignore_sigpipe();
@@ -67,8 +71,11 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
     core.turn.configure(virtual_time_ ? nullptr : core.clock, options.turn_quota);
     core.ready.seed(options.schedule_seed);
+    if (core.clock == &Clock::steady()) {
+        driver->refine(options.timer_resolution);
+    }
     if (attached) {
-        core.ready.notify(&detail::Driver::stay_awake, driver.get());
+        core.notify(&detail::Driver::stay_awake, driver.get());
     }
     core.add_observer(options.observer != nullptr ? *options.observer : default_observer);
 }
@@ -110,6 +117,7 @@ void Loop::Impl::poll_timed(TimePoint until) {
     if (wait && until != never) {
         now = core.clock->now();
         wait = until > now;
+        until = core.next_wake(now);
     }
     if (observed) [[unlikely]] {
         observe_poll(!wait ? Duration::zero() : until == never ? Duration::max() : until - now);
@@ -222,21 +230,32 @@ void Loop::Impl::close_driver() {
 // --- attached ----------------------------------------------------------------------------------
 
 void Loop::Impl::before_host_poll() noexcept {
+    if ((virtual_time_ || !core.settled.empty()) && !core.has_work() && core.inbox->empty() &&
+        core.on_idle()) {
+        driver->dont_block();
+        return;
+    }
+    limit_host_poll();
+}
+
+/// Also after a turn: a host may poll by itself, and ask libuv for how long (uv_backend_timeout)
+/// before it has called our prepare handle.
+void Loop::Impl::limit_host_poll() noexcept {
     const bool leaving = detaching_ && core.root.live == 0;
     if (leaving || core.has_work() || !core.inbox->empty()) {
         driver->dont_block();
         return;
     }
-    if ((virtual_time_ || !core.settled.empty()) && core.on_idle()) {
-        driver->dont_block();
+    const TimePoint next = core.deadlines.next();
+    if (next == never || virtual_time_) {
+        driver->block_until({}, never);
         return;
     }
-    const TimePoint next = core.deadlines.next();
-    const TimePoint now = next != never ? core.clock->now() : TimePoint{};
+    const TimePoint now = core.clock->now();
     if (next <= now) {
         driver->dont_block();
     } else {
-        driver->block_until(now, virtual_time_ ? never : next);
+        driver->block_until(now, core.next_wake(now));
     }
 }
 
@@ -246,18 +265,21 @@ void Loop::Impl::after_host_poll() noexcept {
         begin_end({});
     }
     if (!detaching_ || detached_) {
+        limit_host_poll();
         return;
     }
     if (core.root.live != 0 && grace_timer_.over) {
         abandon_jobs();
     }
-    if (core.root.live == 0) {
-        detached_ = true;
-        close_core();
-        thread_state.core = nullptr;
-        core.ready.notify(nullptr, nullptr);
-        driver.release()->close_attached(std::move(on_detached_));
+    if (core.root.live != 0) {
+        limit_host_poll();
+        return;
     }
+    detached_ = true;
+    close_core();
+    thread_state.core = nullptr;
+    core.notify(nullptr, nullptr);
+    driver.release()->close_attached(std::move(on_detached_));
 }
 
 void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
@@ -272,6 +294,7 @@ void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
     on_detached_ = std::move(on_done);
     begin_end("the loop is being detached");
     driver->keep_running();
+    driver->dont_block();  // without jobs nobody else says that there is something to do
 }
 
 Loop::Impl::~Impl() {

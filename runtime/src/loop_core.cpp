@@ -80,7 +80,9 @@ void LoopCore::deliver_inbox() {
 void LoopCore::fire_deadlines() {
     if (!deadlines.empty()) {
         turn_time = clock->now();
-        deadlines.fire_due(turn_time, turn_deadlines);
+        if (deadlines.fire_due(turn_time, turn_deadlines) != 0) {
+            last_fired_ = turn_time;
+        }
     }
 }
 

@@ -53,6 +53,7 @@ private:
     void after_host_poll() noexcept override;
     void signal_arrived(int number) noexcept override;
 
+    void limit_host_poll() noexcept;
     void turn();
     void poll(TimePoint until);
     void poll_timed(TimePoint until);

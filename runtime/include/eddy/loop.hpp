@@ -29,9 +29,14 @@ struct LoopOptions {
     /// Makes every operation that could finish at once yield, for tests of interleavings.
     bool strict_checkpoints = false;
     /// How long a turn of the loop goes on, if it has not run 256 jobs before: then I/O, deadlines
-    /// and posts are looked at. Zero: one job a turn; `Duration::max()`: only the count holds, as in
-    /// virtual time. Not negative.
+    /// and posts are looked at. Zero: one job a turn; `Duration::max()`: only the count holds, as
+    /// in virtual time. Not negative.
     Duration turn_quota = std::chrono::microseconds(500);
+    /// How much later than asked a deadline may come on an idle loop. Zero: as fine as the system
+    /// can, tens of microseconds on Linux for those within a second, at the price of a descriptor
+    /// (a timerfd). From a millisecond on, or elsewhere: libuv's timers, up to one millisecond
+    /// late. Never early, whatever this says. Not negative; of no meaning with a clock of your own.
+    Duration timer_resolution = Duration::zero();
     /// Random instead of FIFO order of ready jobs, the same for the same seed; for tests.
     std::optional<std::uint64_t> schedule_seed = std::nullopt;
     bool ignore_sigpipe = true;  ///< a write to a closed peer is an error, not the process's end

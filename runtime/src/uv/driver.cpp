@@ -89,13 +89,39 @@ void Driver::wake(void* driver) noexcept { static_cast<Driver*>(driver)->waker_.
 void Driver::poll_now() noexcept { uv_run(loop_, UV_RUN_NOWAIT); }
 
 void Driver::poll_until(TimePoint now, TimePoint until) noexcept {
-    if (until != never || armed_for_ != never) {
+    if (until != never || armed_for_ != never || fine_timer_.fired()) {
         arm(now, until);
     }
     uv_run(loop_, UV_RUN_ONCE);
 }
 
 void Driver::arm(TimePoint now, TimePoint until) noexcept {
+    if (arm_fine(now, until)) {
+        arm_coarse(now, never);
+    } else {
+        fine_timer_.rest();
+        arm_coarse(now, until);
+    }
+}
+
+bool Driver::arm_fine(TimePoint now, TimePoint until) noexcept {
+    if (!fine_ || until == never || until - now > FineTimer::range) {
+        return false;
+    }
+    if (resolution_ != Duration::zero()) {
+        const Duration over = until.time_since_epoch() % resolution_;
+        until += over != Duration::zero() ? resolution_ - over : over;
+    }
+    const bool was_open = fine_timer_.handle() != nullptr;
+    const bool armed = fine_timer_.arm(loop_, until);
+    if (!was_open && fine_timer_.handle() != nullptr) {
+        fine_timer_.handle()->data = this;
+        ++open_handles_;
+    }
+    return armed;
+}
+
+void Driver::arm_coarse(TimePoint now, TimePoint until) noexcept {
     if (until == never) {
         if (armed_for_ != never) {
             uv_timer_stop(&timer_);
@@ -197,6 +223,9 @@ std::string Driver::close_own() noexcept {
     stop_signals();
     close_handle(waker_.handle());
     close_handle(base(timer_));
+    if (fine_timer_.handle() != nullptr) {
+        close_handle(fine_timer_.handle());
+    }
     std::string leaked;
     uv_walk(
         loop_,
@@ -221,6 +250,9 @@ void Driver::close_attached(std::function<void()> done) noexcept {
     keep_running();
     close_handle(waker_.handle());
     close_handle(base(timer_));
+    if (fine_timer_.handle() != nullptr) {
+        close_handle(fine_timer_.handle());
+    }
     close_handle(base(prepare_));
     close_handle(base(check_));
     close_handle(base(idle_));

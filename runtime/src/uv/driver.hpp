@@ -9,6 +9,7 @@
 
 #include <eddy/time.hpp>
 
+#include "fine_timer.hpp"
 #include "waker.hpp"
 
 namespace eddy::detail {
@@ -26,8 +27,8 @@ protected:
     ~DriverClient() = default;
 };
 
-/// The libuv handles of one Eddy loop: a waker for the inbox, a timer for the next deadline, and,
-/// on a host's loop, prepare, check and idle to find our place in its turn.
+/// The libuv handles of one Eddy loop: a waker for the inbox, a coarse and a fine timer for the
+/// next deadline, and, on a host's loop, prepare, check and idle to find our place in its turn.
 ///
 /// Lifetime: on the heap, freed by the last close callback after `close`.
 class Driver final {
@@ -47,6 +48,13 @@ public:
     Driver& operator=(const Driver&) = delete;
 
     [[nodiscard]] uv_loop_t* loop() noexcept { return loop_; }
+
+    /// Deadlines are on the steady clock, and may be late by `resolution`: below a millisecond the
+    /// fine timer serves those within its range. Without this call, all are coarse.
+    void refine(Duration resolution) noexcept {
+        fine_ = resolution < std::chrono::milliseconds(1);
+        resolution_ = resolution;
+    }
 
     /// Any thread, as long as the inbox is open: makes the poll return. A `Inbox::Wake`.
     static void wake(void* driver) noexcept;
@@ -90,6 +98,8 @@ private:
 
     void init_handles();
     void arm(TimePoint now, TimePoint until) noexcept;
+    void arm_coarse(TimePoint now, TimePoint until) noexcept;
+    [[nodiscard]] bool arm_fine(TimePoint now, TimePoint until) noexcept;
     static void timer_fired(uv_timer_t* timer);
     void close_handle(uv_handle_t* handle) noexcept;
     template <class Handle>
@@ -101,6 +111,7 @@ private:
     uv_loop_t* loop_ = nullptr;
     Waker waker_;
     uv_timer_t timer_{};
+    FineTimer fine_timer_;
     uv_prepare_t prepare_{};
     uv_check_t check_{};
     uv_idle_t idle_{};
@@ -108,7 +119,9 @@ private:
     bool attached_ = false;
     bool keep_alive_ = true;
     bool signals_open_ = false;
-    TimePoint armed_for_ = never;
+    bool fine_ = false;
+    Duration resolution_{};
+    TimePoint armed_for_ = never;  // the coarse timer
     int open_handles_ = 0;
     std::function<void()> on_closed_;
 };

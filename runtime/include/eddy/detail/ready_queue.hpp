@@ -39,6 +39,7 @@ public:
 
     /// For its owner, after a push.
     [[nodiscard]] bool must_wake() const noexcept { return wake_ != nullptr; }
+    void wake() const noexcept { wake_(wake_target_); }
     void wake_if_first() const noexcept {
         if (wake_ != nullptr && size() == 1) {
             wake_(wake_target_);
@@ -56,10 +57,9 @@ public:
         return willing_.head != nullptr ? &pop(willing_) : nullptr;
     }
 
-    /// Calls `wake(target)` whenever the queue stops being empty: on a host's loop, which may have
-    /// decided to block already. Null: no more.
-    void notify(void (*wake)(void* target) noexcept, void* target) noexcept {
-        wake_ = wake;
+    /// Calls `callback(target)` whenever the queue stops being empty. Null: no more.
+    void notify(void (*callback)(void* target) noexcept, void* target) noexcept {
+        wake_ = callback;
         wake_target_ = target;
     }
 
