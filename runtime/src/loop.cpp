@@ -69,7 +69,8 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     core.root.core = &core;
     core.driver = driver.get();
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
-    core.turn.configure(virtual_time_ ? nullptr : core.clock, options.turn_quota);
+    const bool counts_only = virtual_time_ || options.turn_quota == Duration::max();
+    core.turn.configure(counts_only ? nullptr : core.clock, options.turn_quota);
     core.ready.seed(options.schedule_seed);
     if (core.clock == &Clock::steady()) {
         driver->refine(options.timer_resolution);

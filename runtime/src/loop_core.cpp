@@ -78,11 +78,19 @@ void LoopCore::deliver_inbox() {
 }
 
 void LoopCore::fire_deadlines() {
-    if (!deadlines.empty()) {
-        turn_time = clock->now();
-        if (deadlines.fire_due(turn_time, turn_deadlines) != 0) {
-            last_fired_ = turn_time;
-        }
+    if (deadlines.empty()) {
+        return;
+    }
+    turn_time = clock->now();
+    std::size_t fired = deadlines.fire_due(turn_time, turn_deadlines);
+    if (fired == 0) {
+        return;
+    }
+    last_fired_ = turn_time;
+    // Those that are due later must not wait until thousands before them have been run, too.
+    const TimePoint end = turn.end_of_deadlines(turn_time);
+    while (fired == turn_deadlines && clock->now() < end) {
+        fired = deadlines.fire_due(turn_time, turn_deadlines);
     }
 }
 

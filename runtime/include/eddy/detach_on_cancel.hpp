@@ -9,17 +9,15 @@
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 namespace eddy {
 
 namespace detail {
 
-/// Throws `Cancelled` if the running job is cancelled. Never yields.
-void throw_if_cancelled();
-
 template <class T>
 Task<T> host_detached(Task<T> work, std::source_location where) {
-    throw_if_cancelled();  // before it has started, it does not start
+    co_await checkpoint();  // before it has started, it does not start
     JoinHandle<T> handle = spawn(std::move(work), where);
     if constexpr (std::is_void_v<T>) {
         co_await handle;
@@ -30,7 +28,7 @@ Task<T> host_detached(Task<T> work, std::source_location where) {
 
 template <class T, class F, class... Args>
 Task<T> host_detached_call(F fn, Args... args) {
-    throw_if_cancelled();
+    co_await checkpoint();
     JoinHandle<T> handle = spawn(std::move(fn), std::move(args)...);
     if constexpr (std::is_void_v<T>) {
         co_await handle;

@@ -10,6 +10,7 @@
 
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/task.hpp>
+#include <eddy/yield.hpp>
 
 namespace eddy {
 
@@ -92,6 +93,7 @@ template <class T, class... Ts>
 template <class T>
 [[nodiscard]] Task<T> race(std::vector<Task<T>> tasks) {
     if (tasks.empty()) {
+        co_await checkpoint();
         detail::throw_no_runners();
     }
     detail::RaceNursery nursery;

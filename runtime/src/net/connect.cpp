@@ -10,6 +10,7 @@
 
 #include <eddy/net/happy_eyeballs.hpp>
 #include <eddy/net/resolve.hpp>
+#include <eddy/yield.hpp>
 
 #include "../owned_fd.hpp"
 #include "sockaddr.hpp"
@@ -18,6 +19,7 @@
 namespace eddy {
 
 Task<TcpStream> connect(Address address) {
+    co_await checkpoint();
     const detail::SocketAddress target = detail::to_sockaddr(address);
     detail::OwnedFd fd(detail::open_stream_socket(address.is_v6() ? AF_INET6 : AF_INET,
                                                   "connect " + address.to_string()));

@@ -69,8 +69,14 @@ bool ListenSocket::try_accept(SocketAccept& accept) {
         accept.hold();
         return true;
     }
-    // No barging: while others wait, what comes is theirs.
-    if (!acceptors_.empty() || !maybe_more_ || !accept_once(accept)) {
+    if (!acceptors_.empty()) {
+        return false;  // no barging: while others wait, what comes is theirs
+    }
+    if (!maybe_more_) {
+        arm(readable);  // a select that chooses another operation must hear of what comes
+        return false;
+    }
+    if (!accept_once(accept)) {
         return false;
     }
     if (accept.error_ != 0) {

@@ -32,10 +32,10 @@ std::optional<Address> numeric(const std::string& host, const ResolveOptions& op
 }  // namespace
 
 Task<std::vector<Address>> resolve(std::string host, std::uint16_t port, ResolveOptions options) {
+    co_await checkpoint();
     check_name(host, "host name");
     const std::optional<Address> number = numeric(host, options);
     if (number) {
-        co_await checkpoint();
         std::vector<Address> itself(1, number->with_port(port));
         co_return itself;
     }
@@ -48,6 +48,7 @@ Task<std::vector<Address>> resolve(std::string host, std::uint16_t port, Resolve
 }
 
 Task<std::vector<Address>> resolve(std::string host, std::string service, ResolveOptions options) {
+    co_await checkpoint();
     check_name(host, "host name");
     check_name(service, "service name");
     co_return co_await detail::Lookup(host, service, options);

@@ -53,7 +53,11 @@ bool Socket::try_read(SocketRead& read) {
         read.into_.empty()) [[unlikely]] {
         refuse_read(read);
     }
-    return maybe_more_ && read_at_once(read);
+    if (!maybe_more_) [[likely]] {
+        arm(readable);  // a select that chooses another operation must hear of what comes
+        return false;
+    }
+    return read_at_once(read);
 }
 
 [[gnu::noinline]] bool Socket::read_at_once(SocketRead& read) {

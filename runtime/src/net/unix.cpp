@@ -105,8 +105,8 @@ std::pair<UnixStream, UnixStream> UnixStream::pair() {
 }
 
 Task<UnixStream> connect_unix(std::string path) {
-    const detail::SocketAddress target = address_of(path);
     co_await checkpoint();
+    const detail::SocketAddress target = address_of(path);
     OwnedFd fd(detail::open_stream_socket(AF_UNIX, "connect " + printable(path)));
     int result = 0;
     do {

@@ -31,7 +31,7 @@ public:
     static constexpr std::uint32_t quarter = whole / 4;
     static constexpr std::uint32_t willing_share = quarter;  // what they get if they need it
 
-    /// No clock: only the count holds. So it is in virtual time, that tests stay deterministic.
+    /// No clock: only the counts hold. So it is in virtual time, that tests stay deterministic.
     void configure(const Clock* clock, Duration quota) noexcept {
         clock_ = clock;
         quota_ = quota;
@@ -70,6 +70,11 @@ public:
     void look_soon() noexcept {
         allowed_ -= left_;
         left_ = 0;
+    }
+
+    /// Due deadlines, which only wake somebody, may take a quarter of a turn from `now` on.
+    [[nodiscard]] TimePoint end_of_deadlines(TimePoint now) const noexcept {
+        return clock_ != nullptr ? after(now, quota_ / 4) : TimePoint::min();
     }
 
     /// In the second half of a turn the willing go first, until they have had their share.

@@ -55,11 +55,11 @@ public:
 
     /// What is buffered, or else one read of the stream. Zero at its end.
     [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
+        co_await checkpoint();
         const detail::ReadBuffer::Use use(buffer_);
         if (buffer_.size() == 0 || into.empty()) {
             co_return co_await stream_.read_some(into);
         }
-        co_await checkpoint();
         co_return buffer_.take(into);
     }
 
@@ -67,8 +67,8 @@ public:
     ///
     /// Throws: `EndOfStream` when the stream ends before; what came is still to be read.
     [[nodiscard]] Task<> read_exactly(std::span<std::byte> into) {
-        const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
+        const detail::ReadBuffer::Use use(buffer_);
         detail::ReadBuffer::Filling filling(buffer_, into);
         while (!filling.rest().empty()) {
             const std::size_t more = co_await stream_.read_some(filling.rest());
@@ -84,8 +84,8 @@ public:
     /// Throws: `EndOfStream` as above; `LimitExceeded` for a `count` above the limit.
     [[nodiscard]] Task<std::span<const std::byte>> read_exactly(
         std::size_t count, std::size_t limit = default_read_limit) {
-        const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
+        const detail::ReadBuffer::Use use(buffer_);
         if (count > limit) {
             detail::throw_limit("read_exactly", limit);
         }
@@ -108,8 +108,8 @@ public:
     ///         `read_some` gets that.
     [[nodiscard]] Task<std::optional<std::span<const std::byte>>> read_until(
         std::string_view delimiter, std::size_t limit = default_read_limit) {
-        const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
+        const detail::ReadBuffer::Use use(buffer_);
         std::size_t searched = 0;
         while (true) {
             const auto found = detail::find_delimiter(buffer_.text(), delimiter, limit, searched);
@@ -135,8 +135,8 @@ public:
     /// one, use `read_until("\n")`.
     [[nodiscard]] Task<std::optional<std::string_view>> read_line(
         std::size_t limit = default_read_limit) {
-        const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
+        const detail::ReadBuffer::Use use(buffer_);
         std::size_t searched = 0;
         while (true) {
             const auto found = detail::find_line(buffer_.text(), limit, searched);

@@ -9,6 +9,7 @@
 #include <eddy/gather.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
+#include <eddy/yield.hpp>
 
 namespace eddy {
 
@@ -32,6 +33,7 @@ namespace detail {
 
 template <ReadStream R, WriteStream W>
 Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {
+    co_await checkpoint();
     const auto memory = make_copy_buffer(options);
     const std::span<std::byte> buffer(memory.get(), options.buffer_size);
     while (true) {

@@ -80,8 +80,8 @@ public:
 
     /// The next frame, possibly of no bytes. Empty when the stream has ended between two.
     [[nodiscard]] Task<std::optional<std::span<const std::byte>>> next() {
-        const detail::ReadBuffer::Use use(buffer_);
         co_await checkpoint();
+        const detail::ReadBuffer::Use use(buffer_);
         const std::size_t header = codec_.header_size();
         std::size_t wanted = header;
         bool has_length = false;
@@ -136,6 +136,7 @@ public:
     [[nodiscard]] S& stream() const noexcept { return stream_; }
 
     [[nodiscard]] Task<> send(std::span<const std::byte> message) {
+        co_await checkpoint();
         const detail::FrameCodec::Header header = codec_.encode(message.size());
         const std::array<std::span<const std::byte>, 2> parts{
             std::span(header).first(codec_.header_size()), message};

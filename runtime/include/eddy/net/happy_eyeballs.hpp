@@ -19,6 +19,7 @@
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
 #include <eddy/task_group.hpp>
+#include <eddy/yield.hpp>
 
 namespace eddy {
 
@@ -139,6 +140,7 @@ template <class Connector>
         TaskGroup&, Connector&, const std::vector<Address>&, Duration);
     const Race race = &detail::race_attempts<S, Connector>;
     if (addresses.empty()) {
+        co_await checkpoint();
         detail::throw_all_failed(target, {});
     }
     detail::Attempts<S> attempts = co_await with_task_group(

@@ -13,6 +13,7 @@
 #include <eddy/net/stream.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/task.hpp>
+#include <eddy/yield.hpp>
 
 namespace eddy {
 
@@ -158,6 +159,7 @@ private:
     /// One operation of the stream, in a scope that the watch cancels.
     template <class Op>
     static Task<std::size_t> timed(Shared state, Side side, Op operation) {
+        co_await checkpoint();
         CancelScope scope;
         ScopeEntry entry(scope);
         detail::StreamWatch::Wait wait(state->watch, side, scope);
@@ -181,11 +183,13 @@ private:
     }
 
     static Task<std::size_t> write_part(Shared state, std::span<const std::byte> bytes) {
+        co_await checkpoint();
         state->require_whole();
         co_return co_await timed(state, Side::write, WriteSome{bytes});
     }
 
     static Task<> write_one(Shared state, std::span<const std::byte> bytes) {
+        co_await checkpoint();
         state->require_whole();
         if (bytes.size() <= small) {
             co_await timed(state, Side::write, WriteAll<decltype(bytes)>{bytes, bytes.size()});
@@ -196,6 +200,7 @@ private:
     }
 
     static Task<> write_each(Shared state, Spans several) {
+        co_await checkpoint();
         state->require_whole();
         std::size_t total = 0;
         for (const std::span<const std::byte> bytes : several) {
@@ -221,6 +226,7 @@ private:
     }
 
     static Task<> shut_down(Shared state) {
+        co_await checkpoint();
         state->require_whole();
         co_await state->stream.shutdown();
     }
