@@ -20,6 +20,9 @@ using detail::thread_state;
 
 namespace {
 
+/// What jobs have left after the grace, to leave their scopes by the exception that says so.
+constexpr Duration cleanup_time = std::chrono::milliseconds(30);
+
 /// Before any libuv call: the process must be fit for a loop.
 LoopOptions prepare_process(const LoopOptions& options) {
     if (options.turn_quota < Duration::zero()) {
@@ -162,8 +165,14 @@ void Loop::Impl::begin_end(std::string_view reason) {
 void Loop::Impl::abandon_jobs() {
     core.report_abandoned_jobs();
     core.sever_waits();
+    // Those that were cut off may clean up, once; but some are always ready.
+    const TimePoint end =
+        after(core.clock->now(), core.turn.is_timed() ? cleanup_time : Duration::max());
     for (int turns = 0; turns < 64 && core.has_work() && core.root.live != 0; ++turns) {
-        core.run_jobs();  // those that were cut off may clean up, once
+        core.run_jobs();
+        if (core.clock->now() >= end) {
+            break;
+        }
     }
     core.destroy_jobs();
 }

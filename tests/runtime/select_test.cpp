@@ -525,6 +525,66 @@ struct SelectFixture {
     Permits permits{0};
 };
 
+EDDY_TEST_CASE("a moment that has passed is chosen before what can always happen") {
+    Gate open;
+    open.open();
+    const eddy::TimePoint deadline = eddy::now() + 1s;
+    std::size_t rounds = 0;
+    bool in_time = false;
+    while (!in_time && rounds < 10'000) {
+        const auto got = co_await select(eddy::sleep_until(deadline), open.wait());
+        in_time = got.index() == 0;
+        ++rounds;
+        if (rounds == 1'000) {
+            eddy::testing::test_clock().advance(1s);
+        }
+    }
+    CHECK(in_time);
+    CHECK(rounds == 1'001);
+}
+
+EDDY_TEST_CASE("of several moments that have passed, and of no time at all, the first is chosen") {
+    Gate open;
+    open.open();
+    const auto none = co_await select(sleep_for(0s), open.wait());
+    CHECK(none.index() == 0);
+    const auto negative = co_await select(sleep_for(-1s), open.wait());
+    CHECK(negative.index() == 0);
+    const auto second = co_await select(eddy::sleep_forever(), eddy::sleep_until({}), open.wait());
+    CHECK(second.index() == 1);
+    const auto later = co_await select(sleep_for(1s), open.wait());
+    CHECK(later.index() == 1);
+    const auto last = co_await select(open.wait(), sleep_for(0s));
+    CHECK(last.index() == 0);
+}
+
+EDDY_TEST_CASE("a sleep that is over when it is awaited lets others go first, like yield") {
+    int others = 0;
+    auto job = eddy::spawn([&others]() -> Task<> {
+        for (; others < 3; ++others) {
+            co_await eddy::yield();
+        }
+    });
+    co_await eddy::sleep_until(eddy::now() - 1s);
+    co_await sleep_for(0s);
+    co_await sleep_for(-1s);
+    co_await eddy::sleep_until(eddy::now());
+    co_await sleep_for(0s);
+    co_await sleep_for(0s);
+    co_await sleep_for(0s);
+    CHECK(others == 3);
+    co_await job;
+}
+
+EDDY_TEST_CASE("yield in a select is chosen when nothing else can happen at once") {
+    Gate gate;
+    const auto gave_way = co_await select(eddy::yield(), gate.wait());
+    CHECK(gave_way.index() == 0);
+    gate.open();
+    const auto at_once = co_await select(eddy::yield(), gate.wait());
+    CHECK(at_once.index() == 1);
+}
+
 }  // namespace
 
 EDDY_WAIT_MATRIX("select", SelectFixture)

@@ -37,6 +37,8 @@ public:
         quota_ = quota;
     }
 
+    [[nodiscard]] bool is_timed() const noexcept { return clock_ != nullptr; }
+
     void begin(TimePoint now) noexcept {
         began_ = now;
         done_ = allowed_ = left_ = 0;
