@@ -80,6 +80,7 @@ void throw_empty_task() {
 Cancelled make_aborted(Job& job) {
     if (job.severed) {
         job.severed = false;
+        --thread_state.core->severed;
         throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
     }
     return job.scope->make_cancelled();

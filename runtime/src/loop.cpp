@@ -20,7 +20,7 @@ using detail::thread_state;
 
 namespace {
 
-/// What jobs have left after the grace, to leave their scopes by the exception that says so.
+/// What jobs have left after the grace, to leave their scopes.
 constexpr Duration cleanup_time = std::chrono::milliseconds(30);
 
 /// Before any libuv call: the process must be fit for a loop.
@@ -162,17 +162,18 @@ void Loop::Impl::begin_end(std::string_view reason) {
     }
 }
 
+/// Every job that was cut off from the outside world has its chance to clean up. Those that are
+/// always ready had theirs during the grace.
 void Loop::Impl::abandon_jobs() {
     core.report_abandoned_jobs();
     core.sever_waits();
-    // Those that were cut off may clean up, once; but some are always ready.
-    const TimePoint end =
-        after(core.clock->now(), core.turn.is_timed() ? cleanup_time : Duration::max());
-    for (int turns = 0; turns < 64 && core.has_work() && core.root.live != 0; ++turns) {
-        core.run_jobs();
-        if (core.clock->now() >= end) {
+    const TimePoint end = after(core.clock->now(), cleanup_time);
+    const auto time_left = [&](int turns) { return turns < 64 && core.clock->now() < end; };
+    for (int turns = 0; core.has_work() && core.root.live != 0; ++turns) {
+        if (core.severed == 0 && !time_left(turns)) {
             break;
         }
+        core.run_jobs();
     }
     core.destroy_jobs();
 }
@@ -252,7 +253,10 @@ void Loop::Impl::before_host_poll() noexcept {
 /// before it has called our prepare handle.
 void Loop::Impl::limit_host_poll() noexcept {
     const bool leaving = detaching_ && core.root.live == 0;
-    if (leaving || core.has_work() || !core.inbox->empty()) {
+    // Who waits for the others to settle, virtual time too, is looked after before the host's next
+    // poll: there has to be one, until a turn has found nothing to do.
+    const bool unsettled = (virtual_time_ || !core.settled.empty()) && core.turn.done() != 0;
+    if (leaving || unsettled || core.has_work() || !core.inbox->empty()) {
         driver->dont_block();
         return;
     }

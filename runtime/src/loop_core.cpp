@@ -273,6 +273,7 @@ void LoopCore::sever_waits() noexcept {
             WaiterAccess::state(*job.wait) = WaiterAccess::State::aborted;
             job.wait = nullptr;
             job.severed = true;
+            ++severed;
             make_ready(job);
         }
     });

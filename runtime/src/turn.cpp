@@ -12,15 +12,21 @@ bool Turn::look() noexcept {
         return false;
     }
     std::uint32_t gap = std::min({distance_, done_ - phase_, limit_ - done_});
-    willing_first_ = done_ >= half;
-    gap = std::min(gap, willing_first_ ? willing_share : half - done_);
+    // Of what is left for this phase, not of the turn: who comes from outside may have had half.
+    const std::uint32_t middle = phase_ + (limit_ - phase_ + 1) / 2;
+    willing_first_ = done_ >= middle;
+    gap = std::min(gap, willing_first_ ? willing_share : middle - done_);
     if (clock_ != nullptr) {
         const TimePoint now = clock_->now();
-        if (now >= end_of(limit_)) {
+        const TimePoint end = end_of(limit_);
+        if (now >= end) {
             distance_ = 1;
             return false;
         }
-        willing_first_ = willing_first_ || now >= end_of(half);
+        if (done_ - phase_ == 1) {  // the first look of the phase
+            middle_ = now + (end - now) / 2;
+        }
+        willing_first_ = willing_first_ || now >= middle_;
     }
     allowed_ = gap;
     left_ = gap - 1;

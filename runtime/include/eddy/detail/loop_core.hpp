@@ -85,6 +85,7 @@ public:
     std::size_t jobs_alive = 0;
     std::size_t in_flight = 0;  // finite requests and offloads: virtual time stands still
     std::size_t owed = 0;       // nodes that are certain to come: the inbox stays open for them
+    std::size_t severed = 0;    // jobs that were cut off and do not know yet
     std::uint64_t forced_yields = 0;
     RootNursery root;
     WaitQueue settled;  // woken when everything else waits
@@ -126,7 +127,7 @@ public:
     /// that follow each other closely, those of 100 us share a wake-up, which costs 5 us or more.
     [[nodiscard]] TimePoint next_wake(TimePoint now) const noexcept {
         const TimePoint next = deadlines.next();
-        const TimePoint spaced = last_fired_ + wake_spacing;
+        const TimePoint spaced = after(last_fired_, wake_spacing);
         const bool crowd = next > now && next < spaced && deadlines.second() < spaced;
         return crowd ? spaced : next;
     }
@@ -229,7 +230,7 @@ private:
     // Invariant: between turns, undelivered_ is not empty or the inbox was seen empty after the
     // last wake-up was taken: a poll that blocks misses nothing.
     InboxNode* undelivered_ = nullptr;  // taken out of the inbox, oldest first
-    TimePoint last_fired_{};            // the time of the last turn with a due deadline
+    TimePoint last_fired_ = TimePoint::min();  // the time of the last turn with a due deadline
     ListLink callbacks_;
     ListLink callback_batch_;    // those whose turn has come; what they queue is for the next one
     bool willing_owed_ = false;  // none of the willing ran in the last turn

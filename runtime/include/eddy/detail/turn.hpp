@@ -37,8 +37,6 @@ public:
         quota_ = quota;
     }
 
-    [[nodiscard]] bool is_timed() const noexcept { return clock_ != nullptr; }
-
     void begin(TimePoint now) noexcept {
         began_ = now;
         done_ = allowed_ = left_ = 0;
@@ -79,7 +77,7 @@ public:
         return clock_ != nullptr ? after(now, quota_ / 4) : TimePoint::min();
     }
 
-    /// In the second half of a turn the willing go first, until they have had their share.
+    /// In the second half of what jobs have of a turn the willing go first, until they have had their share.
     [[nodiscard]] bool willing_first() const noexcept { return willing_first_; }
 
     /// Pieces done since `begin`, this one included.
@@ -100,6 +98,7 @@ private:
     const Clock* clock_ = nullptr;
     Duration quota_{};
     TimePoint began_{};
+    TimePoint middle_{};         // of the time the phase has, from its first look on
     std::uint32_t left_ = 0;     // pieces until the next look
     std::uint32_t allowed_ = 0;  // what that began with
     std::uint32_t done_ = 0;
