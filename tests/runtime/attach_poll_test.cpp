@@ -19,6 +19,8 @@
 #include <eddy/scope.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/testing/gate.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "attach_host.hpp"
@@ -214,6 +216,35 @@ TEST_CASE("a turn that had to stop goes on without the host waiting") {
     }
     CHECK(poll_until(guest.host, [&done] { return done == 2'000; }));
     guest.leave();
+}
+
+TEST_CASE("settle, and virtual time, go on though no handle of the host's says so") {
+    for (const bool virtual_time : {false, true}) {
+        Host host;
+        eddy::testing::VirtualClock clock;
+        eddy::AttachOptions options;
+        if (virtual_time) {
+            options.loop.clock = &clock;
+        }
+        auto loop = Loop::attach(host.loop(), options);
+        bool done = false;
+        loop->spawn(
+            [](bool sleep, bool& over) -> Task<> {
+                if (sleep) {
+                    co_await eddy::sleep_for(1h);
+                } else {
+                    co_await eddy::testing::settle();
+                }
+                over = true;
+            },
+            virtual_time,
+            std::ref(done));
+        CHECK(poll_until(host, [&done] { return done; }));
+        bool gone = false;
+        loop->detach([&gone] { gone = true; });
+        CHECK(poll_until(host, [&gone] { return gone; }));
+        CHECK(host.close() == 0);
+    }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include <eddy/error.hpp>
 #include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
@@ -18,6 +19,8 @@
 #include <eddy/waiter.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
+
+#include "worked_clock.hpp"
 
 // How a loop ends when jobs do not; the ordinary ends are in run_test.cpp.
 
@@ -300,4 +303,45 @@ TEST_CASE("threads that post while jobs are cancelled are served until the last 
     };
     bench.loop.run(main(), {.grace = eddy::Duration::max()});  // no deadline to jump to
     CHECK(calls == 1);
+}
+
+namespace {
+
+/// Waits for an answer of the outside world that never comes, and cannot be taken back.
+class Unanswered final : public eddy::Waiter {
+public:
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start() const noexcept {}
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "Unanswered"; }
+
+private:
+    void unlink() noexcept override {}
+    [[nodiscard]] bool abort() noexcept override { return false; }
+    [[nodiscard]] bool sever() noexcept override { return true; }
+};
+
+eddy::Task<> cleans_up(eddy::testing::WorkedClock& clock, int& cleaned) {
+    try {
+        co_await Unanswered();
+    } catch (const eddy::LoopClosed&) {
+        clock.work(1ms);
+        ++cleaned;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every job that is cut off after the grace cleans up, however many and slow they are") {
+    eddy::testing::WorkedClock clock;
+    RecordingObserver observer;
+    int cleaned = 0;
+    const auto main = [&]() -> eddy::Task<> {
+        for (int i = 0; i < 200; ++i) {
+            eddy::spawn(cleans_up(clock, cleaned));
+        }
+        co_await eddy::yield();
+    };
+    eddy::run(main(), {.grace = 0ms}, {.clock = &clock, .observer = &observer});
+    CHECK(cleaned == 200);
 }

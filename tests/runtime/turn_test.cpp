@@ -422,6 +422,58 @@ TEST_CASE("steps longer than a turn starve neither the woken nor the willing") {
     CHECK(yields == 100);
 }
 
+// --- the turn itself ---------------------------------------------------------------------------
+
+TEST_CASE("when the outside has had its half of the time, the woken still go before the willing") {
+    using eddy::detail::Turn;
+    WorkedClock clock;
+    Turn turn;
+    turn.configure(&clock, 512us);
+    turn.begin(clock.now());
+    turn.limit(Turn::half);
+    REQUIRE(turn.next());
+    clock.work(300us);
+    CHECK_FALSE(turn.next());
+    turn.limit(Turn::whole);
+    REQUIRE(turn.next());
+    clock.work(10us);
+    REQUIRE(turn.next());  // a look: 202 us are left
+    CHECK_FALSE(turn.willing_first());
+    clock.work(110us);
+    while (!turn.must_look()) {
+        turn.count();
+    }
+    REQUIRE(turn.next());
+    CHECK(turn.willing_first());
+}
+
+TEST_CASE("a turn looks after 1, 2, 4 pieces, and less often only while count ends its turns") {
+    using eddy::detail::Turn;
+    WorkedClock clock;
+    Turn turn;
+    turn.configure(&clock, 500us);
+    const auto pieces_until_over = [&](Duration each) {
+        turn.begin(clock.now());
+        turn.limit(Turn::whole);
+        int pieces = 0;
+        while (turn.next()) {
+            clock.work(each);
+            ++pieces;
+        }
+        return pieces;
+    };
+    for (int i = 0; i < 20; ++i) {
+        CHECK(pieces_until_over(1us) == 256);
+    }
+    CHECK(pieces_until_over(600us) == 1);  // the first turn of a new load
+    CHECK(pieces_until_over(100us) == 5);  // and from then on, each piece is looked at
+    for (int i = 0; i < 20; ++i) {
+        CHECK(pieces_until_over(1us) == 256);
+    }
+    CHECK(pieces_until_over(100us) == 8);  // 1, 2, 4, 8: again a new load
+    CHECK(pieces_until_over(0us) == 256);
+}
+
 // --- what a turn does not see ------------------------------------------------------------------
 
 EDDY_TEST_CASE_FIFO("neither yield nor a sleep of no time looks at the inbox; the next turn does") {

@@ -229,7 +229,7 @@ private:
 
     // Invariant: between turns, undelivered_ is not empty or the inbox was seen empty after the
     // last wake-up was taken: a poll that blocks misses nothing.
-    InboxNode* undelivered_ = nullptr;  // taken out of the inbox, oldest first
+    InboxNode* undelivered_ = nullptr;         // taken out of the inbox, oldest first
     TimePoint last_fired_ = TimePoint::min();  // the time of the last turn with a due deadline
     ListLink callbacks_;
     ListLink callback_batch_;    // those whose turn has come; what they queue is for the next one

@@ -77,7 +77,8 @@ public:
         return clock_ != nullptr ? after(now, quota_ / 4) : TimePoint::min();
     }
 
-    /// In the second half of what jobs have of a turn the willing go first, until they have had their share.
+    /// In the second half of what jobs have of a turn the willing go first, until they have had
+    /// their share.
     [[nodiscard]] bool willing_first() const noexcept { return willing_first_; }
 
     /// Pieces done since `begin`, this one included.
