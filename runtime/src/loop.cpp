@@ -132,12 +132,16 @@ void Loop::Impl::poll_timed(TimePoint until) {
         driver->poll_now();
     }
     if (observed) [[unlikely]] {
-        core.observe(Observer::polls, [](Observer& o) { o.after_poll(); });
+        observe_poll_end();
     }
 }
 
 void Loop::Impl::observe_poll(Duration timeout) noexcept {
     core.observe(Observer::polls, [&](Observer& o) { o.before_poll(timeout); });
+}
+
+void Loop::Impl::observe_poll_end() noexcept {
+    core.observe(Observer::polls, [](Observer& o) { o.after_poll(); });
 }
 
 void Loop::Impl::throw_forked() {
@@ -241,39 +245,48 @@ void Loop::Impl::close_driver() {
 // --- attached ----------------------------------------------------------------------------------
 
 void Loop::Impl::before_host_poll() noexcept {
+    Duration timeout = Duration::zero();
     if ((virtual_time_ || !core.settled.empty()) && !core.has_work() && core.inbox->empty() &&
         core.on_idle()) {
         driver->dont_block();
-        return;
+    } else {
+        timeout = limit_host_poll();
     }
-    limit_host_poll();
+    if ((core.hooks & Observer::polls) != 0) [[unlikely]] {
+        observe_poll(timeout);
+    }
 }
 
-/// Also after a turn: a host may poll by itself, and ask libuv for how long (uv_backend_timeout)
-/// before it has called our prepare handle.
-void Loop::Impl::limit_host_poll() noexcept {
+/// For how long the next poll may block. Also after a turn: a host may poll by itself, and ask
+/// libuv for how long (uv_backend_timeout) before it has called our prepare handle.
+Duration Loop::Impl::limit_host_poll() noexcept {
     const bool leaving = detaching_ && core.root.live == 0;
     // Who waits for the others to settle, virtual time too, is looked after before the host's next
     // poll: there has to be one, until a turn has found nothing to do.
     const bool unsettled = (virtual_time_ || !core.settled.empty()) && core.turn.done() != 0;
     if (leaving || unsettled || core.has_work() || !core.inbox->empty()) {
         driver->dont_block();
-        return;
+        return Duration::zero();
     }
     const TimePoint next = core.deadlines.next();
     if (next == never || virtual_time_) {
         driver->block_until({}, never);
-        return;
+        return Duration::max();
     }
     const TimePoint now = core.clock->now();
     if (next <= now) {
         driver->dont_block();
-    } else {
-        driver->block_until(now, core.next_wake(now));
+        return Duration::zero();
     }
+    const TimePoint until = core.next_wake(now);
+    driver->block_until(now, until);
+    return until - now;
 }
 
 void Loop::Impl::after_host_poll() noexcept {
+    if ((core.hooks & Observer::polls) != 0) [[unlikely]] {
+        observe_poll_end();
+    }
     core.run_turn();
     if (core.root.scope.cancel_called && !grace_timer_.started) {
         begin_end({});

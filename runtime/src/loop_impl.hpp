@@ -53,12 +53,13 @@ private:
     void after_host_poll() noexcept override;
     void signal_arrived(int number) noexcept override;
 
-    void limit_host_poll() noexcept;
+    Duration limit_host_poll() noexcept;
     void turn();
     void poll(TimePoint until);
     void poll_timed(TimePoint until);
     void poll_when_idle();
     void observe_poll(Duration timeout) noexcept;
+    void observe_poll_end() noexcept;
     void require_not_forked() const {
         if (inherited()) [[unlikely]] {
             throw_forked();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,6 +45,26 @@ eddy::Task<> yields(int times, int& done) {
     }
     ++done;
 }
+
+/// What a loop says of its polls.
+class PollObserver final : public eddy::Observer {
+public:
+    [[nodiscard]] std::uint32_t hooks() const noexcept override { return polls; }
+    void before_poll(eddy::Duration timeout) override {
+        nested += polling ? 1 : 0;
+        polling = true;
+        timeouts.push_back(timeout);
+    }
+    void after_poll() override {
+        ended += polling ? 1 : 0;
+        polling = false;
+    }
+
+    std::vector<eddy::Duration> timeouts;
+    std::size_t ended = 0;
+    int nested = 0;
+    bool polling = false;
+};
 
 }  // namespace
 
@@ -368,5 +390,35 @@ TEST_CASE("detach on a loop of one's own is InvalidState, from another thread Wr
     std::thread([&] { CHECK_THROWS_AS(loop->detach([] {}), eddy::WrongThread); }).join();
     loop->detach([] {});
     host.run();
+    CHECK(host.close() == 0);
+}
+
+TEST_CASE("observers see the polls of an attached loop, and how long they may block") {
+    Host host;
+    PollObserver observer;
+    auto loop = eddy::Loop::attach(host.loop(), {.loop = {.observer = &observer}});
+    std::optional<HostTimer> opens;
+    std::optional<HostTimer> cancels;
+    Gate gate;
+    const auto job = [&]() -> eddy::Task<> {
+        co_await eddy::yield();
+        opens.emplace(host, 1, [&] { gate.open(); });
+        const std::size_t before_wait = observer.timeouts.size();
+        co_await gate.wait();
+        CHECK(observer.timeouts.at(before_wait) == eddy::Duration::max());
+        cancels.emplace(host, 1, [&] { loop->detach([] {}); });
+        const std::size_t before_sleep = observer.timeouts.size();
+        try {
+            co_await eddy::sleep_for(1h);
+        } catch (const eddy::Cancelled&) {
+        }
+        CHECK(observer.timeouts.at(before_sleep) > 59min);
+        CHECK(observer.timeouts.at(before_sleep) <= 1h);
+    };
+    loop->spawn(job());
+    host.run();
+    CHECK(observer.timeouts.front() == 0s);  // a job was ready
+    CHECK(observer.ended == observer.timeouts.size());
+    CHECK(observer.nested == 0);
     CHECK(host.close() == 0);
 }

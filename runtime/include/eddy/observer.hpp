@@ -47,7 +47,8 @@ public:
     virtual void after_step(const JobInfo&) {}     ///< it waits, yielded or ended
     virtual void job_exited(const JobInfo&) {}
 
-    /// The loop polls for at most `timeout` (zero: it only looks; `Duration::max()`: for ever).
+    /// The loop, or the host it is attached to, polls for at most `timeout` (zero: it only looks;
+    /// `Duration::max()`: for ever).
     virtual void before_poll(Duration timeout) { static_cast<void>(timeout); }
     virtual void after_poll() {}
 
