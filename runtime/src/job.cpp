@@ -47,6 +47,8 @@ JobInfo Job::info() const noexcept {
     if (wait != nullptr && !ended) {
         info.waiting_for = wait->what();
         info.waiting_since = wait_since;
+    } else if (leaf != nullptr && !body_done) {
+        info.ready_since = ready_since();
     }
     return info;
 }

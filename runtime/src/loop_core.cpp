@@ -143,7 +143,15 @@ bool LoopCore::on_idle() noexcept {
     if (settled.wake_all() != 0) {
         return true;
     }
-    return !deadlines.empty() && clock->idle(deadlines.next());
+    if (deadlines.empty()) {
+        return false;
+    }
+    const TimePoint before = clock->now();
+    if (!clock->idle(deadlines.next())) {
+        return false;
+    }
+    turn.skip(clock->now() - before);
+    return true;
 }
 
 // --- jobs --------------------------------------------------------------------------------------
@@ -378,9 +386,18 @@ void LoopCore::disable_observer(Observer& observer) noexcept {
     drop_observer(observer);  // unless it has left by itself
 }
 
+void LoopCore::made_woken(Job& job) noexcept {
+    if ((hooks & Observer::ready_times) != 0) {
+        job.set_ready_since(clock->now());
+    }
+    made_ready(job);
+}
+
 void LoopCore::made_ready(Job& job) noexcept {
     ready.wake_if_first();
-    observe(Observer::scheduled, [&](Observer& o) { o.job_scheduled(job.info()); });
+    if ((hooks & Observer::scheduled) != 0) {
+        observe(Observer::scheduled, [&](Observer& o) { o.job_scheduled(job.info()); });
+    }
 }
 
 void LoopCore::report_failure(const Job* job,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/loop_metrics.hpp>
 
+#include <optional>
 #include <stdexcept>
 
 #include <eddy/detail/deadline_heap.hpp>
@@ -18,7 +19,7 @@ public:
     explicit Probe(const LoopMetricsOptions& options)
         : core_(&detail::require_loop("LoopMetrics")),
           interval_(options.probe_interval),
-          hooks_(polls | (options.steps ? static_cast<std::uint32_t>(steps) : 0U)) {
+          hooks_(polls | (options.steps ? steps | ready_times : 0U)) {
         if (interval_ < std::chrono::microseconds(1)) {
             throw std::invalid_argument("LoopMetrics: the probe interval is at least 1 us");
         }
@@ -38,20 +39,37 @@ public:
 
     Histogram lag;
     Histogram step_time;
+    Histogram schedule_latency;
+    Histogram turn_time;
     Histogram poll_time;
     Histogram ready_depth;
 
     [[nodiscard]] std::uint32_t hooks() const noexcept override { return hooks_; }
 
-    void before_step(const JobInfo&) override { step_began_ = core_->clock->now(); }
+    void before_step(const JobInfo& job) override {
+        step_began_ = core_->clock->now();
+        if (job.ready_since) {
+            schedule_latency.record(step_began_ - *job.ready_since);
+        }
+    }
     void after_step(const JobInfo&) override {
         step_time.record(core_->clock->now() - step_began_);
     }
     void before_poll(Duration) override {
         ready_depth.record(static_cast<std::int64_t>(core_->ready.size()));
-        poll_began_ = core_->clock->now();
+        const TimePoint now = core_->clock->now();
+        if (core_->turn.number() != last_turn_) {  // the loop may poll twice between two turns
+            last_turn_ = core_->turn.number();
+            turn_time.record(now - core_->turn.began());
+        }
+        poll_began_ = now;
     }
-    void after_poll() override { poll_time.record(core_->clock->now() - poll_began_); }
+    void after_poll() override {
+        if (poll_began_) {  // otherwise these metrics are younger than the poll
+            poll_time.record(core_->clock->now() - *poll_began_);
+            poll_began_.reset();
+        }
+    }
 
 private:
     void due() noexcept override {
@@ -78,8 +96,9 @@ private:
     Duration interval_;
     std::uint32_t hooks_;
     TimePoint next_;
-    TimePoint step_began_{};
-    TimePoint poll_began_{};
+    TimePoint step_began_ = core_->clock->now();  // or we did: others may watch that step already
+    std::optional<TimePoint> poll_began_;
+    std::uint64_t last_turn_ = core_->turn.number();  // that was counted, or had begun before us
 };
 
 LoopMetrics::LoopMetrics(const LoopMetricsOptions& options)
@@ -89,12 +108,16 @@ LoopMetrics::~LoopMetrics() = default;
 
 const Histogram& LoopMetrics::lag() const noexcept { return probe_->lag; }
 const Histogram& LoopMetrics::step_time() const noexcept { return probe_->step_time; }
+const Histogram& LoopMetrics::schedule_latency() const noexcept { return probe_->schedule_latency; }
+const Histogram& LoopMetrics::turn_time() const noexcept { return probe_->turn_time; }
 const Histogram& LoopMetrics::poll_time() const noexcept { return probe_->poll_time; }
 const Histogram& LoopMetrics::ready_depth() const noexcept { return probe_->ready_depth; }
 
 void LoopMetrics::reset() noexcept {
     probe_->lag.reset();
     probe_->step_time.reset();
+    probe_->schedule_latency.reset();
+    probe_->turn_time.reset();
     probe_->poll_time.reset();
     probe_->ready_depth.reset();
 }

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <vector>
 
 #include <eddy/loop_metrics.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
+#include <eddy/wait_queue.hpp>
 #include <eddy/yield.hpp>
 
 #include "asio_kit.hpp"
@@ -79,25 +81,76 @@ eddy::Task<Sample> measure_yield() {
     co_return meter.stop(yields);
 }
 
+/// Wakes whoever waits, again and again.
+class Bell final {
+public:
+    class Wait final : public eddy::QueuedWaiter {
+    public:
+        explicit Wait(Bell& bell) noexcept : bell_(bell) {}
+        [[nodiscard]] bool try_now() const noexcept { return false; }
+        void start() noexcept { bell_.waiting_.push_back(*this); }
+        void take() const noexcept {}
+        [[nodiscard]] const char* what() const noexcept override { return "Bell"; }
+
+    private:
+        Bell& bell_;
+    };
+
+    [[nodiscard]] Wait wait() noexcept { return Wait(*this); }
+    void ring() noexcept { waiting_.wake_all(); }
+
+private:
+    eddy::WaitQueue waiting_;
+};
+
+inline eddy::Task<> many_waits(Bell& bell, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        co_await bell.wait();
+    }
+}
+
+template <std::size_t jobs>
+eddy::Task<> spawn_waking(eddy::TaskGroup& group, Bell& bell) {
+    for (std::size_t i = 0; i < jobs; ++i) {
+        group.spawn(many_waits(bell, yields / jobs));
+    }
+    for (std::size_t i = 0; i < yields / jobs; ++i) {
+        co_await eddy::yield();  // all of them wait
+        bell.ring();
+    }
+}
+
+template <std::size_t jobs>
+eddy::Task<Sample> measure_wake() {
+    Bell bell;
+    const Meter meter;
+    co_await eddy::with_task_group(spawn_waking<jobs>, std::ref(bell));
+    co_return meter.stop(yields);
+}
+
 inline Sample eddy_call() { return eddy::run(measure_call()); }
 template <eddy::Task<> (*job)()>
 Sample eddy_spawn() {
     return eddy::run(measure_spawn<job>());
 }
 /// The same while `LoopMetrics` measures; `steps`: each step too.
-template <bool steps>
+template <eddy::Task<Sample> (*measure)(), bool steps>
 eddy::Task<Sample> measure_metrics() {
     const eddy::LoopMetrics metrics({.steps = steps});
-    co_return co_await measure_yield<1'000>();
+    co_return co_await measure();
 }
-template <bool steps>
+template <eddy::Task<Sample> (*measure)(), bool steps>
 Sample eddy_metrics() {
-    return eddy::run(measure_metrics<steps>());
+    return eddy::run(measure_metrics<measure, steps>());
 }
 
 template <std::size_t jobs>
 Sample eddy_yield() {
     return eddy::run(measure_yield<jobs>());
+}
+template <std::size_t jobs>
+Sample eddy_wake() {
+    return eddy::run(measure_wake<jobs>());
 }
 
 // --- Boost.Asio --------------------------------------------------------------------------------
@@ -210,8 +263,15 @@ inline void add_task_rows(std::vector<Row>& rows) {
                     .title = "the same, and what it costs to measure it",
                     .unit = "ns",
                     .contenders = {{"eddy", eddy_yield<1'000>},
-                                   {"with metrics", eddy_metrics<true>},
-                                   {"not each step", eddy_metrics<false>}},
+                                   {"with metrics", eddy_metrics<measure_yield<1'000>, true>},
+                                   {"not each step", eddy_metrics<measure_yield<1'000>, false>}},
+                    .targets = {}});
+    rows.push_back({.name = "metrics_wake",
+                    .title = "wake one of 1,000 jobs that wait, and what it costs to measure it",
+                    .unit = "ns",
+                    .contenders = {{"eddy", eddy_wake<1'000>},
+                                   {"with metrics", eddy_metrics<measure_wake<1'000>, true>},
+                                   {"not each step", eddy_metrics<measure_wake<1'000>, false>}},
                     .targets = {}});
 }
 

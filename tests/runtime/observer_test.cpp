@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using eddy::testing::Gate;
 using eddy::testing::RecordingObserver;
 using eddy::testing::VirtualClock;
 using Log = std::vector<std::string>;
@@ -107,6 +109,57 @@ EDDY_TEST_CASE_FIFO("the hooks of a small scenario come in order") {
                           "before main"};
     CHECK(joined(all.log) == joined(expected));
     CHECK(all.states == std::vector<eddy::JobState>{eddy::JobState::finished});
+}
+
+EDDY_TEST_CASE_FIFO("with ready_times one can tell since when a woken job is ready") {
+    class Watcher final : public eddy::Observer {
+    public:
+        [[nodiscard]] std::uint32_t hooks() const noexcept override {
+            return scheduled | steps | exited | ready_times;
+        }
+        void job_scheduled(const eddy::JobInfo& job) override { note('s', job); }
+        void before_step(const eddy::JobInfo& job) override { note('b', job); }
+        void after_step(const eddy::JobInfo& job) override { note('a', job); }
+        void job_exited(const eddy::JobInfo& job) override { note('x', job); }
+
+        std::string log;  // each hook, and the milliseconds of ready_since, if there are any
+
+    private:
+        void note(char hook, const eddy::JobInfo& job) {
+            if (job.name == "child") {
+                log += hook;
+                if (job.ready_since) {
+                    log += std::to_string(job.ready_since->time_since_epoch() / 1ms);
+                }
+            }
+        }
+    };
+    Watcher watcher;
+    Gate gate;
+    eddy::Loop& loop = eddy::Loop::current();
+    loop.add_observer(watcher);
+    const auto child = [](Gate& g, bool yields) -> eddy::Task<> {
+        co_await g.wait();
+        if (yields) {
+            co_await eddy::yield();
+        }
+    };
+    loop.spawn({.name = "child"}, child, std::ref(gate), true);
+    co_await eddy::testing::settle();
+    eddy::testing::test_clock().advance(7ms);
+    gate.open();
+    eddy::testing::test_clock().advance(1ms);
+    co_await eddy::testing::settle();
+    CHECK(watcher.log == "sbas7b7sabax");
+    watcher.log.clear();
+
+    Gate other;
+    loop.spawn({.name = "child"}, child, std::ref(other), false);
+    co_await eddy::testing::settle();
+    other.open();
+    co_await eddy::testing::settle();
+    loop.remove_observer(watcher);
+    CHECK(watcher.log == "sbas8b8ax");
 }
 
 EDDY_TEST_CASE("only the hooks that were asked for are called") {

@@ -18,7 +18,7 @@ public:
     Clock& operator=(const Clock&) = delete;
     virtual ~Clock() = default;
 
-    /// Never goes backwards.
+    /// Never goes backwards, and is never negative.
     [[nodiscard]] virtual TimePoint now() const noexcept = 0;
 
     /// Everything waits: no job is ready, no posted work, offload or request is under way, and the

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <source_location>
 #include <string_view>
 
@@ -32,6 +33,10 @@ struct JobInfo {
     std::source_location at;       ///< its innermost await, or the head of a body not yet started
     std::string_view waiting_for;  ///< "Lock::acquire", empty while it is ready or runs
     TimePoint waiting_since{};     ///< the turn in which that wait began
+    /// When something has woken it, of a job that is ready and has not run since; kept only while
+    /// somebody asks for `Observer::ready_times`. A job that yielded, used up its budget or was
+    /// just spawned has none: it asked to go behind the others.
+    std::optional<TimePoint> ready_since = std::nullopt;
 };
 
 }  // namespace eddy

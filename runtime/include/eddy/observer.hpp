@@ -30,7 +30,8 @@ public:
         exited = 1U << 3U,
         polls = 1U << 4U,
         offloads = 1U << 5U,
-        all_hooks = (1U << 6U) - 1U,
+        ready_times = 1U << 6U,  ///< calls nothing: has `JobInfo::ready_since` kept
+        all_hooks = (1U << 7U) - 1U,
     };
 
     Observer() = default;

@@ -45,7 +45,7 @@ public:
     PromiseBase* leaf = nullptr;  // the innermost coroutine; null while it runs, its root once done
     ScopeNode* scope = this;      // the scope it is in
     Waiter* wait = nullptr;       // what it waits on; null while ready or running
-    TimePoint wait_since{};       // while it is ready, see behind() and LoopMetrics
+    TimePoint wait_since{};       // while it is ready, see behind() and ready_since()
     Nursery* nursery = nullptr;   // who counts it, null after the end
     JobId id = 0;
     std::unique_ptr<JobExtras> extras;
@@ -97,6 +97,17 @@ public:
     }
     void set_behind(std::uint64_t count) noexcept {
         wait_since = TimePoint(Duration(static_cast<Duration::rep>(count)));
+    }
+
+    /// Of a woken job in the ready queue: since when it is there, if somebody wanted to know. In
+    /// the same place, as a negative number, which neither a count nor the beginning of a wait is:
+    /// they overwrite it before the job can be ready again, so that none is ever out of date.
+    [[nodiscard]] std::optional<TimePoint> ready_since() const noexcept {
+        const Duration::rep kept = wait_since.time_since_epoch().count();
+        return kept < 0 ? std::optional(TimePoint(Duration(~kept))) : std::nullopt;
+    }
+    void set_ready_since(TimePoint time) noexcept {
+        wait_since = TimePoint(Duration(~time.time_since_epoch().count()));
     }
 
     /// One abort attempt on what it waits for: its scope has just become cancelled.

@@ -103,8 +103,9 @@ public:
     /// Something has woken it: I/O, a deadline, a post, another job.
     void make_ready(Job& job) noexcept {
         ready.push_woken(job);
-        if ((hooks & Observer::scheduled) != 0 || ready.must_wake()) [[unlikely]] {
-            made_ready(job);
+        if ((hooks & (Observer::scheduled | Observer::ready_times)) != 0 || ready.must_wake())
+            [[unlikely]] {
+            made_woken(job);
         }
     }
     /// It could go on, but lets the others go first; or has just been spawned.
@@ -215,6 +216,7 @@ private:
     void observe_step(Job& job, bool over) noexcept;
     void finish(Job& job) noexcept;
     void run_callbacks() noexcept;
+    void made_woken(Job& job) noexcept;
     void made_ready(Job& job) noexcept;
     void disable_observer(Observer& observer) noexcept;
     template <class F>

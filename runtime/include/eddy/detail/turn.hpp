@@ -39,8 +39,12 @@ public:
 
     void begin(TimePoint now) noexcept {
         began_ = now;
+        ++number_;
         done_ = allowed_ = left_ = 0;
     }
+
+    /// Virtual time has jumped to the next deadline, which took nobody any time.
+    void skip(Duration time) noexcept { began_ = after(began_, time); }
 
     /// The next pieces go on until `pieces` of the whole have been done in this turn, and for as
     /// much of the quota; but there is one in any case.
@@ -81,6 +85,10 @@ public:
     /// their share.
     [[nodiscard]] bool willing_first() const noexcept { return willing_first_; }
 
+    /// The present turn, or the last: when it began, and the how many-th it is.
+    [[nodiscard]] TimePoint began() const noexcept { return began_; }
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
     /// Pieces done since `begin`, this one included.
     [[nodiscard]] std::uint32_t done() const noexcept { return done_ + allowed_ - left_; }
 
@@ -100,6 +108,7 @@ private:
     Duration quota_{};
     TimePoint began_{};
     TimePoint middle_{};         // of the time the phase has, from its first look on
+    std::uint64_t number_ = 0;
     std::uint32_t left_ = 0;     // pieces until the next look
     std::uint32_t allowed_ = 0;  // what that began with
     std::uint32_t done_ = 0;
