@@ -7,7 +7,7 @@
 #include <source_location>
 #include <string_view>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/log_observer.hpp>
 #include <eddy/loop.hpp>

@@ -4,7 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/observer.hpp>

@@ -37,6 +37,12 @@ private:
 
 TimePoint at(int seconds) { return TimePoint(std::chrono::seconds(seconds)); }
 
+void fire_all(DeadlineHeap& heap) {
+    while (!heap.empty()) {
+        heap.fire_due(eddy::never);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("deadlines fire when due, earliest first, equal ones in order of registration") {
@@ -114,4 +120,133 @@ TEST_CASE("inserting and removing at random keeps the order") {
     }
     CHECK(same);
     CHECK(heap.empty());
+}
+
+TEST_CASE("equal deadlines keep their order, whether they came in order of time or not") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    Node late(9, fired);
+    Node a(1, fired);
+    Node b(2, fired);
+    Node c(3, fired);
+    heap.insert(late, at(10));
+    heap.insert(a, at(5));  // before the last one
+    CHECK(heap.next() == at(5));
+    CHECK(heap.second() == at(10));
+    heap.remove(late);
+    heap.insert(b, at(5));  // as if there had never been another
+    CHECK(heap.second() == at(5));
+    heap.insert(late, at(10));
+    heap.insert(c, at(5));
+    CHECK(heap.size() == 4);
+    heap.fire_due(at(10));
+    CHECK(fired == std::vector<int>{1, 2, 3, 9});
+}
+
+TEST_CASE("the second deadline is found behind some that were taken back") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    std::vector<std::unique_ptr<Node>> nodes;
+    for (int name = 0; name < 5; ++name) {
+        nodes.push_back(std::make_unique<Node>(name, fired));
+        heap.insert(*nodes.back(), at(name));
+    }
+    CHECK(heap.second() == at(1));
+    heap.remove(*nodes[1]);
+    heap.remove(*nodes[2]);
+    CHECK(heap.second() == at(3));
+    heap.remove(*nodes[0]);
+    CHECK(heap.next() == at(3));
+    CHECK(heap.second() == at(4));
+    heap.remove(*nodes[3]);
+    CHECK(heap.second() == eddy::never);
+    fire_all(heap);
+}
+
+TEST_CASE("an earlier deadline than before is told, by whatever way it comes") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    int told = 0;
+    heap.notify([](void* count) noexcept { ++*static_cast<int*>(count); }, &told);
+    Node a(1, fired);
+    Node b(2, fired);
+    Node c(3, fired);
+    heap.insert(a, at(10));
+    CHECK(told == 1);
+    heap.insert(b, at(20));
+    CHECK(told == 1);
+    heap.insert(c, at(15));
+    CHECK(told == 1);
+    heap.move(c, at(9));
+    CHECK(told == 2);
+    heap.move(b, at(8));
+    CHECK(told == 3);
+    heap.move(a, at(30));
+    CHECK(told == 3);
+    fire_all(heap);
+}
+
+TEST_CASE("a deadline that fires may take back others that are due with it") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    std::vector<std::unique_ptr<Node>> nodes;
+    for (int name = 0; name < 200; ++name) {
+        nodes.push_back(std::make_unique<Node>(name, fired));
+        heap.insert(*nodes.back(), at(name < 100 ? 1 : name % 3));
+    }
+    nodes[0]->on_due = [&] {
+        for (std::size_t i = 1; i < nodes.size(); ++i) {
+            if (i % 10 != 0) {
+                heap.remove(*nodes[i]);
+            }
+        }
+    };
+    heap.fire_due(at(1) - 1ns);
+    fired.clear();
+    heap.fire_due(at(2));
+    REQUIRE(fired.size() >= 10);
+    for (int i = 0; i < 10; ++i) {
+        CHECK(fired[static_cast<std::size_t>(i)] == i * 10);
+    }
+    CHECK(heap.empty());
+}
+
+TEST_CASE("deadlines that are taken back leave no memory behind") {
+    std::mt19937 random(1);  // some stay for long, with thousands of gaps behind them
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    std::vector<std::unique_ptr<Node>> nodes;
+    for (int i = 0; i < 1'000'000; ++i) {
+        if (nodes.size() < 1'000) {
+            nodes.push_back(std::make_unique<Node>(i, fired));
+        }
+        Node& node = *nodes[random() % nodes.size()];
+        if (i % 3 == 0) {
+            heap.move(node, at(i));
+        } else {
+            heap.remove(node);
+            heap.insert(node, at(i));
+        }
+    }
+    CHECK(heap.capacity() <= 3'000);
+    fire_all(heap);
+}
+
+TEST_CASE("the memory for a crowd is given back when the crowd is gone") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    std::vector<std::unique_ptr<Node>> nodes;
+    for (int name = 0; name < 100'000; ++name) {
+        nodes.push_back(std::make_unique<Node>(name, fired));
+        heap.insert(*nodes.back(), at(1));
+    }
+    fire_all(heap);
+    CHECK(heap.capacity() >= 100'000);
+    for (int i = 0; i < 500'000; ++i) {
+        heap.insert(*nodes[static_cast<std::size_t>(i % 10)], at(i));
+        if (i % 10 == 9) {
+            fire_all(heap);
+        }
+    }
+    CHECK(heap.capacity() <= 1'000);
 }

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/time.hpp>
 

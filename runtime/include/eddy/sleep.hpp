@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/time.hpp>
 #include <eddy/waiter.hpp>
 

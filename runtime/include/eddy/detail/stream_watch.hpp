@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/time.hpp>
