@@ -8,7 +8,6 @@ namespace eddy::detail {
 bool Turn::look() noexcept {
     settle();
     if (done_ >= limit_) {
-        distance_ = std::min(2 * distance_, whole);
         return false;
     }
     std::uint32_t gap = std::min({distance_, done_ - phase_, limit_ - done_});
@@ -20,7 +19,7 @@ bool Turn::look() noexcept {
         const TimePoint now = clock_->now();
         const TimePoint end = end_of(limit_);
         if (now >= end) {
-            distance_ = 1;
+            out_of_time_ = true;
             return false;
         }
         if (done_ - phase_ == 1) {  // the first look of the phase

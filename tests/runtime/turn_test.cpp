@@ -447,7 +447,7 @@ TEST_CASE("when the outside has had its half of the time, the woken still go bef
     CHECK(turn.willing_first());
 }
 
-TEST_CASE("a turn looks after 1, 2, 4 pieces, and less often only while count ends its turns") {
+TEST_CASE("a turn looks after 1, 2, 4 pieces, and after each one when time has ended the last") {
     using eddy::detail::Turn;
     WorkedClock clock;
     Turn turn;
@@ -472,6 +472,30 @@ TEST_CASE("a turn looks after 1, 2, 4 pieces, and less often only while count en
     }
     CHECK(pieces_until_over(100us) == 8);  // 1, 2, 4, 8: again a new load
     CHECK(pieces_until_over(0us) == 256);
+}
+
+TEST_CASE("light turns that end by themselves look at the clock a few times, not at each piece") {
+    using eddy::detail::Turn;
+    WorkedClock clock;
+    Turn turn;
+    turn.configure(&clock, 500us);
+    const auto looks_of = [&](int pieces, Duration each) {
+        const TimePoint began = clock.now();
+        const std::size_t before = clock.looks();
+        turn.begin(began);
+        turn.limit(Turn::whole);
+        for (int i = 0; i < pieces && turn.next(); ++i) {
+            clock.work(each);
+        }
+        return clock.looks() - before;
+    };
+    CHECK(looks_of(64, 0us) == 6);  // after 1, 2, 4, 8, 16, 32
+    CHECK(looks_of(64, 1ms) == 1);
+    CHECK(looks_of(64, 0us) == 63);  // careful
+    for (int i = 0; i < 8; ++i) {
+        static_cast<void>(looks_of(1, 0us));
+    }
+    CHECK(looks_of(64, 0us) == 6);
 }
 
 // --- what a turn does not see ------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 #include <eddy/clock.hpp>
 
@@ -14,10 +15,15 @@ namespace eddy::testing {
 ///           which is none of this clock's.
 class WorkedClock final : public Clock {
 public:
-    [[nodiscard]] TimePoint now() const noexcept override { return now_; }
+    [[nodiscard]] TimePoint now() const noexcept override {
+        ++looks_;
+        return now_;
+    }
+    [[nodiscard]] std::size_t looks() const noexcept { return looks_; }
     void work(Duration time) noexcept { now_ += time; }
 
 private:
+    mutable std::size_t looks_ = 0;
     TimePoint now_{std::chrono::hours(1)};
 };
 

@@ -102,7 +102,10 @@ private:
 };
 
 /// The pool of the current loop that `run_in_executor(fn)` uses: one thread for each processor,
-/// made at its first use, shut down with the loop.
+/// made at its first use, shut down with the loop. Its niceness is 0: nicer threads leave the loop a
+/// better tail on a machine of its own, but beside another busy program they get a fifth of what
+/// they would, and the loop gains nothing (executor/README.md). Who knows better has a pool of his
+/// own.
 ///
 /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
 [[nodiscard]] ThreadPool& default_pool();

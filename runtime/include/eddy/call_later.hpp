@@ -108,7 +108,8 @@ private:
 ///
 /// Throws:   `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
 /// Order:    by time, then by order of the calls of `call_at`.
-/// Lifetime: a call that is pending when the loop ends is dropped uncalled.
+/// Lifetime: a call that is pending when the loop ends is dropped uncalled, also one whose moment
+///           has come in a turn that had too many of them.
 /// Cost:     one allocation, O(log n) for n deadlines.
 /// Source:   asyncio; there, too, dropping the handle does not cancel.
 template <class F, class... Args>

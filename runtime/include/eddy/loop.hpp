@@ -80,8 +80,9 @@ struct LoopStatistics {
 ///     ...                                    // the host runs its loop
 ///     loop->detach([&] { ready_to_close(); });  // and goes on running it until this is called
 ///
-/// A turn: poll for I/O and drain the inbox; due deadlines, in order; ready jobs, first in first
-/// out, at most 256 before the next look at I/O.
+/// A turn: poll for I/O and drain the inbox; due deadlines, in order; ready jobs, those that were
+/// woken before those that yielded or were just spawned. It ends after 256 pieces of work or
+/// `turn_quota` (runtime/README.md, "One turn of the loop").
 ///
 /// Requires:  at most one loop per thread at a time; no fork in between.
 /// Threading: `post` and `handle` from any thread, everything else on the loop's.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include <eddy/clock.hpp>
 #include <eddy/time.hpp>
@@ -17,7 +19,8 @@ namespace eddy::detail {
 ///
 /// Time is looked at after 1, 2, 4, ... pieces, so that the first turn of a new load is late by as
 /// much as one of its pieces, not 256; and never further apart than a distance that falls to 1
-/// when time has ended a turn, and doubles when count has.
+/// when time has ended a turn, and doubles with each turn that something else has: the count, or
+/// that there was no more to do.
 ///
 ///     turn.begin(now);
 ///     turn.limit(Turn::half);
@@ -40,6 +43,7 @@ public:
     void begin(TimePoint now) noexcept {
         began_ = now;
         ++number_;
+        distance_ = std::exchange(out_of_time_, false) ? 1 : std::min(2 * distance_, whole);
         done_ = allowed_ = left_ = 0;
     }
 
@@ -107,14 +111,15 @@ private:
     const Clock* clock_ = nullptr;
     Duration quota_{};
     TimePoint began_{};
-    TimePoint middle_{};         // of the time the phase has, from its first look on
+    TimePoint middle_{};  // of the time the phase has, from its first look on
     std::uint64_t number_ = 0;
     std::uint32_t left_ = 0;     // pieces until the next look
     std::uint32_t allowed_ = 0;  // what that began with
     std::uint32_t done_ = 0;
     std::uint32_t phase_ = 0;  // done_ when `limit` was called
     std::uint32_t limit_ = whole;
-    std::uint32_t distance_ = 1;  // between two looks, at most
+    std::uint32_t distance_ = whole;  // between two looks, at most
+    bool out_of_time_ = false;        // the last turn was
     bool willing_first_ = false;
 };
 
