@@ -87,9 +87,10 @@ void LoopCore::fire_deadlines() {
         return;
     }
     last_fired_ = turn_time;
-    // Those that are due later must not wait until thousands before them have been run, too.
+    // A job whose deadline comes later must not wait until thousands of calls before it have been
+    // made; but for jobs it would wait all the same, and those are still in the cache.
     const TimePoint end = turn.end_of_deadlines(turn_time);
-    while (fired == turn_deadlines && clock->now() < end) {
+    while (fired == turn_deadlines && ready.size() < Turn::whole && clock->now() < end) {
         fired = deadlines.fire_due(turn_time, turn_deadlines);
     }
 }
@@ -113,6 +114,7 @@ void LoopCore::run_callbacks() noexcept {
 void LoopCore::run_ready() {
     turn.limit(Turn::whole);
     const std::uint64_t taken = ready.willing_taken();
+    const std::uint64_t enough = taken + Turn::willing_share;
     bool willing_first = willing_owed_;  // until the look after the first
     while (true) {
         if (!turn.must_look()) [[likely]] {
@@ -120,8 +122,10 @@ void LoopCore::run_ready() {
         } else if (ready.empty() || !turn.look()) {
             break;
         } else {
-            willing_first =
-                turn.willing_first() && ready.willing_taken() < taken + Turn::willing_share;
+            willing_first = turn.willing_first();
+        }
+        if (willing_first && ready.willing_taken() >= enough) {
+            willing_first = false;
         }
         Job* const job = ready.pop(willing_first);
         if (job == nullptr) {

@@ -14,7 +14,9 @@ bool Turn::look() noexcept {
     // Of what is left for this phase, not of the turn: who comes from outside may have had half.
     const std::uint32_t middle = phase_ + (limit_ - phase_ + 1) / 2;
     willing_first_ = done_ >= middle;
-    gap = std::min(gap, willing_first_ ? willing_share : middle - done_);
+    if (!willing_first_) {
+        gap = std::min(gap, middle - done_);
+    }
     if (clock_ != nullptr) {
         const TimePoint now = clock_->now();
         const TimePoint end = end_of(limit_);

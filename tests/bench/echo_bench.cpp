@@ -12,6 +12,7 @@
 #include <cstring>
 #include <ctime>
 #include <sched.h>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
@@ -37,7 +38,8 @@ struct Options {
 
 constexpr const char* usage =
     "usage: echo_bench [--connections N,...] [--seconds S] [--rounds N]\n"
-    "       echo_bench --serve eddy|uv|asio           prints its port, runs until killed\n"
+    "       echo_bench --serve eddy|eddy-30s|eddy-500ms|uv|asio    prints its port, runs until "
+    "killed\n"
     "       echo_bench --load PORT --connections N --requests N\n";
 
 /// One figure of one server, over the rounds.
@@ -191,12 +193,20 @@ bool parse_option(std::string_view name, std::string_view value, Options& option
     return name == "--serve";
 }
 
-int serve_alone(std::string_view name) {
-    for (const Server& server : servers) {
+/// True: it was one of them, and has ended.
+bool serve_one_of(std::span<const Server> some, std::string_view name) {
+    for (const Server& server : some) {
         if (server.name == name) {
             server.serve(announce_to_output);
-            return 0;
+            return true;
         }
+    }
+    return false;
+}
+
+int serve_alone(std::string_view name) {
+    if (serve_one_of(servers, name) || serve_one_of(limited_servers, name)) {
+        return 0;
     }
     std::fputs(usage, stderr);
     return 2;

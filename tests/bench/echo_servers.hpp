@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include <eddy/net/tcp.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
+#include <eddy/with_scope.hpp>
 
 #include "asio_kit.hpp"
 
@@ -34,6 +36,15 @@ constexpr std::size_t buffer_size = 4096;
 
 // --- Eddy --------------------------------------------------------------------------------------
 
+/// Reads a message and writes it back. False: the client has ended.
+inline eddy::Task<bool> eddy_exchange(eddy::TcpStream& stream, std::span<std::byte> buffer) {
+    const std::size_t count = co_await stream.read_some(buffer);
+    if (count != 0) {
+        co_await stream.write_all(std::span<const std::byte>(buffer).first(count));
+    }
+    co_return count != 0;
+}
+
 inline eddy::Task<> eddy_connection(eddy::TcpStream stream) {
     std::array<std::byte, buffer_size> buffer;
     try {
@@ -48,20 +59,39 @@ inline eddy::Task<> eddy_connection(eddy::TcpStream stream) {
     }
 }
 
-inline eddy::Task<> eddy_accept(eddy::TaskGroup& group, Announce announce) {
+/// The same with a time limit around each exchange.
+template <int milliseconds>
+eddy::Task<> eddy_limited(eddy::TcpStream stream) {
+    std::array<std::byte, buffer_size> buffer;
+    bool more = true;
+    try {
+        while (more) {
+            more = co_await eddy::fail_after(std::chrono::milliseconds(milliseconds),
+                                             eddy_exchange(stream, buffer));
+        }
+    } catch (const std::exception&) {  // the client went away, or was too slow
+    }
+}
+
+template <eddy::Task<> (*connection)(eddy::TcpStream)>
+eddy::Task<> eddy_accept(eddy::TaskGroup& group, Announce announce) {
     eddy::TcpListener listener = eddy::TcpListener::listen(eddy::Address::loopback(0));
     announce(listener.local_address().port());
     while (true) {
         eddy::TcpStream stream = co_await listener.accept();
-        group.spawn(eddy_connection(std::move(stream)));
+        group.spawn(connection(std::move(stream)));
     }
 }
 
-inline eddy::Task<> eddy_main(Announce announce) {
-    co_await eddy::with_task_group(&eddy_accept, announce);
+template <eddy::Task<> (*connection)(eddy::TcpStream)>
+eddy::Task<> eddy_main(Announce announce) {
+    co_await eddy::with_task_group(&eddy_accept<connection>, announce);
 }
 
-inline void serve_eddy(Announce announce) { eddy::run(eddy_main(announce)); }
+template <eddy::Task<> (*connection)(eddy::TcpStream)>
+void serve_eddy(Announce announce) {
+    eddy::run(eddy_main<connection>(announce));
+}
 
 // --- libuv, callbacks --------------------------------------------------------------------------
 
@@ -174,11 +204,17 @@ struct Server {
 };
 
 inline constexpr Server servers[] = {
-    {"eddy", serve_eddy},
+    {"eddy", serve_eddy<eddy_connection>},
     {"uv", serve_uv},
 #ifdef EDDY_HAVE_ASIO
     {"asio", serve_asio},
 #endif
+};
+
+/// For counts of system calls: a deadline around each exchange, far away and near.
+inline constexpr Server limited_servers[] = {
+    {"eddy-30s", serve_eddy<eddy_limited<30'000>>},
+    {"eddy-500ms", serve_eddy<eddy_limited<500>>},
 };
 
 }  // namespace bench::echo

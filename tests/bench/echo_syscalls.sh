@@ -28,7 +28,7 @@ count() {
     rm "$work/port"
 }
 
-for server in eddy uv asio; do
+for server in eddy eddy-30s eddy-500ms uv asio; do
     count "$server" "$connections" "$work/few"
     count "$server" "$((connections + requests))" "$work/many"
     printf '%s, %s connections:' "$server" "$connections"
