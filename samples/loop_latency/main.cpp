@@ -78,8 +78,10 @@ int run(const Options& options) {
         list.problems.print(std::cerr, options.verbose);
         return 1;
     }
-    const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-    const std::size_t threads = options.threads != 0 ? options.threads : processors;
+    // One processor is the loop's, if there are two: a loop that has to share its own with a busy
+    // worker waits for the end of that one's time slice, now and then.
+    const std::size_t processors = std::max(2U, std::thread::hardware_concurrency());
+    const std::size_t threads = options.threads != 0 ? options.threads : processors - 1;
     const std::size_t in_flight = options.in_flight != 0 ? options.in_flight : 2 * threads;
     show(std::to_string(list.files.size()) + " files below " + options.directory.string() + ", " +
          std::to_string(list.links) + " links and " + std::to_string(list.others) +
@@ -90,9 +92,8 @@ int run(const Options& options) {
     for (const char* const name : {"blocking", "offloaded", "bounded"}) {
         results.ways.emplace_back(name, list.files.size());
     }
-    // Workers that burn every processor make the loop wait, now and then, for the system to end a
-    // time slice of theirs: 3 to 4 ms. Nice ones give way to it at once; the price is that they
-    // give way to other programs too.
+    // Where they meet all the same, nice workers give way to the loop at once instead of after 3 to
+    // 4 ms; the price is that they give way to other programs too.
     eddy::ThreadPool pool({.name = "hash", .threads = threads, .niceness = 19});
     eddy::run(measure(results, list.files, pool, in_flight), {.handle_signals = true});
 

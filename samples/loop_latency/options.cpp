@@ -14,7 +14,7 @@ const char* const usage =
     "  --json FILE      write the figures as JSON\n"
     "  --sums FILE      write the digests as sha256sum does; check with sha256sum -c FILE\n"
     "  --svg FILE       draw the latency distributions side by side\n"
-    "  --threads N      threads of the pool (default: one for each processor)\n"
+    "  --threads N      threads of the pool (default: one for each processor but one)\n"
     "  --in-flight N    files in flight in the bounded way (default: twice the threads)\n"
     "  --verbose        list every problem; else more than ten of one kind are counted\n"
     "  --help           this text\n"

@@ -13,7 +13,7 @@ struct Options {
     std::string json;  // a file's name; empty: none
     std::string sums;
     std::string svg;
-    std::size_t threads = 0;    // 0: one for each processor
+    std::size_t threads = 0;    // 0: one for each processor but one
     std::size_t in_flight = 0;  // 0: twice the threads
     bool verbose = false;
     bool help = false;
