@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 #include <eddy/error.hpp>
@@ -200,4 +202,51 @@ EDDY_TEST_CASE("a job that sleeps for zero for ever starves nobody") {
     co_await sleeper;
     spinner.cancel();
     co_await spinner.wait();
+}
+
+namespace {
+
+/// While it lives, this process gets no further descriptor.
+class NoDescriptors final {
+public:
+    NoDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        const int next = dup(STDIN_FILENO);
+        close(next);
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(next);
+        setrlimit(RLIMIT_NOFILE, &none);
+    }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+    ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// Some short sleeps on the real clock; how many were early.
+Task<int> early_ones() {
+    int early = 0;
+    for (const auto delay : {1us, 50us, 200us, 999us, 1000us, 1001us, 1500us}) {
+        const eddy::TimePoint start = eddy::now();
+        co_await eddy::sleep_for(delay);
+        early += eddy::now() - start < delay ? 1 : 0;
+    }
+    co_return early;
+}
+
+Task<int> early_ones_without_descriptors() {
+    const NoDescriptors none;
+    const int early = co_await early_ones();
+    co_return early;
+}
+
+}  // namespace
+
+TEST_CASE("a deadline is never early, whatever the resolution of timers, and without descriptors") {
+    for (const eddy::Duration resolution : {0us, 100us, 999us, 1000us, 5000us}) {
+        CHECK(eddy::run(early_ones(), {}, {.timer_resolution = resolution}) == 0);
+    }
+    CHECK(eddy::run(early_ones_without_descriptors()) == 0);
 }
