@@ -61,10 +61,10 @@ void LoopCore::deliver_inbox() {
     while (true) {
         // The wake-up of what is in the inbox may be spent: a turn does not end before it has it in
         // hand, or has seen that there is nothing.
-        if (undelivered_ == nullptr && (undelivered_ = inbox->take_all()) == nullptr) {
-            return;
+        if (undelivered_ == nullptr) {
+            undelivered_ = inbox->take_all();
         }
-        if (!turn.next()) {
+        if (undelivered_ == nullptr || !turn.next()) {
             return;
         }
         InboxNode& node = *undelivered_;

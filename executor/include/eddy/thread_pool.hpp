@@ -102,8 +102,8 @@ private:
 };
 
 /// The pool of the current loop that `run_in_executor(fn)` uses: one thread for each processor,
-/// made at its first use, shut down with the loop. Its niceness is 0: nicer threads leave the loop a
-/// better tail on a machine of its own, but beside another busy program they get a fifth of what
+/// made at its first use, shut down with the loop. Its niceness is 0: nicer threads leave the loop
+/// a better tail on a machine of its own, but beside another busy program they get a fifth of what
 /// they would, and the loop gains nothing (executor/README.md). Who knows better has a pool of his
 /// own.
 ///

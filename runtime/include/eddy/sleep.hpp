@@ -21,7 +21,6 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "sleep"; }
 
 private:
-
     void due() noexcept override { commit(); }
     void unlink() noexcept override;
 

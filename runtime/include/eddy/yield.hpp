@@ -32,9 +32,9 @@ private:
 /// Lets the others that are ready go first: those that something has woken, and those that have
 /// yielded before.
 ///
-/// What is not known yet, I/O, a deadline, a post, is looked at between two turns of the loop: after
-/// 256 resumptions or `LoopOptions::turn_quota` at the latest, so not at each `yield`, but so soon
-/// that a job that yields every millisecond makes nobody wait longer than that.
+/// What is not known yet, I/O, a deadline, a post, is looked at between two turns of the loop:
+/// after 256 resumptions or `LoopOptions::turn_quota` at the latest, so not at each `yield`, but so
+/// soon that a job that yields every millisecond makes nobody wait longer than that.
 [[nodiscard]] inline Yield yield() noexcept { return {}; }
 
 /// Throws `Cancelled` if this job is cancelled; otherwise goes on, and yields every 128 times. For
