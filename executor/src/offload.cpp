@@ -80,7 +80,9 @@ void OffloadWait::start() {
     work.waiter_ = this;
     if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
         const JobInfo info = WaiterAccess::job(*this)->info();
-        work.notice_ = new OffloadNotice(core, info);
+        if (work.notice_ == nullptr) {  // else an executor has refused it before
+            work.notice_ = new OffloadNotice(core, info);
+        }
         observe_offload(core, &Observer::offload_queued, info);
     }
     work.state_.store(Work::State::queued, std::memory_order_relaxed);  // submit publishes it
@@ -88,6 +90,7 @@ void OffloadWait::start() {
     ++core.in_flight;
     try {
         executor_->submit(work);
+        submitted_ = true;
     } catch (...) {
         wait_over();
         throw;

@@ -134,7 +134,7 @@ void CapacityLimiter::left(detail::GrantWait& wait) noexcept {
 
 bool CapacityLimiter::Acquire::try_now() {
     limiter_.bound_.check(what());
-    if (!borrower_) {
+    if (for_caller_) {
         borrower_ = current_job(what());
     }
     if (!limiter_.take_now(*borrower_)) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <eddy/detail/spawn_job.hpp>
+#include <eddy/error.hpp>
 
 namespace eddy::detail {
 
@@ -13,6 +14,11 @@ void require_other_job(const JoinHandle<void>& flight, const char* what) {
                            ": the function of this flight asks for its own result, and would wait "
                            "for itself");
     }
+}
+
+void throw_used(const char* what) {
+    throw InvalidState(std::string(what) +
+                       ": this call has given its function away, to a flight; make a new call");
 }
 
 }  // namespace eddy::detail

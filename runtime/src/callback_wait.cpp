@@ -49,6 +49,7 @@ void CallbackWait::begin_start(std::shared_ptr<CallbackState> state) noexcept {
     state->wait_ = this;
     state_ = std::move(state);
     starting_ = true;
+    arrived_ = abort_requested_ = undone_ = false;  // of an await before
     ++thread_state.core->in_flight;
 }
 

@@ -3,25 +3,47 @@
 
 #include <utility>
 
+#include <eddy/detail/thread_state.hpp>
+
 namespace eddy::detail {
 
 using State = WaiterAccess::State;
 
-void SelectBase::finished_at_once(std::size_t index) noexcept {
-    winner_ = index;
-    WaiterAccess::state(*operations_[index]) = State::committed;  // passed on if the frame dies now
+void SelectBase::begin() {
+    for (const Waiter* operation : operations_) {
+        WaiterAccess::require_free(*operation);
+    }
+    winner_ = nobody;
+    willing_ = false;
 }
 
-void SelectBase::taken() noexcept { WaiterAccess::state(*operations_[winner_]) = State::done; }
+void SelectBase::finished_at_once(std::size_t index) noexcept {
+    winner_ = index;
+    // Passed on if the frame dies now.
+    WaiterAccess::commit_at_once(*operations_[index], *thread_state.job);
+}
+
+void SelectBase::taken() noexcept { release(*operations_[winner_]); }
+
+/// From here on nothing points from the operation to this frame: it may be awaited again when this
+/// is gone.
+void SelectBase::release(Waiter& operation) noexcept {
+    WaiterAccess::state(operation) = State::done;
+    WaiterAccess::select(operation) = nullptr;
+}
 
 // --- starting ----------------------------------------------------------------------------------
 
-void SelectBase::prepare(std::size_t index) noexcept {
+bool SelectBase::prepare(std::size_t index) noexcept {
     Waiter& operation = *operations_[index];
+    if (WaiterAccess::state(operation) == State::queued) {
+        return false;  // the same object twice: it waits already
+    }
     WaiterAccess::job(operation) = WaiterAccess::job(*this);
     WaiterAccess::select(operation) = this;
     WaiterAccess::state(operation) = State::queued;
     starting_ = index;
+    return true;
 }
 
 bool SelectBase::started(std::size_t index) noexcept {
@@ -38,7 +60,7 @@ bool SelectBase::started(std::size_t index) noexcept {
 
 bool SelectBase::start_failed(std::size_t index) noexcept {
     starting_ = nobody;
-    WaiterAccess::state(*operations_[index]) = State::done;
+    release(*operations_[index]);
     if (winner_ != nobody) {
         finish_if_alone();
         return false;
@@ -54,10 +76,9 @@ void SelectBase::committed(Waiter& operation, bool willing) noexcept {
         return;  // passed on by who withdraws
     }
     if (winner_ == nobody) {
-        for (std::size_t i = 0; i < operations_.size(); ++i) {
-            if (operations_[i] == &operation) {
-                winner_ = i;
-            }
+        winner_ = 0;
+        while (operations_[winner_] != &operation) {
+            ++winner_;
         }
         willing_ = willing;
         static_cast<void>(withdraw_losers());
@@ -85,7 +106,7 @@ bool SelectBase::withdraw(std::size_t index) noexcept {
     if (!WaiterAccess::abort(operation)) {
         return false;
     }
-    WaiterAccess::state(operation) = State::done;
+    release(operation);
     return true;
 }
 
@@ -106,7 +127,7 @@ void SelectBase::pass_on_losers() noexcept {
     for (std::size_t i = 0; i < operations_.size(); ++i) {
         Waiter& operation = *operations_[i];
         if (i != winner_ && WaiterAccess::state(operation) == State::committed) {
-            WaiterAccess::state(operation) = State::done;
+            release(operation);
             WaiterAccess::pass_on(operation);
         }
     }
@@ -121,7 +142,7 @@ bool SelectBase::sever() noexcept {
     bool severed = false;
     for (Waiter* operation : operations_) {
         if (WaiterAccess::state(*operation) == State::queued && WaiterAccess::sever(*operation)) {
-            WaiterAccess::state(*operation) = State::done;
+            release(*operation);
             severed = true;
         }
     }
@@ -136,7 +157,7 @@ void SelectBase::unlink() noexcept {
     withdrawing_ = true;
     for (Waiter* operation : operations_) {
         if (WaiterAccess::state(*operation) == State::queued) {
-            WaiterAccess::state(*operation) = State::done;
+            release(*operation);
             WaiterAccess::unlink(*operation);
         }
     }

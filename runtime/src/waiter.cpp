@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/waiter.hpp>
 
+#include <string>
+
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/brought_item.hpp>
 #include <eddy/detail/select_base.hpp>
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
 #include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
@@ -40,7 +45,10 @@ std::size_t WaitQueue::size() const noexcept {
 
 namespace detail {
 
-void WaiterAccess::abandon(Waiter& waiter) noexcept {
+void WaiterAccess::abandon_own(Waiter& waiter) noexcept {
+    if (waiter.job_ != thread_state.job) {
+        return;
+    }
     const bool queued = waiter.state_ == State::queued;
     waiter.state_ = State::done;
     if (queued) {
@@ -49,6 +57,16 @@ void WaiterAccess::abandon(Waiter& waiter) noexcept {
     } else {
         waiter.pass_on();
     }
+}
+
+void throw_given_away(const char* what) {
+    throw InvalidState(std::string(what) +
+                       ": this operation has given its item away; make a new one for the next");
+}
+
+void WaiterAccess::throw_awaited(const Waiter& waiter) {
+    throw InvalidState(std::string(waiter.what()) +
+                       ": another job waits in this operation; each job makes its own");
 }
 
 }  // namespace detail

@@ -37,6 +37,8 @@ struct ReceiveFixture {
     static constexpr bool commits_at_once = false;  // by way of the inbox
     explicit ReceiveFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return channel.second.receive(); }
+    void took() { ++taken; }
     Task<> wait() {
         const Item received = co_await channel.second.receive();
         ++taken;
@@ -64,6 +66,9 @@ struct SendFixture {
         sent += channel.first.try_send(item(0)) ? 1 : 0;
         co_return;
     }
+    static constexpr bool refuses_again = true;  // its item has gone
+    auto operation() { return channel.first.send(item(1)); }
+    void took() { ++sent; }
     Task<> wait() {
         co_await channel.first.send(item(1));
         ++sent;

@@ -2,6 +2,7 @@
 #include <eddy/run_in_executor.hpp>
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -12,11 +13,14 @@
 #include <vector>
 
 #include <eddy/error.hpp>
+#include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/thread_pool.hpp>
+#include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "offload_kit.hpp"
 
@@ -147,6 +151,75 @@ EDDY_TEST_CASE("awaiting a call twice is InvalidState") {
         refused = true;
     }
     CHECK(refused);
+}
+
+EDDY_TEST_CASE("a call that was cancelled, or lost a select, is not awaited again either") {
+    ThreadPool pool({.threads = 1});
+    HeldCall held;
+    auto busy = eddy::spawn([&]() -> Task<> {
+        const int value = co_await run_in_executor(pool, std::ref(held));
+        CHECK(value == 42);
+    });
+    co_await until([&] { return held.runs == 1; });
+    held.wait_until_it_runs();
+    const auto refuses = [](auto& call) -> Task<bool> {
+        bool refused = false;
+        try {
+            static_cast<void>(co_await call);
+        } catch (const InvalidState&) {
+            refused = true;
+        }
+        co_return refused;
+    };
+    std::atomic<int> runs{0};
+    auto queued = run_in_executor(pool, [&runs] { return ++runs; });
+    const auto lost = co_await eddy::select(queued, eddy::yield());
+    CHECK(lost.index() == 1);
+    const bool after_select = co_await refuses(queued);
+    CHECK(after_select);
+    auto cancelled = run_in_executor(pool, [&runs] { return ++runs; });
+    eddy::CancelScope scope;
+    auto waits = [](auto& call) -> Task<> { static_cast<void>(co_await call); };
+    auto job = eddy::spawn(eddy::with_scope(scope, waits(cancelled)));
+    co_await rounds();
+    scope.cancel();
+    static_cast<void>(co_await job);
+    const bool after_cancel = co_await refuses(cancelled);
+    CHECK(after_cancel);
+    held.let_go();
+    co_await busy;
+    CHECK(runs == 0);
+    CHECK(pool.statistics().withdrawn == 2);
+}
+
+EDDY_TEST_CASE("a call that its executor refused can be awaited again") {
+    class Refuses final : public eddy::Executor {
+    public:
+        explicit Refuses(ThreadPool& pool) : pool_(pool) {}
+        void submit(eddy::Work& work) override {
+            if (refuse) {
+                throw std::runtime_error("no room");
+            }
+            pool_.submit(work);
+        }
+        bool refuse = true;
+
+    private:
+        ThreadPool& pool_;
+    };
+    ThreadPool pool;
+    Refuses executor(pool);
+    auto call = run_in_executor(executor, [] { return 5; });
+    bool refused = false;
+    try {
+        static_cast<void>(co_await call);
+    } catch (const std::runtime_error&) {
+        refused = true;
+    }
+    CHECK(refused);
+    executor.refuse = false;
+    const int value = co_await call;
+    CHECK(value == 5);
 }
 
 EDDY_TEST_CASE("large and over-aligned arguments are fine") {

@@ -75,6 +75,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit ReceiveFixture(eddy::testing::VirtualClock&) : receiver_(broadcast_.subscribe()) {}
     Task<> prepare() { co_return; }
+    auto operation() { return receiver_.receive(); }
     Task<> wait() {
         const BroadcastReceiver<int> mine = receiver_;
         const auto item = co_await mine.receive();
@@ -91,6 +92,7 @@ protected:
 
 struct NextFixture : ReceiveFixture {
     using ReceiveFixture::ReceiveFixture;
+    auto operation() { return receiver_.next(); }
     Task<> wait() {
         const BroadcastReceiver<int> mine = receiver_;
         const auto item = co_await mine.next();

@@ -34,6 +34,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit LimiterFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return limiter_.acquire(); }
     Task<> wait() { const CapacityToken token = co_await limiter_.acquire(); }
     Task<> wait_again() {
         CHECK(limiter_.available() == 1);  // whoever had it is gone

@@ -39,6 +39,8 @@ class ReceiveFixture : public Ends {
 public:
     explicit ReceiveFixture(VirtualClock&) : Ends(1) {}
     Task<> prepare() { co_return; }
+    auto operation() { return receiver_.receive(); }
+    void took() { ++taken_; }
     Task<> wait() {
         co_await receiver_.receive();
         ++taken_;
@@ -65,6 +67,7 @@ protected:
 
 struct NextFixture : ReceiveFixture {
     using ReceiveFixture::ReceiveFixture;
+    auto operation() { return receiver_.next(); }
     Task<> wait() {
         const std::optional<int> item = co_await receiver_.next();
         CHECK(item);
@@ -75,6 +78,7 @@ struct NextFixture : ReceiveFixture {
 /// The end, for one that waits for an item.
 struct EndFixture : NextFixture {
     using NextFixture::NextFixture;
+    void took() {}
     Task<> wait() {
         const std::optional<int> item = co_await receiver_.next();
         CHECK_FALSE(item);
@@ -87,16 +91,25 @@ class SendFixture : public Ends {
 public:
     explicit SendFixture(VirtualClock&) : Ends(1) {}
     Task<> prepare() { co_await sender_.send(0); }
+    auto operation() { return sender_.send(std::move(item_)); }
+    void complete_again() { CHECK(receiver_.try_receive() == 1); }
     Task<> wait() { co_await sender_.send(1); }
     Task<> wait_again() {
         static_cast<void>(receiver_.try_receive());
         co_await sender_.send(2);
     }
     void complete() { CHECK(receiver_.try_receive() == 0); }
+
+private:
+    int item_ = 1;
 };
 
 struct SendCopyFixture : SendFixture {
     using SendFixture::SendFixture;
+    auto operation() {
+        const int item = 1;
+        return sender_.send(item);
+    }
     Task<> wait() {
         const int item = 1;
         co_await sender_.send(item);
@@ -108,6 +121,7 @@ class RendezvousFixture : public Ends {
 public:
     explicit RendezvousFixture(VirtualClock&) : Ends(0) {}
     Task<> prepare() { co_return; }
+    auto operation() { return sender_.send(std::move(item_)); }
     Task<> wait() {
         if (completed_ && sender_.statistics().waiting_to_receive == 0) {
             co_await eddy::checkpoint();  // there is nobody to wait for
@@ -122,6 +136,7 @@ public:
     }
 
 private:
+    int item_ = 1;
     bool completed_ = false;
 };
 
@@ -130,6 +145,8 @@ class RendezvousReceiveFixture : public Ends {
 public:
     explicit RendezvousReceiveFixture(VirtualClock&) : Ends(0) {}
     Task<> prepare() { co_return; }
+    auto operation() { return receiver_.receive(); }
+    void took() { sent_ = false; }
     Task<> wait() {
         if (missed_) {
             co_await eddy::checkpoint();  // nobody was there to take it
@@ -158,6 +175,7 @@ class ReserveFixture : public Ends {
 public:
     explicit ReserveFixture(VirtualClock&) : Ends(1) {}
     Task<> prepare() { co_await sender_.send(0); }
+    auto operation() { return sender_.reserve(); }
     Task<> wait() {
         const auto slot = co_await sender_.reserve();
         CHECK(sender_.statistics().reserved == 1);
@@ -172,6 +190,9 @@ public:
     static constexpr bool commits_at_once = true;
     explicit OneshotFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    static constexpr bool refuses_again = true;  // there is one value
+    auto operation() { return once_.receiver.receive(); }
+    void took() { taken_ = true; }
     Task<> wait() {
         const int value = co_await once_.receiver.receive();
         CHECK(value == 1);
@@ -199,6 +220,8 @@ protected:
 
 struct OneshotNextFixture : OneshotFixture {
     using OneshotFixture::OneshotFixture;
+    static constexpr bool refuses_again = false;  // it says that there is none
+    auto operation() { return once_.receiver.next(); }
     Task<> wait() {
         const std::optional<int> value = co_await once_.receiver.next();
         CHECK(value == 1);

@@ -297,6 +297,37 @@ EDDY_TEST_CASE_FIFO("waiting on a condition asks the heap for nothing") {
     CHECK(passes == 80);
 }
 
+EDDY_TEST_CASE(
+    "a wait for a notification is awaited again: after one, a lost select, a cancellation") {
+    Monitor m;
+    int notified = 0;
+    auto waiter = eddy::spawn([&m, &notified]() -> Task<> {
+        auto guard = co_await m.lock.acquire();
+        auto wait = m.changed.wait(guard);
+        for (int i = 0; i < 2; ++i) {
+            co_await wait;
+            CHECK(guard.holds(m.lock));
+            ++notified;
+        }
+        const auto lost = co_await eddy::select(eddy::sleep_for(1ms), wait);
+        CHECK(lost.index() == 0);
+        CHECK(guard.holds(m.lock));
+        const bool finished = co_await eddy::move_on_after(1ms, wait);
+        CHECK_FALSE(finished);
+        CHECK(guard.holds(m.lock));
+        co_await wait;
+        ++notified;
+    });
+    while (!waiter.done()) {
+        co_await eddy::sleep_for(5ms);
+        const auto guard = co_await m.lock.acquire();
+        m.changed.notify_one();
+    }
+    co_await waiter;
+    CHECK(notified == 3);
+    CHECK(m.changed.statistics().waiters == 0);
+}
+
 EDDY_TEST_CASE("a condition refuses other threads") {
     Monitor m;
     const auto guard = co_await m.lock.acquire();

@@ -32,20 +32,26 @@ protected:
 
 struct UntilZero : CounterFixture {
     using CounterFixture::CounterFixture;
+    auto operation() { return counter_.wait_until_zero(); }
     Task<> wait() { co_await counter_.wait_until_zero(); }
 };
 struct AtMost : CounterFixture {
     using CounterFixture::CounterFixture;
+    auto operation() { return counter_.wait_at_most(2); }
     Task<> wait() { co_await counter_.wait_at_most(2); }
 };
 struct AtLeast : CounterFixture {
     using CounterFixture::CounterFixture;
+    auto operation() { return counter_.wait_at_least(4); }
     Task<> wait() { co_await counter_.wait_at_least(4); }
     Task<> wait_again() { co_await wait(); }
     void complete() { counter_.set(4); }
 };
 struct WaitFor : CounterFixture {
     using CounterFixture::CounterFixture;
+    auto operation() {
+        return counter_.wait_for([](std::int64_t value) { return value == 0; });
+    }
     Task<> wait() {
         co_await counter_.wait_for([](std::int64_t value) { return value == 0; });
     }
@@ -53,6 +59,7 @@ struct WaitFor : CounterFixture {
 /// A change does not last: who comes later waits for the next.
 struct Change : CounterFixture {
     using CounterFixture::CounterFixture;
+    auto operation() { return counter_.wait_change(); }
     Task<> wait() {
         if (!changed_) {
             co_await counter_.wait_change();

@@ -50,6 +50,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit FutureFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return promise_.future().operator co_await(); }
     Task<> wait() {
         const int value = co_await promise_.future();
         CHECK(value == 7);
@@ -68,6 +69,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit FutureDoneFixture(eddy::testing::VirtualClock&) : future_(promise_.future()) {}
     Task<> prepare() { co_return; }
+    auto operation() { return future_.wait(); }
     Task<> wait() { co_await future_.wait(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { promise_ = Promise<void>(); }  // broken, which wait() does not mind

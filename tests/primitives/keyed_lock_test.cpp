@@ -43,6 +43,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit KeyedLockFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { held_.emplace(co_await locks_.acquire(alice)); }
+    auto operation() { return locks_.acquire(alice); }
     Task<> wait() { const auto guard = co_await locks_.acquire(alice); }
     Task<> wait_again() { co_await wait(); }
     void complete() { held_.reset(); }

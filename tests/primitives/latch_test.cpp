@@ -39,6 +39,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit LatchFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return latch_.wait(); }
     Task<> wait() { co_await latch_.wait(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { latch_.count_down(latch_.count()); }

@@ -45,6 +45,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit LockFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { held_.emplace(co_await lock_.acquire()); }
+    auto operation() { return lock_.acquire(); }
     Task<> wait() { const auto guard = co_await lock_.acquire(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { held_.reset(); }

@@ -37,6 +37,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit NotifyFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return notify_.wait(); }
     Task<> wait() {
         co_await notify_.wait();
         used_ = true;

@@ -55,6 +55,7 @@ public:
     static constexpr bool commits_at_once = false;
     explicit OnceCellFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return cell_.get_or_init(&OnceCellFixture::make, door_); }
     Task<> wait() {
         const int& value = co_await cell_.get_or_init(&OnceCellFixture::make, door_);
         CHECK(value == 7);

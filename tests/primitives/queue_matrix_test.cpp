@@ -21,6 +21,8 @@ public:
     static constexpr bool commits_at_once = true;
     explicit GetFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return queue_.get(); }
+    void took() { ++taken_; }
     Task<> wait() {
         co_await queue_.get();
         ++taken_;
@@ -51,6 +53,7 @@ protected:
 template <class Q>
 struct NextFixture : GetFixture<Q> {
     using GetFixture<Q>::GetFixture;
+    auto operation() { return this->queue_.next(); }
     Task<> wait() {
         const std::optional<int> item = co_await this->queue_.next();
         CHECK(item);
@@ -61,6 +64,7 @@ struct NextFixture : GetFixture<Q> {
 /// The end, for one that waits for an item.
 struct EndFixture : NextFixture<eddy::Queue<int>> {
     using NextFixture<eddy::Queue<int>>::NextFixture;
+    void took() {}
     Task<> wait() {
         const std::optional<int> item = co_await queue_.next();
         CHECK_FALSE(item);
@@ -75,6 +79,9 @@ public:
     static constexpr bool commits_at_once = true;
     explicit PutFixture(VirtualClock&) {}
     Task<> prepare() { co_await queue_.put(0); }
+    auto operation() { return queue_.put(std::move(item_)); }
+    void took() { ++put_; }
+    void complete_again() { CHECK(queue_.try_get() == 1); }
     Task<> wait() {
         co_await queue_.put(1);
         ++put_;
@@ -94,10 +101,15 @@ public:
 protected:
     eddy::Queue<int> queue_{1};
     std::size_t put_ = 0;
+    int item_ = 1;
 };
 
 struct CopyFixture : PutFixture {
     using PutFixture::PutFixture;
+    auto operation() {
+        const int item = 1;
+        return queue_.put(item);
+    }
     Task<> wait() {
         const int item = 1;
         co_await queue_.put(item);
@@ -111,6 +123,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit JoinFixture(VirtualClock&) {}
     Task<> prepare() { co_await queue_.put(0); }
+    auto operation() { return queue_.join(); }
     Task<> wait() { co_await queue_.join(); }
     Task<> wait_again() { co_await wait(); }
     void complete() {

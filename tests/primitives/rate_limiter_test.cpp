@@ -61,6 +61,7 @@ public:
         CHECK(taken);
         co_return;
     }
+    auto operation() { return limiter_.acquire(); }
     Task<> wait() { co_await limiter_.acquire(); }
     Task<> wait_again() {
         clock_.advance(1h);

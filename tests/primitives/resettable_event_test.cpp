@@ -35,6 +35,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit ResettableEventFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return event_.wait(); }
     Task<> wait() { co_await event_.wait(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { event_.set(); }

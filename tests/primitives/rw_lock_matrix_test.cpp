@@ -31,6 +31,7 @@ struct ReadFixture {
     static constexpr bool commits_at_once = true;
     explicit ReadFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { held.emplace(co_await lock.acquire_write()); }
+    auto operation() { return lock.acquire_read(); }
     Task<> wait() { const auto guard = co_await lock.acquire_read(); }
     Task<> wait_again() {
         co_await wait();
@@ -51,6 +52,7 @@ struct WriteFixture {
     static constexpr bool commits_at_once = true;
     explicit WriteFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { held.emplace(co_await lock.acquire_read()); }
+    auto operation() { return lock.acquire_write(); }
     Task<> wait() { const auto guard = co_await lock.acquire_write(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { held.reset(); }

@@ -37,6 +37,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit SemaphoreFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return semaphore_.acquire(2); }
     Task<> wait() { const Permit permit = co_await semaphore_.acquire(2); }
     Task<> wait_again() {
         CHECK(semaphore_.value() == 2);  // whoever had them is gone

@@ -49,6 +49,8 @@ public:
     static constexpr bool commits_at_once = false;
     explicit SingleFlightFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    static constexpr bool refuses_again = true;  // its function has flown
+    auto operation() { return flights_.get(1, &SingleFlightFixture::fetch, door_); }
     Task<> wait() {
         const int value = co_await flights_.get(1, &SingleFlightFixture::fetch, door_);
         CHECK(value == 7);

@@ -75,6 +75,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit ChangedFixture(eddy::testing::VirtualClock&) : receiver_(watch_.subscribe()) {}
     Task<> prepare() { co_return; }
+    auto operation() { return receiver_.changed(); }
     Task<> wait() {
         const WatchReceiver<int> mine = receiver_;
         co_await mine.changed();
@@ -95,6 +96,7 @@ protected:
 
 struct NextFixture : ChangedFixture {
     using ChangedFixture::ChangedFixture;
+    auto operation() { return receiver_.next(); }
     Task<> wait() { co_await wait_again(); }
 };
 

@@ -31,6 +31,7 @@ public:
     static constexpr bool commits_at_once = false;
     explicit SleepFixture(VirtualClock& clock) : clock_(clock), until_(clock.now() + 1h) {}
     Task<> prepare() { co_return; }
+    auto operation() { return eddy::sleep_until(until_); }
     Task<> wait() { co_await eddy::sleep_until(until_); }
     Task<> wait_again() { co_await wait(); }
     void complete() { clock_.advance(1h); }
@@ -47,6 +48,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit YieldFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return eddy::yield(); }
     Task<> wait() { co_await eddy::yield(); }
     Task<> wait_again() { co_await wait(); }
     void complete() {}
@@ -56,12 +58,14 @@ public:
 class CheckpointFixture : public YieldFixture {
 public:
     using YieldFixture::YieldFixture;
+    auto operation() { return eddy::checkpoint(); }
     Task<> wait() { co_await eddy::checkpoint(); }
 };
 
 class SettleFixture : public YieldFixture {
 public:
     using YieldFixture::YieldFixture;
+    auto operation() { return eddy::testing::settle(); }
     Task<> wait() { co_await eddy::testing::settle(); }
 };
 
@@ -96,6 +100,7 @@ protected:
 class JoinWaitFixture : public JoinFixture {
 public:
     using JoinFixture::JoinFixture;
+    auto operation() { return handle_.wait(); }
     Task<> wait() { co_await handle_.wait(); }
     Task<> wait_again() { co_await wait(); }
 };
@@ -103,6 +108,8 @@ public:
 class JoinAwaitFixture : public JoinFixture {
 public:
     using JoinFixture::JoinFixture;
+    static constexpr bool refuses_again = true;  // a result is handed out once
+    auto operation() { return handle_.operator co_await(); }
     Task<> wait() {
         const int value = co_await handle_;
         CHECK(value == 7);
@@ -153,6 +160,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit GateFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return gate_.wait(); }
     Task<> wait() { co_await gate_.wait(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { gate_.open(); }
@@ -168,6 +176,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit LockFixture(VirtualClock&) {}
     Task<> prepare() { guard_.emplace(co_await lock_.acquire()); }
+    auto operation() { return lock_.acquire(); }
     Task<> wait() { const HandOffLock::Guard guard = co_await lock_.acquire(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { guard_.reset(); }

@@ -517,12 +517,17 @@ struct SelectFixture {
         CHECK(got.index() == 1);
         permits.release(1);
     }
+    auto operation() { return select(opened, one, two); }
+    void took() { permits.release(1); }
     Task<> wait_again() { return wait(); }
     void complete() { permits.release(1); }
     [[nodiscard]] bool intact() const { return gate.waiters() + permits.waiters() == 0; }
 
     Gate gate;
     Permits permits{0};
+    Gate::Wait opened = gate.wait();
+    Permits::Acquire one = permits.acquire(1);
+    Permits::Acquire two = permits.acquire(2);
 };
 
 EDDY_TEST_CASE("a moment that has passed is chosen before what can always happen") {

@@ -32,7 +32,7 @@ namespace detail {
 class OffloadWait : public Waiter {
 public:
     [[nodiscard]] bool try_now() {
-        if (work_ == nullptr || waiting_) [[unlikely]] {
+        if (submitted_) [[unlikely]] {
             throw_awaited();
         }
         return false;
@@ -93,6 +93,7 @@ private:
 
     Executor* executor_;  // null: the loop's default pool
     OnCancel on_cancel_;
+    bool submitted_ = false;  // once: the call goes with it
     bool waiting_ = false;    // counted in LoopCore::in_flight
     bool delivered_ = false;  // the work came out of the inbox: it is ours to free
     bool withdrawn_ = false;  // the executor may still hold it: release, do not destroy

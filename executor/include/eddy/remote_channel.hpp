@@ -52,7 +52,8 @@ public:
     }
 
     /// On the loop: waits for room. Throws: `BrokenResource` when the receivers are gone or have
-    /// closed, `ClosedResource` when a sender has; the item is lost then.
+    /// closed, `ClosedResource` when a sender has; the operation keeps the item then, and can be
+    /// awaited again. Once it is sent, `InvalidState`.
     [[nodiscard]] Send send(T item) const { return Send(state_, std::move(item)); }
 
     /// On other threads: blocks until there is room.

@@ -120,7 +120,10 @@ private:
 class CapacityLimiter::Acquire final : public detail::GrantWait {
 public:
     explicit Acquire(CapacityLimiter& limiter, std::optional<Borrower> borrower) noexcept
-        : GrantWait(limiter, 1), limiter_(limiter), borrower_(borrower) {}
+        : GrantWait(limiter, 1),
+          limiter_(limiter),
+          borrower_(borrower),
+          for_caller_(!borrower.has_value()) {}
 
     [[nodiscard]] bool try_now();
     void start();
@@ -137,7 +140,8 @@ private:
     friend class CapacityLimiter;
 
     CapacityLimiter& limiter_;
-    std::optional<Borrower> borrower_;  // empty: the job that awaits, from then on set
+    std::optional<Borrower> borrower_;
+    bool for_caller_;  // the borrower is the job that awaits, each time
 };
 
 inline CapacityLimiter::Acquire CapacityLimiter::acquire() { return Acquire(*this, std::nullopt); }

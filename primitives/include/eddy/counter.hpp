@@ -174,6 +174,8 @@ private:
 template <class F, class... Args>
 class Counter::PredicateWait final : public detail::CounterWait {
 public:
+    static constexpr bool calls_out = true;
+
     template <class Fn, class... As>
     explicit PredicateWait(Counter& counter, Fn&& pred, As&&... args)
         : CounterWait(counter, Kind::predicate, 0),

@@ -97,7 +97,8 @@ public:
     /// The value: the one that is there, or is being made, or that of `fn(args...)`, a task, begun
     /// now. Valid as long as the cell. A callable and arguments that are not needed are dropped.
     ///
-    /// Throws: `InvalidState` when `fn` asks for its own value; what `spawn` throws.
+    /// Throws: `InvalidState` when `fn` asks for its own value, and when one call is awaited again
+    ///         whose function has been used; what `spawn` throws.
     template <class Fn, class... Args>
     [[nodiscard]] GetOrInit<std::decay_t<Fn>, std::decay_t<Args>...> get_or_init(Fn&& fn,
                                                                                  Args&&... args) {
@@ -157,6 +158,7 @@ public:
 private:
     [[nodiscard]] detail::StateRef<Flight> launch() {
         detail::StateRef<Flight> flight(*new Flight(owner_));
+        detail::use_function(used_, "OnceCell::get_or_init");
         owner_.flying_ = flight;
         std::apply(
             [&](Args&... args) {
@@ -169,6 +171,7 @@ private:
     OnceCell& owner_;
     Fn fn_;
     std::tuple<Args...> args_;
+    bool used_ = false;  // fn_ and args_ have flown
     detail::StateRef<Flight> flight_;
 };
 

@@ -82,7 +82,8 @@ public:
     /// The result of the flight for `key`: of the one under way, or of `fn(args...)`, a task, begun
     /// now. A callable and arguments that are not needed are dropped with the call.
     ///
-    /// Throws: `InvalidState` when `fn` asks for its own key; what `spawn` throws.
+    /// Throws: `InvalidState` when `fn` asks for its own key, and when one call is awaited again
+    ///         whose flight has ended; what `spawn` throws.
     template <class Fn, class... Args>
     [[nodiscard]] Get<std::decay_t<Fn>, std::decay_t<Args>...> get(K key, Fn&& fn, Args&&... args) {
         EDDY_CHECK_CALLABLE(Fn);
@@ -127,6 +128,10 @@ public:
         return false;  // even one that is about to land has to land first
     }
     void start() {
+        if (used_) {  // and key_ has gone too
+            rejoin();
+            return;
+        }
         const auto found = owner_.flights_.find(key_);
         if (found != owner_.flights_.end()) {
             detail::require_other_job(found->second->job, "SingleFlight::get");
@@ -142,8 +147,19 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "SingleFlight::get"; }
 
 private:
+    /// Awaited again after it has launched a flight: it is that one, as long as it is under way.
+    void rejoin() {
+        if (!flight_ || flight_->done()) {
+            detail::throw_used("SingleFlight::get");
+        }
+        detail::require_other_job(flight_->job, "SingleFlight::get");
+        ++owner_.joined_;
+        flight_->add(*this);
+    }
+
     [[nodiscard]] detail::StateRef<Flight> launch() {
         detail::StateRef<Flight> flight(*new Flight(owner_));
+        used_ = true;
         const auto [entry, inserted] = owner_.flights_.try_emplace(std::move(key_), flight);
         flight->key = &entry->first;
         std::apply(
@@ -158,6 +174,7 @@ private:
     K key_;
     Fn fn_;
     std::tuple<Args...> args_;
+    bool used_ = false;  // key_, fn_ and args_ have flown
     detail::StateRef<Flight> flight_;
 };
 

@@ -51,6 +51,29 @@ private:
     decltype(std::declval<A>().operator co_await()) op_;
 };
 
+template <class A>
+using SelectedOp = std::remove_reference_t<decltype(std::declval<Selected<A>&>().op())>;
+
+/// See `Waiter`: its `try_now` or `start` may run code of the user's.
+template <class Op>
+inline constexpr bool calls_out = [] {
+    if constexpr (requires { Op::calls_out; }) {
+        return Op::calls_out;
+    } else {
+        return false;
+    }
+}();
+
+/// Its `start` tries by itself.
+template <class Op>
+inline constexpr bool looks_again = [] {
+    if constexpr (requires { Op::looks_again; }) {
+        return Op::looks_again;
+    } else {
+        return calls_out<Op>;
+    }
+}();
+
 /// What a select keeps of an operation's result: `monostate` for void, a pointer for a reference.
 template <class R>
 using SelectedResult = std::conditional_t<
@@ -68,6 +91,8 @@ class Select final : public detail::SelectBase {
 public:
     using Result = std::variant<
         detail::SelectedResult<decltype(std::declval<detail::Selected<A>&>().op().take())>...>;
+
+    static constexpr bool calls_out = (detail::calls_out<detail::SelectedOp<A>> || ...);
 
     explicit Select(A&... ops) : selected_(ops...) {
         std::apply([this](auto&... held) { list_ = {&waiter(held.op())...}; }, selected_);
@@ -90,7 +115,7 @@ private:
 
     template <std::size_t... I>
     [[nodiscard]] bool try_each(std::index_sequence<I...>) {
-        winner_ = nobody;
+        begin();
         return (try_one<I>() || ...);
     }
     template <std::size_t I>
@@ -102,15 +127,36 @@ private:
         return true;
     }
 
+    /// Since it was tried, code of the user's may have changed what it waits for.
+    template <std::size_t I>
+    static constexpr bool must_look_again =
+        calls_out &&
+        !detail::looks_again<detail::SelectedOp<std::tuple_element_t<I, std::tuple<A...>>>>;
+
+    template <std::size_t I>
+    [[nodiscard]] bool look_again() {
+        if constexpr (must_look_again<I>) {
+            if (op<I>().try_now()) {
+                waiter(op<I>()).commit();
+                return true;
+            }
+        }
+        return false;
+    }
+
     template <std::size_t... I>
     void start_each(std::index_sequence<I...>) {
         static_cast<void>((start_one<I>() && ...));
     }
     template <std::size_t I>
     [[nodiscard]] bool start_one() {
-        prepare(I);
+        if (!prepare(I)) {
+            return true;
+        }
         try {
-            op<I>().start();
+            if (!look_again<I>()) {
+                op<I>().start();
+            }
         } catch (...) {
             if (start_failed(I)) {
                 throw;

@@ -13,7 +13,8 @@ public:
     explicit Sleep(TimePoint deadline) noexcept : deadline_(deadline) {}
     explicit Sleep(Duration delay) noexcept : deadline_(TimePoint(delay)), relative_(true) {}
 
-    static constexpr bool gives_way = true;  // a moment that has passed: like `yield`
+    static constexpr bool gives_way = true;    // a moment that has passed: like `yield`
+    static constexpr bool looks_again = true;  // one that passes meanwhile is due
 
     [[nodiscard]] bool try_now() const noexcept;
     void start();

@@ -13,19 +13,54 @@ struct WaiterAccess;
 
 /// One wait of one job: what every awaitable operation of the library derives from.
 ///
-/// A waiter lives in the coroutine's frame and goes through three phases. *Queued*: somebody may
-/// wake it, and cancellation may take it away. *Committed*: a waker has unlinked it and already
-/// given it what it waited for; from now on the wait succeeds. *Resumed*: the job runs again. A
-/// wait on the outside world is *in flight* instead of queued: cancellation only requests its end.
-///
 /// An operation that can be awaited derives from this and has, besides the overrides below,
 ///
 ///     bool try_now();  // finish at once if possible; false: a wait is needed; may throw
 ///     void start();    // put itself where a waker finds it; may throw, and may commit
-///     R take();        // the result, after a commit
+///     R take();        // the result, after a commit; may throw
 ///
 /// which `co_await` calls in this order, checking for cancellation first (rule R6), so that no
 /// primitive repeats the protocol. `eddy::WaitQueue` is the usual place to wait in.
+///
+/// A `select` starts an operation only after it has tried all of its others. So an operation whose
+/// own `try_now` or `start` calls code of the user's (a predicate, a callback) says
+/// `static constexpr bool calls_out = true`, and looks at the world again in its `start`; the
+/// others of that select are tried once more before they are started. One whose `try_now` leaves
+/// something done although it returns false (a write that has sent a part) says `looks_again` for
+/// the same duty.
+///
+/// States. A waiter lives in the coroutine's frame. Nobody but the loop's thread sees it.
+///
+/// | state     | event                           | next      | hook       | called by            |
+/// |-----------|---------------------------------|-----------|------------|----------------------|
+/// | idle,done | awaited, it can finish at once  | done      | try_now, take | `co_await`        |
+/// | idle,done | the same, with the last unit of the job's budget | committed | try_now |
+/// `co_await` | | idle,done | awaited, `try_now` throws       | unchanged; failed with the last
+/// unit | try_now | `co_await` | | idle,done | awaited, it has to wait         | queued    | start
+/// | `co_await`, `select` | | queued    | `start` throws                  | done; failed with the
+/// last unit | -  | `co_await`, `select` | | queued    | a waker unlinks it              |
+/// committed | commit     | the primitive        | | queued    | cancelled, and it leaves        |
+/// aborted   | abort      | the cancelled scope  | | queued    | cancelled, and it is in flight  |
+/// queued    | abort      | the cancelled scope  | | queued    | the loop is over                |
+/// aborted   | sever      | the loop             | | queued    | another one of its select won   |
+/// done      | abort      | `select`             | | queued    | its frame is destroyed          |
+/// done      | unlink     | the frame            | | committed | its job runs                    |
+/// done      | take       | `co_await`, `select` | | committed | its frame is destroyed, or it
+/// loses the select after all | done | pass_on | the frame, `select` | | aborted   | its job runs
+/// | done      | -          | `co_await`: throws `Cancelled`, or `LoopClosed` | | failed    | its
+/// job runs                    | done      | -          | `co_await`: throws what was kept |
+///
+/// *Queued*: somebody may wake it, and cancellation may take it away. *Committed*: a waker has
+/// unlinked it and already given it what it waited for; from now on the wait succeeds. A wait on
+/// the outside world is *in flight* instead: queued, but its `abort` returns false, because
+/// cancellation can only request its end.
+///
+/// Awaited again. An operation that is idle or done is like new, whatever has become of it before:
+/// it ended, was cancelled, failed, lost a `select` whose frame is gone. So it can be kept in a
+/// variable and awaited any number of times, also by another job, and each await means what the
+/// call would mean now: `try_now` makes it forget the one before. Two exceptions, which the await
+/// tells with `InvalidState`: one that another job is waiting in; and one that brought something
+/// along (an item, a function, an offloaded call) and has given it away.
 ///
 /// Threading: loop thread only, like everything that has waiters.
 /// Source:    the commit point is trio's, see also anyio issue 147.
@@ -72,11 +107,11 @@ private:
     friend struct detail::WaiterAccess;
     friend class detail::SelectBase;
 
-    /// `failed`: what to throw waits in the job, until it is resumed.
+    /// See the table. `failed`: what to throw waits in the job, until it is resumed.
     enum class State : std::uint8_t { idle, done, queued, committed, aborted, failed };
 
     detail::Job* job_ = nullptr;
-    detail::SelectBase* select_ = nullptr;  // who else must hear of the commit
+    detail::SelectBase* select_ = nullptr;  // who else must hear of the commit; null unless queued
     State state_ = State::idle;
 };
 

@@ -193,6 +193,7 @@ bool SocketAccept::try_now() {
     if (listener_ == nullptr) {
         throw InvalidState(std::string(name_) + ": this listener was moved from");
     }
+    error_ = 0;  // of an await before
     return listener_->try_accept(*this);
 }
 

@@ -148,6 +148,10 @@ bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
 }
 
 void Socket::start_write(SocketWrite& write) noexcept {
+    if (!is_open()) {  // closed since it was tried, by code that a select has called
+        write.end(SocketWait::closed);
+        return;
+    }
     writer_ = &write;
     arm(writable);
 }

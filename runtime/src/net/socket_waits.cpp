@@ -39,7 +39,11 @@ void SocketWait::pass_on() noexcept {
 
 // --- reading -----------------------------------------------------------------------------------
 
-bool SocketRead::try_now() { return socket().try_read(*this); }
+bool SocketRead::try_now() {
+    error_ = 0;  // of an await before
+    count_ = 0;
+    return socket().try_read(*this);
+}
 void SocketRead::start() noexcept { socket_->start_read(*this); }
 void SocketRead::unlink() noexcept { socket_->stop_read(); }
 
@@ -52,7 +56,11 @@ void SocketRead::pass_on() noexcept {
 
 // --- writing -----------------------------------------------------------------------------------
 
-bool SocketWrite::try_now() { return socket().try_write(*this); }
+bool SocketWrite::try_now() {
+    error_ = 0;  // of an await before, which began with the first byte too
+    next_ = offset_ = sent_ = 0;
+    return socket().try_write(*this);
+}
 void SocketWrite::start() noexcept { socket_->start_write(*this); }
 void SocketWrite::unlink() noexcept { socket_->stop_write(); }
 

@@ -56,6 +56,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit ReadFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return pair_.first.read_some(buffer_); }
     Task<> wait() {
         std::array<std::byte, 1> buffer{};
         const std::size_t length = co_await pair_.first.read_some(buffer);
@@ -70,6 +71,7 @@ public:
 
 private:
     std::pair<MemoryStream, MemoryStream> pair_ = memory_stream_pair();
+    std::array<std::byte, 1> buffer_{};
 };
 
 class AcceptFixture {
@@ -78,6 +80,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit AcceptFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return listener_.accept(); }
     Task<> wait() {
         const MemoryStream stream = co_await listener_.accept();
         CHECK(stream.is_open());

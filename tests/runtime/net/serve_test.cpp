@@ -33,6 +33,7 @@ public:
     static constexpr bool commits_at_once = true;
     explicit DrainFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return server_.wait_draining(); }
     Task<> wait() { co_await server_.wait_draining(); }
     Task<> wait_again() { co_await wait(); }
     void complete() { server_.drain(); }

@@ -130,6 +130,7 @@ private:
 
 struct ReadFixture : StreamFixture<Tcp> {
     using StreamFixture::StreamFixture;
+    auto operation() { return connections[0].server.read_some(buffer_); }
     Task<> wait() { return read(one_of_two()); }
     Task<> wait_again() { return read(third()); }
     void complete() {
@@ -144,6 +145,8 @@ private:
         const std::size_t count = co_await stream.read_some(buffer);
         CHECK(count == 1);
     }
+
+    std::array<std::byte, 8> buffer_{};
 };
 
 EDDY_WAIT_MATRIX("TcpStream::read_some", ReadFixture)
@@ -165,6 +168,7 @@ struct WriteFixture : StreamFixture<Unix> {
             }
         }
     }
+    auto operation() { return connections[0].server.write_all(bytes_); }
     Task<> wait() { return write(one_of_two()); }
     Task<> wait_again() { return write(third()); }
     void complete() {
@@ -178,6 +182,8 @@ private:
         const std::array<std::byte, 8> bytes{};
         co_await stream.write_all(bytes);
     }
+
+    std::array<std::byte, 8> bytes_{};
 };
 
 EDDY_WAIT_MATRIX("UnixStream::write_all", WriteFixture)
@@ -189,6 +195,7 @@ struct AcceptFixture {
     explicit AcceptFixture(VirtualClock&) : listener(TcpListener::listen(Address::loopback(0))) {}
 
     Task<> prepare() { co_return; }
+    auto operation() { return listener.accept(); }
     Task<> wait() { return accept_task(listener); }
     Task<> wait_again() { return accept_task(listener); }
     void complete() {

@@ -26,8 +26,8 @@ using eddy::detail::WaiterAccess;
 /// As a job's frame would be destroyed between the end of an operation and its resumption.
 template <class Op>
 void die_with(Op& op) {
-    WaiterAccess::state(op) = WaiterAccess::State::committed;
-    WaiterAccess::abandon(op);
+    WaiterAccess::commit_at_once(op, *eddy::detail::thread_state.job);
+    WaiterAccess::abandon_own(op);
 }
 
 EDDY_NET_TEST("a stream is armed by the first read that waits, and stays so") {

@@ -50,6 +50,7 @@ public:
     static constexpr bool commits_at_once = false;  // the loop has to look
     explicit SignalFixture(eddy::testing::VirtualClock&) {}
     Task<> prepare() { co_return; }
+    auto operation() { return set_.next(); }
     Task<> wait() {
         const int number = co_await set_.next();
         CHECK(number == SIGUSR1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/brought_item.hpp>
 #include <eddy/remote_channel.hpp>
 
 namespace eddy {
@@ -11,8 +12,12 @@ class RemoteSender<T>::Send final : public detail::RemoteWait {
 
 public:
     explicit Send(std::shared_ptr<detail::RemoteStateOf<T>> state, T item)
-        : RemoteWait(std::move(state), State::sending), item_(std::move(item)) {}
+        : RemoteWait(std::move(state), State::sending), item_(std::in_place, std::move(item)) {}
 
+    [[nodiscard]] bool try_now() {
+        item_.require(what());
+        return RemoteWait::try_now();
+    }
     void take() {
         if (why_ != State::Closed::no) {
             State::throw_closed(why_, State::sending);
@@ -24,11 +29,12 @@ private:
     void serve() noexcept override {
         why_ = state_->closed();
         if (why_ == State::Closed::no) {
-            static_cast<detail::RemoteStateOf<T>&>(*state_).push(std::move(item_));
+            static_cast<detail::RemoteStateOf<T>&>(*state_).push(std::move(item_.get()));
+            item_.given();
         }
     }
 
-    T item_;
+    detail::BroughtItem<T> item_;
     State::Closed why_ = State::Closed::no;  // when it was this wait's turn
 };
 

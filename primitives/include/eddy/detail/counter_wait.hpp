@@ -17,6 +17,8 @@ namespace eddy::detail {
 /// with its predicate.
 class CounterWait : public Waiter, private WaiterPlace {
 public:
+    static constexpr bool looks_again = true;
+
     /// Throws: `WrongThread`, `ClosedResource`, and what a predicate throws.
     [[nodiscard]] bool try_now();
     void start();

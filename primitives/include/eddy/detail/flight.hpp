@@ -35,6 +35,15 @@ public:
 /// Throws: `InvalidState` in the job of that flight, which would wait for itself.
 void require_other_job(const JoinHandle<void>& flight, const char* what);
 
+/// Throws: `InvalidState`: a call's function has flown, and it brought one, for one flight.
+[[noreturn]] void throw_used(const char* what);
+inline void use_function(bool& used, const char* what) {
+    if (used) {
+        throw_used(what);
+    }
+    used = true;
+}
+
 /// What the job of a flight holds: brings the result, or at its end the news that there is none.
 template <class F>
 class Pilot final {

@@ -30,8 +30,23 @@ struct WaiterAccess {
     static void unlink(Waiter& waiter) noexcept { waiter.unlink(); }
     static void pass_on(Waiter& waiter) noexcept { waiter.pass_on(); }
 
-    /// The frame dies in the middle of the wait (rule R4).
-    static void abandon(Waiter& waiter) noexcept;
+    /// Throws: `InvalidState` if another job waits in it, or `select` chose it and has not resumed.
+    static void require_free(const Waiter& waiter) {
+        if (waiter.state_ > State::done) [[unlikely]] {
+            throw_awaited(waiter);
+        }
+    }
+    /// It could finish at once, and has; but `job` goes on later.
+    static void commit_at_once(Waiter& waiter, Job& job) noexcept {
+        waiter.job_ = &job;
+        waiter.state_ = State::committed;
+    }
+    /// The frame dies in the middle of its job's wait (rule R4). Leaves alone a wait of another
+    /// job's, which this one was refused to share.
+    static void abandon_own(Waiter& waiter) noexcept;
+
+private:
+    [[noreturn]] static void throw_awaited(const Waiter& waiter);
 };
 
 /// The `Cancelled` of an aborted wait. Throws `LoopClosed` for one the ending loop cut off.
@@ -55,13 +70,14 @@ public:
     ~Awaiting() {
         const auto state = WaiterAccess::state(op_);
         if (state == State::queued || state == State::committed) [[unlikely]] {
-            WaiterAccess::abandon(op_);
+            WaiterAccess::abandon_own(op_);
         }
     }
 
     [[nodiscard]] bool await_ready() {
         LoopCore& core = *thread_state.core;
         Job& job = *thread_state.job;
+        WaiterAccess::require_free(op_);
         if (--job.budget == 0) [[unlikely]] {
             return spend_last(core, job);
         }
@@ -77,7 +93,7 @@ public:
         job.leaf = &self.promise();
         Waiter& waiter = op_;
         if constexpr (only_yields) {
-            if (WaiterAccess::state(waiter) == State::idle) [[likely]] {
+            if (WaiterAccess::state(waiter) <= State::done) [[likely]] {
                 thread.core->make_willing(job);
                 return;
             }
@@ -151,7 +167,7 @@ private:
             return false;
         }
         if constexpr (gives_way) {
-            WaiterAccess::state(op_) = State::committed;
+            WaiterAccess::commit_at_once(op_, job);
         }
         return true;
     }
@@ -170,7 +186,7 @@ private:
     [[gnu::noinline]] bool spend_last(LoopCore& core, Job& job) {
         try {
             if (enter(core, job)) {
-                WaiterAccess::state(op_) = State::committed;
+                WaiterAccess::commit_at_once(op_, job);
             }
         } catch (...) {
             keep_failure(job, op_);

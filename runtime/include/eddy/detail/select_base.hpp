@@ -30,11 +30,14 @@ protected:
 
     static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
 
+    /// Throws: `InvalidState` if another job waits in one of them.
+    void begin();
     /// Operation `index` could finish at once, and has.
     void finished_at_once(std::size_t index) noexcept;
 
-    /// Around the start of operation `index`. False: one has been committed, start no more.
-    void prepare(std::size_t index) noexcept;
+    /// Around the start of operation `index`. `prepare`, false: it has been started, the same
+    /// object stands twice. `started`, false: one has been committed, start no more.
+    [[nodiscard]] bool prepare(std::size_t index) noexcept;
     [[nodiscard]] bool started(std::size_t index) noexcept;
     /// Starting it threw: the ones before it leave. False: one has been committed, and the
     /// exception, of an operation that was not chosen, is not to be thrown.
@@ -52,6 +55,7 @@ private:
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
 
+    static void release(Waiter& operation) noexcept;
     [[nodiscard]] bool withdraw(std::size_t index) noexcept;
     [[nodiscard]] bool withdraw_losers() noexcept;
     void pass_on_losers() noexcept;

@@ -112,6 +112,8 @@ private:
 /// Both kinds of writes: where they are in what they send.
 class SocketWrite : public SocketWait {
 public:
+    static constexpr bool looks_again = true;  // a try may have sent a part: it is not repeated
+
     [[nodiscard]] bool try_now();
     void start() noexcept;
 

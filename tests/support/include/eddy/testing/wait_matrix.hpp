@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -12,6 +13,7 @@
 #include <eddy/error.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
@@ -24,7 +26,8 @@
 #include <eddy/yield.hpp>
 
 /// One matrix for every wait: ready at once, waiting, cancelled before, while and after, completed
-/// and cancelled in the same turn, frame destroyed, loop shut down.
+/// and cancelled in the same turn, frame destroyed, loop shut down; and for every operation:
+/// awaited again after it has ended, was cancelled, or has lost a select whose frame is gone.
 ///
 ///     struct LockFixture {
 ///         static constexpr bool waits = true;
@@ -35,6 +38,11 @@
 ///         Task<> wait_again();    // by another job, after `complete` and the end of the first one
 ///         void complete();        // makes the first wait succeed
 ///         bool intact() const;    // nobody is queued, and no grant is lost
+///
+///         auto operation();       // what `wait` awaits, unless that is a task
+///         void took();            // optional: an operation of the test's has succeeded
+///         void complete_again();  // optional: `complete` for the second success
+///         static constexpr bool refuses_again = true;  // optional: it can succeed but once
 ///     };
 ///     EDDY_WAIT_MATRIX("Lock::acquire", LockFixture)
 ///
@@ -52,11 +60,10 @@ struct Progress {
     [[nodiscard]] bool over() const noexcept { return succeeded || cancelled; }
 };
 
-template <class Fixture>
-Task<> use(Fixture& fixture, Progress& progress) {
+inline Task<> follow(Task<> wait, Progress& progress) {
     progress.started = true;
     try {
-        co_await fixture.wait();
+        co_await std::move(wait);
         progress.succeeded = true;
     } catch (const Cancelled&) {
         progress.cancelled = true;
@@ -68,6 +75,11 @@ Task<> use(Fixture& fixture, Progress& progress) {
         progress.cancelled_next = true;
         throw;
     }
+}
+
+template <class Fixture>
+Task<> use(Fixture& fixture, Progress& progress) {
+    return follow(fixture.wait(), progress);
 }
 
 /// Enough for a job that is ready to come to its wait, in any order.
@@ -92,8 +104,9 @@ public:
     CancelScope scope;
     Progress progress;
 
-    explicit Subject(Fixture& fixture)
-        : handle_(spawn(with_scope(scope, use(fixture, progress)))) {}
+    explicit Subject(Fixture& fixture) : Subject(fixture.wait()) {}
+    explicit Subject(Task<> wait)
+        : handle_(spawn(with_scope(scope, follow(std::move(wait), progress)))) {}
 
     /// Waits for its end, and checks that it ended one way or the other.
     Task<> end() {
@@ -213,6 +226,132 @@ Task<> cancelled_then_completed() {
     co_await expect_intact(fixture);
 }
 
+// --- awaited again -----------------------------------------------------------------------------
+
+template <class Fixture>
+concept HasOperation = requires(Fixture& fixture) { fixture.operation(); };
+
+template <class Fixture>
+inline constexpr bool refuses_again = [] {
+    if constexpr (requires { Fixture::refuses_again; }) {
+        return Fixture::refuses_again;
+    } else {
+        return false;
+    }
+}();
+
+template <class Fixture, class Op>
+Task<> await_operation(Fixture& fixture, Op& operation) {
+    static_cast<void>(fixture);
+    if constexpr (std::is_void_v<decltype(operation.take())>) {
+        co_await operation;
+    } else {
+        static_cast<void>(co_await operation);
+    }
+    if constexpr (requires { fixture.took(); }) {
+        fixture.took();
+    }
+}
+
+/// By another job, and the wait is a wait.
+template <class Fixture, class Op>
+Task<> succeeds(Fixture& fixture, Op& operation) {
+    Subject<Fixture> subject(await_operation(fixture, operation));
+    co_await rounds();
+    if constexpr (Fixture::waits) {
+        CHECK_FALSE(subject.progress.over());
+    }
+    fixture.complete();
+    co_await subject.end();
+    CHECK(subject.progress.succeeded);
+    CHECK(fixture.intact());
+}
+
+template <class Fixture, class Op>
+Task<> succeeds_again(Fixture& fixture, Op& operation) {
+    Subject<Fixture> subject(await_operation(fixture, operation));
+    co_await rounds();
+    if (!subject.progress.over()) {
+        if constexpr (requires { fixture.complete_again(); }) {
+            fixture.complete_again();
+        } else {
+            fixture.complete();
+        }
+    }
+    co_await subject.end();
+    CHECK(subject.progress.succeeded);
+    CHECK(fixture.intact());
+}
+
+/// What it brought, or waited for, is gone; it says so, and nothing has happened.
+template <class Fixture, class Op>
+Task<> is_refused(Fixture& fixture, Op& operation) {
+    bool refused = false;
+    try {
+        co_await await_operation(fixture, operation);
+    } catch (const InvalidState&) {
+        refused = true;
+    } catch (const EndOfStream&) {
+        refused = true;
+    }
+    CHECK(refused);
+    CHECK(fixture.intact());
+}
+
+template <class Op>
+Task<> loses_a_select(Op& operation) {
+    const auto got = co_await select(operation, sleep_for(std::chrono::nanoseconds(1)));
+    CHECK(got.index() == 1);
+    const auto first = co_await select(sleep_for(std::chrono::nanoseconds(1)), operation);
+    CHECK(first.index() == 0);
+}
+
+template <class Fixture>
+Task<> again_after_cancel() {
+    if constexpr (HasOperation<Fixture> && Fixture::waits) {
+        Fixture fixture(test_clock());
+        co_await fixture.prepare();
+        auto operation = fixture.operation();
+        for (int i = 0; i < 2; ++i) {
+            Subject<Fixture> subject(await_operation(fixture, operation));
+            co_await rounds();
+            subject.scope.cancel("while it waits");
+            co_await subject.end();
+            CHECK(subject.progress.cancelled);
+        }
+        co_await succeeds(fixture, operation);
+    }
+}
+
+template <class Fixture>
+Task<> again_after_select() {
+    if constexpr (HasOperation<Fixture> && Fixture::waits) {
+        Fixture fixture(test_clock());
+        co_await fixture.prepare();
+        auto operation = fixture.operation();
+        Subject<Fixture> loser(loses_a_select(operation));
+        co_await loser.end();
+        CHECK(loser.progress.succeeded);
+        CHECK(fixture.intact());
+        co_await succeeds(fixture, operation);
+    }
+}
+
+template <class Fixture>
+Task<> again_after_end() {
+    if constexpr (HasOperation<Fixture>) {
+        Fixture fixture(test_clock());
+        co_await fixture.prepare();
+        auto operation = fixture.operation();
+        co_await succeeds(fixture, operation);
+        if constexpr (refuses_again<Fixture>) {
+            co_await is_refused(fixture, operation);
+        } else {
+            co_await succeeds_again(fixture, operation);
+        }
+    }
+}
+
 /// Its frame dies last of all it can see, so that it can judge what is left.
 template <class Fixture>
 struct Verdict final {
@@ -329,6 +468,12 @@ Task<> loop_ends() {
                           subject " cancelled, then completed in the same turn, throws",           \
                           cancelled_then_completed)                                                \
     EDDY_WAIT_MATRIX_CASE(Fixture, subject " ends when the loop shuts down", loop_ends)            \
+    EDDY_WAIT_MATRIX_CASE(                                                                         \
+        Fixture, subject " is awaited again after it was cancelled", again_after_cancel)           \
+    EDDY_WAIT_MATRIX_CASE(                                                                         \
+        Fixture, subject " is awaited again after it has lost a select", again_after_select)       \
+    EDDY_WAIT_MATRIX_CASE(                                                                         \
+        Fixture, subject " is awaited again after it has ended", again_after_end)                  \
     TEST_CASE(subject " leaves its queue when its frame is destroyed") {                           \
         ::eddy::testing::wait_matrix::destroyed<Fixture>(false);                                   \
     }                                                                                              \

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+namespace eddy::detail {
+
+/// Throws: `InvalidState` in the name of `what`.
+[[noreturn]] void throw_given_away(const char* what);
+
+/// An item that an operation brings along. Given away, it is gone, and whoever awaits the operation
+/// again is told so, unless a moved item is as good as new.
+template <class T>
+class BroughtItem final {
+public:
+    template <class U>
+    explicit BroughtItem(std::in_place_t, U&& item) : item_(std::forward<U>(item)) {}
+
+    /// To be moved from; `given` is said when that has happened.
+    [[nodiscard]] T& get() noexcept { return item_; }
+    void given() noexcept { given_ = !std::is_trivially_copyable_v<T>; }
+
+    /// Throws: `InvalidState`.
+    void require(const char* what) const {
+        if (given_) [[unlikely]] {
+            throw_given_away(what);
+        }
+    }
+
+private:
+    T item_;
+    bool given_ = false;
+};
+
+}  // namespace eddy::detail
