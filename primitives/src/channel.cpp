@@ -14,19 +14,19 @@ void ChannelCore::require_here() const noexcept {
 }
 
 void ChannelCore::close_sender(Handle handle) noexcept {
+    shut(handle);
     end_through(givers_, handle, End::closed);
     if (--senders_ == 0) {
-        end_all(givers_, End::closed);  // waits made through a handle closed before they began
         end_if_nothing_can_come();
     }
 }
 
 bool ChannelCore::close_receiver(Handle handle) noexcept {
+    shut(handle);
     end_through(takers_, handle, End::closed);
     if (--receivers_ != 0) {
         return false;
     }
-    end_all(takers_, End::closed);
     end_all(givers_, End::broken);
     return true;
 }

@@ -44,7 +44,7 @@ public:
     class Reserve;
     class Slot;
 
-    explicit Sender(const detail::LocalRef<State>& state) noexcept : handle_(state) {}
+    explicit Sender(const detail::LocalRef<State>& state) : handle_(state) {}
 
     [[nodiscard]] bool is_closed() const noexcept { return handle_.id() == 0; }
     [[nodiscard]] ChannelStatistics statistics() const {
@@ -101,7 +101,7 @@ public:
     template <class R>
     using Receive = typename State::template Receive<R>;
 
-    explicit Receiver(const detail::LocalRef<State>& state) noexcept : handle_(state) {}
+    explicit Receiver(const detail::LocalRef<State>& state) : handle_(state) {}
 
     [[nodiscard]] bool is_closed() const noexcept { return handle_.id() == 0; }
     [[nodiscard]] ChannelStatistics statistics() const {

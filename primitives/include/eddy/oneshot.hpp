@@ -30,8 +30,9 @@ public:
         }
     }
 
-    /// Once. Empty: the receiver has it, or can have it. Otherwise the receiver is gone, or has
-    /// closed, and the value comes back.
+    /// Once. Empty: the receiver has it, or can have it: a receiver that is dropped without another
+    /// look, after a wait that it has left, loses it (see `OneshotReceiver::receive`). Otherwise
+    /// the receiver is gone, or has closed, and the value comes back.
     ///
     /// Throws: `InvalidState` the second time.
     [[nodiscard]] std::optional<T> send(T value) {
@@ -90,6 +91,16 @@ public:
     }
 
     /// Waits for the value. Cancellation: it was not received, and can be by the next call.
+    ///
+    /// A job that has left its wait, because a timeout won, is not yet a receiver that is gone: a
+    /// value that is sent before that job runs again counts as sent, and is kept for its next
+    /// look. Who gives up looks once more, so that nothing is lost:
+    ///
+    ///     const auto got = co_await select(once.receiver.receive(), sleep_for(1s));
+    ///     if (got.index() == 1) {
+    ///         once.receiver.close();  // from here on a send gives its value back
+    ///         if (auto late = once.receiver.try_receive()) { use(std::move(*late)); }
+    ///     }
     [[nodiscard]] Receive<T> receive() const {
         return Receive<T>(state("OneshotReceiver::receive"));
     }

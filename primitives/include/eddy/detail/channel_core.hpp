@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <eddy/detail/exchange.hpp>
 #include <eddy/detail/local_ref.hpp>
@@ -30,13 +32,16 @@ public:
     void check(const char* what) const { bound_.check(what); }
     void require_here() const noexcept;
 
-    [[nodiscard]] Handle open_sender() noexcept {
+    /// Throw: `std::bad_alloc`.
+    [[nodiscard]] Handle open_sender() {
+        const Handle handle = open();
         ++senders_;
-        return ++last_handle_;
+        return handle;
     }
-    [[nodiscard]] Handle open_receiver() noexcept {
+    [[nodiscard]] Handle open_receiver() {
+        const Handle handle = open();
         ++receivers_;
-        return ++last_handle_;
+        return handle;
     }
     void close_sender(Handle handle) noexcept;
     /// True if it was the last one: the caller drops what is buffered.
@@ -55,7 +60,7 @@ public:
     /// Throws: `ClosedResource`, `BrokenResource`, `WrongThread`.
     void check_sender(Handle handle, const char* what) const {
         check(what);
-        if (handle == 0 || senders_ == 0) [[unlikely]] {
+        if (!is_open(handle)) [[unlikely]] {
             throw_closed(what);
         }
         if (receivers_ == 0) [[unlikely]] {
@@ -64,7 +69,7 @@ public:
     }
     void check_receiver(Handle handle, const char* what) const {
         check(what);
-        if (handle == 0) [[unlikely]] {
+        if (!is_open(handle)) [[unlikely]] {
             throw_closed(what);
         }
     }
@@ -89,6 +94,19 @@ protected:
     [[nodiscard]] ChannelStatistics statistics_of(std::size_t buffered) const;
 
 private:
+    [[nodiscard]] Handle open() {
+        open_.push_back(last_handle_ + 1);
+        return ++last_handle_;
+    }
+    void shut(Handle handle) noexcept {
+        open_.erase(std::lower_bound(open_.begin(), open_.end(), handle));
+    }
+    /// An operation may be awaited long after it was made, and its handle be closed by then.
+    [[nodiscard]] bool is_open(Handle handle) const noexcept {
+        return std::binary_search(open_.begin(), open_.end(), handle);
+    }
+
+    std::vector<Handle> open_;  // of both ends, ascending
     Handle last_handle_ = 0;
     std::size_t senders_ = 0;
     std::size_t receivers_ = 0;

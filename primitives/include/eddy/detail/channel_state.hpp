@@ -77,7 +77,7 @@ class ChannelHandle final {
     using State = ChannelState<T>;
 
 public:
-    explicit ChannelHandle(const LocalRef<State>& state) noexcept : state_(state) { open(); }
+    explicit ChannelHandle(const LocalRef<State>& state) : state_(state) { open(); }
     ChannelHandle(const ChannelHandle& other) : state_(other.state("copy of a channel's handle")) {
         if (other.id_ != 0) {
             open();
@@ -115,7 +115,7 @@ public:
     }
 
 private:
-    void open() noexcept {
+    void open() {
         id_ = end == ChannelEnd::sending ? state_->open_sender() : state_->open_receiver();
     }
     void close_now() noexcept {
