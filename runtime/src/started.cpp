@@ -32,8 +32,14 @@ void StartHost::child_started(StartHost* host, bool& called) {
         throw InvalidState("started was called before: a child starts once");
     }
     called = true;
-    if (host == nullptr || host->scope.effective || host->child_->ended) {
-        return;  // the caller is being cancelled: the child stays with it
+    if (host == nullptr || host->child_->ended) {
+        return;
+    }
+    // A cancelled caller keeps the child: moving in would let it escape. A group that is cancelled
+    // as well takes it in: the caller may be what the child waits for, and stays no longer than it
+    // has to.
+    if (host->scope.effective && !host->group_.scope.effective) {
+        return;
     }
     Job& child = *host->child_;
     --host->live;

@@ -78,7 +78,8 @@ StopHost::StopHost() : job_(require_job("with_stop_source")) {
 
 StopHost::~StopHost() { leave(job_); }
 
-void StopHost::body_ended() noexcept {
+void StopHost::body_ended(bool cancelled) noexcept {
+    stops_token_ = cancelled;
     if (watcher_) {
         watcher_->own_scope().cancel(CancelSource::explicit_call, "the work has ended");
     }
@@ -89,7 +90,7 @@ Task<> StopHost::watch(StopHost& host) {
         co_await sleep_forever();
     } catch (const Cancelled&) {
         // Cancelled by body_ended() alone, the scope around is not.
-        if (host.scope.effective) {
+        if (host.scope.effective && host.stops_token_) {
             host.source_.request_stop();
         }
         throw;

@@ -16,7 +16,11 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::child_ended(detail::Job& child) noexcept {
     if (child.state != JobState::failed) {
-        child_cancelled_ = child_cancelled_ || child.state == JobState::cancelled;
+        // Not one that was cancelled for itself, or with the group alone: that stays in here, even
+        // if the outside is cancelled before the others have ended.
+        const bool from_outside = child.state == JobState::cancelled && !child.own_scope().caught &&
+                                  scope.parent->effective;
+        interrupted_ = interrupted_ || from_outside;
         return;
     }
     child.collected = true;
@@ -75,8 +79,8 @@ bool GroupHost::leave() {
     if (body_error_ && !absorbs) {
         std::rethrow_exception(body_error_);
     }
-    if (!absorbs && group_.child_cancelled_ && job_.scope->effective) {
-        throw job_.scope->make_cancelled();  // from outside, while the host waited
+    if (!absorbs && group_.interrupted_ && job_.scope->effective) {
+        throw job_.scope->make_cancelled();  // it has cost a child its result
     }
     return body_error_ != nullptr;
 }

@@ -299,6 +299,49 @@ EDDY_TEST_CASE("a child moved into a cancelled group is aborted at once even if 
     CHECK(eddy::now() - begin == 1s);
 }
 
+EDDY_TEST_CASE("a child that starts while caller and group are cancelled moves into the group") {
+    const auto begin = eddy::now();
+    bool body_ended = false;
+    co_await with_task_group([&](TaskGroup& group) -> Task<> {
+        Gate over;
+        group.spawn(
+            [](TaskGroup& same) -> Task<> {
+                co_await eddy::sleep_for(1s);
+                same.cancel("while the start is pending");
+            },
+            std::ref(group));
+        const int port = co_await group.start<int>([&](Started<int> started) -> Task<> {
+            co_await eddy::shield([&]() -> Task<> {
+                co_await eddy::sleep_for(2s);
+                started(8080);
+                // What the body gets to only after this: it has to come back from its start.
+                body_ended = co_await eddy::move_on_after(1h, over.wait());
+            });
+        });
+        CHECK(port == 8080);
+        CHECK(group.size() == 1);
+        over.open();
+        co_await eddy::shield(settle());
+    });
+    CHECK(body_ended);
+    CHECK(eddy::now() - begin == 2s);
+}
+
+EDDY_TEST_CASE("a child that starts after its caller alone was cancelled stays with the caller") {
+    bool child_cancelled = false;
+    co_await with_task_group([&](TaskGroup& group) -> Task<> {
+        const auto port =
+            co_await eddy::move_on_after(1s, group.start<int>([&](Started<int> started) -> Task<> {
+                co_await eddy::shield(sleeps(2s));
+                started(8080);
+                co_await note_cancelled(sleeps(1h), child_cancelled);
+            }));
+        CHECK_FALSE(port.has_value());
+        CHECK(group.size() == 0);
+    });
+    CHECK(child_cancelled);
+}
+
 EDDY_TEST_CASE("a child reported by somebody else after it has ended stays ended") {
     co_await with_task_group([](TaskGroup& group) -> Task<> {
         std::optional<Started<int>> kept;

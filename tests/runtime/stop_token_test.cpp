@@ -237,6 +237,63 @@ EDDY_TEST_CASE("a timeout around it stops the token; the body's cancellation com
     CHECK(seen.stop_requested());
 }
 
+EDDY_TEST_CASE("a token is not stopped when the body ends in the moment of the cancellation") {
+    for (const bool throws : {false, true}) {
+        std::stop_token token;
+        eddy::CancelScope scope;
+        auto working = eddy::spawn(
+            [](eddy::CancelScope& around, std::stop_token& out, bool fails) -> Task<bool> {
+                co_return co_await eddy::with_scope(around, [&]() -> Task<> {
+                    try {
+                        co_await with_stop_source([&](std::stop_token stop) -> Task<> {
+                            out = stop;
+                            co_await eddy::yield();
+                            around.cancel();  // whoever watches cannot have run before the end
+                            if (fails) {
+                                throw std::runtime_error("by itself");
+                            }
+                        });
+                    } catch (const std::runtime_error&) {
+                    }
+                });
+            },
+            std::ref(scope),
+            std::ref(token),
+            throws);
+        co_await working;
+        CHECK_FALSE(token.stop_requested());
+    }
+}
+
+EDDY_TEST_CASE("a token is stopped when the body is cancelled, whoever runs first") {
+    std::stop_token token;
+    auto working = eddy::spawn(
+        [](std::stop_token& out) -> Task<> {
+            co_await with_stop_source(
+                [](std::stop_token stop, std::stop_token& seen) -> Task<> {
+                    seen = stop;
+                    co_await forever();
+                },
+                std::ref(out));
+        },
+        std::ref(token));
+    co_await settle();
+    working.cancel();
+    co_await working.wait();
+    CHECK(token.stop_requested());
+}
+
+EDDY_TEST_CASE("a body that throws instead of returning its task lets its watcher go") {
+    bool thrown = false;
+    try {
+        co_await with_stop_source(
+            [](std::stop_token) -> Task<> { throw std::runtime_error("no task"); });
+    } catch (const std::runtime_error&) {
+        thrown = true;
+    }
+    CHECK(thrown);
+}
+
 EDDY_TEST_CASE("an exception of the body comes out raw") {
     bool thrown = false;
     try {

@@ -289,6 +289,75 @@ EDDY_TEST_CASE("a child cancelled through its handle is no failure of the group"
     CHECK(other);
 }
 
+EDDY_TEST_CASE(
+    "a child that was cancelled for itself is no reason to throw when the outside is later") {
+    CancelScope scope;
+    bool left = false;
+    bool pending = false;
+    auto job = eddy::spawn(with_scope(scope, [&]() -> Task<> {
+        co_await with_task_group([&](TaskGroup& group) -> Task<> {
+            auto handle = group.spawn(sleeps_forever());
+            group.spawn([&scope]() -> Task<> {
+                co_await eddy::sleep_for(1s);
+                scope.cancel("the last act of the group");
+            });
+            co_await settle();
+            handle.cancel("not needed");
+            co_await handle.wait();
+        });
+        left = true;  // leaving is no checkpoint
+        co_await note_cancelled([]() -> Task<> { co_await eddy::checkpoint(); }(), pending);
+    }));
+    const bool done = co_await job;
+    CHECK_FALSE(done);
+    CHECK(left);
+    CHECK(pending);
+}
+
+EDDY_TEST_CASE("nor is one that was cancelled with the group alone") {
+    CancelScope scope;
+    bool left = false;
+    auto job = eddy::spawn(with_scope(scope, [&]() -> Task<> {
+        const int value = co_await with_task_group([&](TaskGroup& group) -> Task<int> {
+            group.spawn(sleeps_forever());
+            group.spawn([&scope]() -> Task<> {
+                co_await eddy::shield(sleeps(1s));
+                scope.cancel("while the group is on its way out");
+            });
+            co_await settle();
+            group.cancel();
+            co_return 5;
+        });
+        CHECK(value == 5);
+        left = true;
+        co_await eddy::checkpoint();
+        left = false;
+    }));
+    const bool done = co_await job;
+    CHECK_FALSE(done);
+    CHECK(left);
+}
+
+EDDY_TEST_CASE("a child that is cancelled for itself and from outside passes it on") {
+    CancelScope scope;
+    bool passed = false;
+    auto job = eddy::spawn(with_scope(scope, [&]() -> Task<> {
+        co_await note_cancelled(with_task_group([&](TaskGroup& group) -> Task<> {
+                                    auto handle = group.spawn(sleeps_forever());
+                                    group.spawn([&, handle = &handle]() -> Task<> {
+                                        handle->cancel("not needed");
+                                        scope.cancel();
+                                        co_return;
+                                    });
+                                    co_await eddy::shield(settle());
+                                }),
+                                passed);
+    }));
+    const bool done = co_await job;
+    CHECK_FALSE(done);
+    CHECK(passed);
+}
+
 EDDY_TEST_CASE("a child that times out inside only hurts itself") {
     const int value = co_await with_task_group([](TaskGroup& group) -> Task<int> {
         auto handle = group.spawn([]() -> Task<int> {

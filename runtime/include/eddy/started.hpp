@@ -20,7 +20,8 @@ public:
 
     void set_child(Job& child) noexcept { child_ = &child; }
 
-    /// The child says "started": moves it into the group, unless the caller is cancelled.
+    /// The child says "started": moves it into the group, unless the caller is cancelled and the
+    /// group is not.
     ///
     /// Throws: `InvalidState` the second time.
     static void child_started(StartHost* host, bool& called);
@@ -59,7 +60,8 @@ public:
         : state_(std::move(state)) {}
 
     /// `started(value)`: lets `start` return the value, and moves this job into the group. If the
-    /// caller was cancelled meanwhile, nothing moves, and the next checkpoint says so.
+    /// caller was cancelled meanwhile and the group was not, nothing moves, and the next checkpoint
+    /// says so.
     template <class U = V>
     void operator()(U&& value) const
         requires(!std::is_void_v<V> && std::is_convertible_v<U &&, V>)

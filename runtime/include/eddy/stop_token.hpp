@@ -13,6 +13,7 @@
 #include <eddy/own.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/task.hpp>
+#include <eddy/task_group.hpp>
 #include <eddy/with_scope.hpp>
 
 /// The bridges between cancel scopes and `std::stop_token`, one for each direction.
@@ -58,8 +59,9 @@ public:
 
     [[nodiscard]] std::stop_token token() const noexcept { return source_.get_token(); }
 
-    /// The body has ended: the watching job is not needed any more.
-    void body_ended() noexcept;
+    /// The body has ended: the watching job is not needed any more. If it was not cancelled, a
+    /// cancellation that the job has not seen yet comes too late to stop the token.
+    void body_ended(bool cancelled) noexcept;
     [[nodiscard]] Nursery::Join join() noexcept { return Nursery::join(); }
 
 private:
@@ -69,13 +71,24 @@ private:
     Job& job_;
     std::stop_source source_;
     JobRef<Job> watcher_;
+    bool stops_token_ = true;  // a cancellation does
 };
+
+/// A plain function may throw instead of returning its task.
+template <class T, class F, class... Args>
+Task<T> call_with_token(F& fn, const StopHost& host, Args&... args) {
+    try {
+        return std::invoke(fn, host.token(), std::move(args)...);
+    } catch (...) {
+        return failed_task<T>(std::current_exception());
+    }
+}
 
 template <class T, class F, class... Args>
 Task<T> host_stop_source(F fn, Args... args) {
     StopHost host;
-    auto outcome = co_await outcome_of(std::invoke(fn, host.token(), std::move(args)...));
-    host.body_ended();
+    auto outcome = co_await outcome_of(call_with_token<T>(fn, host, args...));
+    host.body_ended(outcome.cancelled());
     co_await host.join();
     if constexpr (std::is_void_v<T>) {
         outcome.value();
@@ -105,7 +118,8 @@ template <class... Work>
 ///     });
 ///
 /// What is registered with the token is called from a job, soon after the cancellation and never
-/// inside it; it may not throw. The token is not stopped when `fn` ends by itself.
+/// inside it; it may not throw. The token is not stopped when `fn` ends by itself, also if the
+/// scope is cancelled in that very moment.
 ///
 /// Cost: a job that waits.
 template <class F, class... Args>

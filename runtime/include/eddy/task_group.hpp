@@ -60,7 +60,8 @@ public:
 
     /// Starts `fn(Started<V>, args...)` and waits until it calls `started(value)`; from then on the
     /// child belongs to the group. Until then it runs on the caller's account: its failure is
-    /// thrown here, raw, and a cancelled caller takes it along; the group does not notice.
+    /// thrown here, raw, and a cancelled caller takes it along; the group does not notice. Of a
+    /// caller that is cancelled together with the group, the child still moves in.
     ///
     ///     const int port = co_await group.start<int>(serve, address);
     ///
@@ -101,7 +102,7 @@ private:
     // Failed children, each with a reference, in order; linked through Job::ready_next.
     detail::Job* first_failure_ = nullptr;
     detail::Job* last_failure_ = nullptr;
-    bool child_cancelled_ = false;
+    bool interrupted_ = false;  // a cancellation from outside cost a child its result
 };
 
 namespace detail {
