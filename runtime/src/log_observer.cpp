@@ -11,9 +11,13 @@ void LogObserver::failure(const JobInfo& job, std::exception_ptr error, std::str
     detail::log_failure(job, error, where);
 }
 
-void LogObserver::job_abandoned(const JobInfo&, std::string_view backtrace) {
-    detail::log_error("destroyed after its grace period, it ignored its cancellation: " +
-                      std::string(backtrace));
+void LogObserver::job_abandoned(const JobInfo& job, std::string_view backtrace) {
+    const bool destroyed = job.state == JobState::pending || job.state == JobState::cancelling;
+    const char* what = destroyed ? "destroyed after its grace period, it ignored its cancellation: "
+                       : job.cut_off
+                           ? "cut off after its grace period from what it waited for, and ended: "
+                           : "ended by itself, but only after its grace period: ";
+    detail::log_error(what + std::string(backtrace));
 }
 
 }  // namespace eddy

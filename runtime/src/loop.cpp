@@ -10,6 +10,7 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
+#include "abandoned_jobs.hpp"
 #include "hygiene.hpp"
 #include "log.hpp"
 #include "loop_impl.hpp"
@@ -169,8 +170,9 @@ void Loop::Impl::begin_end(std::string_view reason) {
 /// Every job that was cut off from the outside world has its chance to clean up. Those that are
 /// always ready had theirs during the grace.
 void Loop::Impl::abandon_jobs() {
-    core.report_abandoned_jobs();
+    detail::AbandonedJobs left(core);
     core.sever_waits();
+    left.note_cut_off();
     const TimePoint end = after(core.clock->now(), cleanup_time);
     const auto time_left = [&](int turns) { return turns < 64 && core.clock->now() < end; };
     for (int turns = 0; core.has_work() && core.root.live != 0; ++turns) {
@@ -179,6 +181,7 @@ void Loop::Impl::abandon_jobs() {
         }
         core.run_jobs();
     }
+    left.report();
     core.destroy_jobs();
 }
 

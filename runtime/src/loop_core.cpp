@@ -9,9 +9,9 @@
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/thread_state.hpp>
-#include <eddy/dump_jobs.hpp>
 #include <eddy/error.hpp>
 
+#include "abandoned_jobs.hpp"
 #include "log.hpp"
 
 namespace eddy::detail {
@@ -241,6 +241,9 @@ void LoopCore::finish(Job& job) noexcept {
     }
     end_scope(job);
     job.ended = true;
+    if (abandoned != nullptr) [[unlikely]] {
+        abandoned->ended(job);
+    }
     job.joiners.wake_all();
     Nursery& nursery = *std::exchange(job.nursery, nullptr);
     nursery.child_gone(job);
@@ -253,29 +256,11 @@ void LoopCore::finish(Job& job) noexcept {
 
 // --- the end -----------------------------------------------------------------------------------
 
-template <class F>
-void LoopCore::for_each_job(F&& fn) noexcept {
-    ScopeNode* node = &root.scope;
-    while (node != nullptr) {
-        if (node->job_root) {
-            fn(*node->occupant());
-        }
-        if (node->first_child != nullptr) {
-            node = node->first_child;
-            continue;
-        }
-        while (node != nullptr && node->next == nullptr) {
-            node = node->parent;
-        }
-        node = node != nullptr ? node->next : nullptr;
-    }
-}
-
-void LoopCore::report_abandoned_jobs() noexcept {
-    for_each_job([this](Job& job) {
-        observe(Observer::no_hooks,
-                [&](Observer& observer) { observer.job_abandoned(job.info(), describe_job(job)); });
-    });
+std::vector<Job*> LoopCore::living_jobs() {
+    std::vector<Job*> jobs;
+    jobs.reserve(jobs_alive);
+    for_each_job([&jobs](Job& job) { jobs.push_back(&job); });
+    return jobs;
 }
 
 void LoopCore::sever_waits() noexcept {
@@ -309,8 +294,7 @@ void LoopCore::destroy_frames(Job& job) noexcept {
 
 void LoopCore::destroy_jobs() noexcept {
     root.closed = true;
-    std::vector<Job*> doomed;  // parents before children, so: from the back
-    for_each_job([&](Job& job) { doomed.push_back(&job); });
+    std::vector<Job*> doomed = living_jobs();  // parents before children, so: from the back
     ready.clear();
     while (!doomed.empty()) {
         Job& job = *doomed.back();
@@ -407,6 +391,9 @@ void LoopCore::made_ready(Job& job) noexcept {
 void LoopCore::report_failure(const Job* job,
                               std::exception_ptr error,
                               std::string_view where) noexcept {
+    if (abandoned != nullptr && job != nullptr && abandoned->explain(*job, error)) {
+        return;
+    }
     const JobInfo info = job != nullptr ? job->info() : JobInfo{};
     if (observers_.empty()) {
         log_failure(info, error, where);

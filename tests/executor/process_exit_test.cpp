@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
 #include <chrono>
-#include <csignal>
+#include <cstddef>
 #include <cstdlib>
-#include <string>
-#include <sys/wait.h>
+#include <string_view>
 #include <thread>
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
+#include <eddy/exception_group.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
 #include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/thread_pool.hpp>
 #include <eddy/with_scope.hpp>
+
+#include "child_process.hpp"
 
 // The thread sanitizer supports no threads in a child of a process that has some.
 #if defined(__SANITIZE_THREAD__)
@@ -35,18 +36,20 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A whole program in a child process, its exit handlers and static destructors included.
-int exit_code_of(void (*program)()) {
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(60);
-        close(STDERR_FILENO);  // the warning is expected
+template <class P>
+testing::ChildResult run_program(P program) {
+    return testing::run_in_child([&program]() -> int {
         program();
         std::exit(0);
+    });
+}
+
+int count_of(std::string_view part, std::string_view text) {
+    int count = 0;
+    for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) {
+        ++count;
     }
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return count;
 }
 
 void sleeps_for_an_hour() { std::this_thread::sleep_for(1h); }
@@ -70,25 +73,57 @@ Task<> wait_in_vain() {
 
 TEST_CASE("a call that never ends, abandoned, keeps the process for a second at most") {
     const auto start = std::chrono::steady_clock::now();
-    CHECK(exit_code_of([] { eddy::run(give_up_after_a_moment()); }) == 0);
+    const auto end = run_program([] { eddy::run(give_up_after_a_moment()); });
+    CHECK(end.exit_code == 0);
     CHECK(std::chrono::steady_clock::now() - start < 10s);  // 1 s of grace, and a slow machine
 }
 
 TEST_CASE("a call that never ends, awaited, keeps the process until the loop's grace is over") {
     const auto start = std::chrono::steady_clock::now();
-    CHECK(exit_code_of([] {
-              Loop loop;
-              try {
-                  loop.run(
-                      []() -> Task<> {
-                          Loop::current().cancel("time to go");
-                          co_await wait_in_vain();
-                      }(),
-                      {.grace = 50ms});
-              } catch (const JobCancelled&) {
-              }
-          }) == 0);
+    const auto end = run_program([] {
+        Loop loop;
+        try {
+            loop.run(
+                []() -> Task<> {
+                    Loop::current().cancel("time to go");
+                    co_await wait_in_vain();
+                }(),
+                {.grace = 50ms});
+        } catch (const ExceptionGroup&) {
+        } catch (const JobCancelled&) {
+        }
+    });
+    CHECK(end.exit_code == 0);
     CHECK(std::chrono::steady_clock::now() - start < 10s);
+}
+
+TEST_CASE("a call that outlasts the grace is one line of the loop's and one of the pool's") {
+    for (const bool catches : {true, false}) {
+        const auto end = run_program([catches] {
+            eddy::run(
+                [](bool goes_on) -> Task<> {
+                    spawn({.name = "caller"}, [goes_on]() -> Task<> {
+                        try {
+                            co_await run_in_executor(sleeps_for_an_hour);
+                        } catch (const LoopClosed&) {
+                            if (!goes_on) {
+                                throw;
+                            }
+                        }
+                    }).detach();
+                    co_await sleep_for(10ms);
+                }(catches),
+                {.grace = 10ms});
+        });
+        CHECK(end.exit_code == 0);
+        CHECK(count_of("[eddy]", end.errors) == 2);
+        CHECK(count_of("cut off after its grace period from what it waited for, and ended: caller",
+                       end.errors) == 1);
+        CHECK(count_of("waits for run_in_executor since", end.errors) == 1);
+        CHECK(count_of("process_exit_test.cpp:", end.errors) == 2);  // spawned, and awaited
+        CHECK(count_of("1 call still ran", end.errors) == 1);
+        CHECK(count_of("destroyed", end.errors) == 0);
+    }
 }
 
 #endif

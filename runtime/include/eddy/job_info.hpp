@@ -37,6 +37,9 @@ struct JobInfo {
     /// somebody asks for `Observer::ready_times`. A job that yielded, used up its budget or was
     /// just spawned has none: it asked to go behind the others.
     std::optional<TimePoint> ready_since = std::nullopt;
+    /// In `Observer::job_abandoned`: the loop that ended has cut off what it waited for, by
+    /// `LoopClosed`.
+    bool cut_off = false;
 };
 
 }  // namespace eddy

@@ -64,7 +64,13 @@ public:
         static_cast<void>(where);
     }
 
-    /// A job went on after its cancellation for longer than the grace period and is destroyed.
+    /// A job went on after its cancellation for longer than the loop's grace period. Called once
+    /// for each, when it is known what became of it: its state says whether it has ended by itself
+    /// in the end, mostly because it was cut off from what it waited for (`JobInfo::cut_off`), or
+    /// is `pending` or `cancelling` and about to be destroyed. Everything else in `JobInfo`, and
+    /// the backtrace, tells where it stood when the grace was over.
+    ///
+    /// A failure that says nothing else than that it was cut off is not reported again.
     virtual void job_abandoned(const JobInfo&, std::string_view backtrace) {
         static_cast<void>(backtrace);
     }

@@ -22,6 +22,7 @@ class Loop;
 
 namespace eddy::detail {
 
+class AbandonedJobs;
 class Driver;
 
 /// A call that the loop makes itself, outside any job: a timer's function, an abort function.
@@ -91,7 +92,8 @@ public:
     WaitQueue settled;  // woken when everything else waits
     std::shared_ptr<Inbox> inbox;
     Loop* loop;
-    Driver* driver = nullptr;  // where handles and requests are opened
+    Driver* driver = nullptr;            // where handles and requests are opened
+    AbandonedJobs* abandoned = nullptr;  // at the end, if jobs have outlasted the grace
 
     /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
     void checkpoint(Job& job) {
@@ -166,8 +168,26 @@ public:
     void drop_callback(LoopCallback& callback) noexcept { callback.unlink_self(); }
 
     // --- the end -------------------------------------------------------------------------------
-    /// Reports every job that is left, as one that ignores its cancellation.
-    void report_abandoned_jobs() noexcept;
+    /// Calls `fn(job)` for every job that is alive, parents before children.
+    template <class F>
+    void for_each_job(F&& fn) noexcept {
+        ScopeNode* node = &root.scope;
+        while (node != nullptr) {
+            if (node->job_root) {
+                fn(*node->occupant());
+            }
+            if (node->first_child != nullptr) {
+                node = node->first_child;
+                continue;
+            }
+            while (node != nullptr && node->next == nullptr) {
+                node = node->parent;
+            }
+            node = node != nullptr ? node->next : nullptr;
+        }
+    }
+    /// All of them. Throws: `std::bad_alloc`.
+    [[nodiscard]] std::vector<Job*> living_jobs();
     /// Cuts waits in flight off from the outside world: they end with LoopClosed.
     void sever_waits() noexcept;
     /// Destroys every job that is left: children before parents, frames from the leaf.
@@ -219,8 +239,6 @@ private:
     void made_woken(Job& job) noexcept;
     void made_ready(Job& job) noexcept;
     void disable_observer(Observer& observer) noexcept;
-    template <class F>
-    void for_each_job(F&& fn) noexcept;
     static void destroy_frames(Job& job) noexcept;
     void end_scope(Job& job) noexcept;
 
