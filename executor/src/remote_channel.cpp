@@ -151,12 +151,12 @@ void RemoteState::block(End end, Lock& lock, const char* what) {
         return;
     }
     lock.unlock();
-    const BlockingRegion waiting;  // before the lock: the pool has its own
+    BlockingRegion waiting;  // before the lock: the pool has its own
     const std::stop_token stop = current_stop_token();
     lock.lock();
     Side& side = sides_[end];
     ++side.blocked;
-    const bool came = side.threads.wait(lock, stop, [&] { return ready(end); });
+    const bool came = waiting.wait(side.threads, lock, stop, [&] { return ready(end); });
     --side.blocked;
     if (!came) {
         lock.unlock();

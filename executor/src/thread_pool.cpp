@@ -29,7 +29,9 @@ namespace detail {
 
 BlockingRegion::BlockingRegion() noexcept : pool_(ThreadPool::Impl::of_this_thread()) {
     if (pool_ != nullptr) {
-        static_cast<ThreadPool::Impl*>(pool_)->begin_blocking();
+        auto& pool = *static_cast<ThreadPool::Impl*>(pool_);
+        pool.begin_blocking();
+        pause_ = pool.patience() / 4;
     }
 }
 
@@ -38,6 +40,8 @@ BlockingRegion::~BlockingRegion() {
         static_cast<ThreadPool::Impl*>(pool_)->end_blocking();
     }
 }
+
+void BlockingRegion::look_after_pool() noexcept { static_cast<ThreadPool::Impl*>(pool_)->look(); }
 
 void require_off_loop(const char* what) {
     if (thread_state.core != nullptr) {

@@ -29,6 +29,8 @@ thread_local void* pool_of_thread = nullptr;
     return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
 }
 
+constexpr Duration default_patience = std::chrono::seconds(1);
+
 /// What a condition variable can add to its clock without overflow.
 [[nodiscard]] Duration at_most_a_year(Duration time) noexcept {
     return std::min<Duration>(time, std::chrono::hours(24 * 365));
@@ -41,11 +43,13 @@ ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
       max_threads_(options.threads != 0
                        ? options.threads
                        : std::max<std::size_t>(1, std::thread::hardware_concurrency())),
+      max_blocked_(options.max_blocked),
       niceness_(options.niceness),
       nice_(detail::thread_niceness() + options.niceness),
       idle_timeout_(at_most_a_year(options.idle_timeout)),
       measure_(options.measure),
       hooks_(options.hooks),
+      patience_(hooks_ != nullptr ? hooks_->patience() : default_patience),
       queue_(options.queue_bound) {
     if (options.queue_bound == 0) {
         throw std::invalid_argument("ThreadPool: its queue needs room for at least one call");
@@ -132,6 +136,24 @@ void ThreadPool::Impl::withdraw(Work& work) noexcept {
     WorkAccess::release(work);
 }
 
+/// `why`: makes the error, for each one of its own.
+template <class F>
+void ThreadPool::Impl::reject_queued(Lock& lock, F&& why) noexcept {
+    detail::ListLink rejected;
+    while (Work* work = queue_.claim_next()) {
+        ++rejected_;
+        WorkAccess::link(*work).insert_before(rejected);
+    }
+    lock.unlock();
+    while (rejected.linked()) {
+        Work& work = WorkAccess::from_link(*rejected.next);
+        WorkAccess::link(work).unlink_self();
+        WorkAccess::fail(work, why());
+        WorkAccess::complete(work);
+    }
+    lock.lock();
+}
+
 // --- threads -----------------------------------------------------------------------------------
 
 /// Sees to it that somebody comes for what is queued: starts a thread if one is missing, or returns
@@ -148,11 +170,12 @@ ThreadPool::Impl::WorkerRef ThreadPool::Impl::worker_for_queue() noexcept {
         open_or_shut();
         return *worker.place;
     }
-    if (active_threads() < max_threads_ && !closed_) {
+    if (wants_thread()) {
         try {
             start_thread();
         } catch (...) {
-            // The threads there are do the work, and the next submission tries again.
+            // The threads there are do the work, and the next submission tries again; so does
+            // look() if all of them wait for loops.
         }
     }
     return nullptr;
@@ -185,6 +208,7 @@ void ThreadPool::Impl::start_thread() {
     }
     ++threads_started_;
     ++coming_;
+    stuck_since_ = never;
     open_or_shut();
 }
 
@@ -301,7 +325,30 @@ void ThreadPool::Impl::begin_blocking() noexcept {
 void ThreadPool::Impl::end_blocking() noexcept {
     const Lock lock(mutex_);
     --blocked_;
+    stuck_since_ = never;
     open_or_shut();
+}
+
+/// Those that wait are most often about to come back, and then go on with what is queued. If for
+/// some time none has, they may wait for just that.
+void ThreadPool::Impl::look() noexcept {
+    Lock lock(mutex_);
+    const WorkerRef other = worker_for_queue();  // threads may be to be had again
+    if (!stuck()) {
+        stuck_since_ = never;
+    } else if (stuck_since_ == never) {
+        stuck_since_ = clock_now();
+    } else if (clock_now() - stuck_since_ >= patience_) {
+        stuck_since_ = never;
+        reject_queued(lock, [this] {
+            return std::make_exception_ptr(
+                IoError(std::make_error_code(std::errc::resource_unavailable_try_again),
+                        "all threads of the pool \"" + name_ +
+                            "\" wait for loops, and no other can be started"));
+        });
+    }
+    lock.unlock();
+    call(other);
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -316,7 +363,10 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
     }
     idle_.clear();
     open_or_shut();
-    reject_queued(lock);
+    reject_queued(lock, [this] {
+        return std::make_exception_ptr(
+            ClosedResource("the pool \"" + name_ + "\" was shut down before this ran"));
+    });
     stop_running(lock);
     if (detached_) {
         return;
@@ -334,24 +384,6 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
                             (left == 1 ? " call still ran" : " calls still ran") +
                             " after its grace period: left alone with a detached thread");
     }
-}
-
-void ThreadPool::Impl::reject_queued(Lock& lock) noexcept {
-    detail::ListLink rejected;
-    while (Work* work = queue_.claim_next()) {
-        ++rejected_;
-        WorkAccess::link(*work).insert_before(rejected);
-    }
-    lock.unlock();
-    while (rejected.linked()) {
-        Work& work = WorkAccess::from_link(*rejected.next);
-        WorkAccess::link(work).unlink_self();
-        WorkAccess::fail(work,
-                         std::make_exception_ptr(ClosedResource(
-                             "the pool \"" + name_ + "\" was shut down before this ran")));
-        WorkAccess::complete(work);
-    }
-    lock.lock();
 }
 
 void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
@@ -383,6 +415,7 @@ ThreadPoolStatistics ThreadPool::Impl::statistics() {
     take_in(stack_.take_all());
     return {.threads = workers_.size(),
             .idle = idle_.size(),
+            .blocked = blocked_,
             .waiting = queue_.waiting(),
             .queued = queue_.queued(),
             .running = running_,

@@ -46,6 +46,10 @@ public:
     /// Around a wait of one of its threads for a loop.
     void begin_blocking() noexcept;
     void end_blocking() noexcept;
+    /// From such a wait, a few times in every `patience`: sees to what is queued, of which nobody
+    /// else may be able to take care.
+    void look() noexcept;
+    [[nodiscard]] Duration patience() const noexcept { return patience_; }
 
     /// The pool whose worker this thread is, or null.
     [[nodiscard]] static Impl* of_this_thread() noexcept;
@@ -82,21 +86,33 @@ private:
     [[nodiscard]] bool sleep(Worker& self, Work* ended, Lock& lock) noexcept;
     void leave(Worker& self) noexcept;
 
-    void reject_queued(Lock& lock) noexcept;
+    template <class F>
+    void reject_queued(Lock& lock, F&& why) noexcept;
     void stop_running(Lock& lock) noexcept;
     [[nodiscard]] std::size_t detach_threads() noexcept;
 
     /// More threads than allowed are not waiting for a loop: some came back from that.
     [[nodiscard]] bool surplus() const noexcept { return active_threads() > max_threads_; }
     [[nodiscard]] std::size_t active_threads() const noexcept { return workers_.size() - blocked_; }
+    /// A thread is missing, and may be started.
+    [[nodiscard]] bool wants_thread() const noexcept {
+        return active_threads() < max_threads_ && !closed_ &&
+               (workers_.size() < max_threads_ || workers_.size() - max_threads_ < max_blocked_);
+    }
+    /// All threads wait for loops, which may wait for what is queued.
+    [[nodiscard]] bool stuck() const noexcept {
+        return active_threads() == 0 && queue_.queued() != 0;
+    }
 
     const std::string name_;
     const std::size_t max_threads_;
+    const std::size_t max_blocked_;
     const int niceness_;  // 0: threads are left as they start
     const int nice_;      // absolute: whoever starts a thread may be a nicer one of ours
     const Duration idle_timeout_;
     const bool measure_;
     detail::ThreadPoolHooks* const hooks_;
+    const Duration patience_;
 
     // On lines of their own: of the loops' writing, and of the workers'.
     alignas(cache_line) detail::WorkStack stack_;
@@ -110,6 +126,7 @@ private:
     std::size_t coming_ = 0;  // threads started or called that have not looked at the queue yet
     std::size_t running_ = 0;
     std::size_t blocked_ = 0;
+    TimePoint stuck_since_ = never;  // seen to be, and no thread has come since
     std::uint64_t done_ = 0;
     std::uint64_t withdrawn_ = 0;
     std::uint64_t rejected_ = 0;

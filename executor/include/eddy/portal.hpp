@@ -60,9 +60,12 @@ public:
     ///         return parse(bytes);
     ///     }, path);
     ///
-    /// While it waits, its pool may run one thread more: the loop can offload to the same pool.
+    /// While it waits, its pool may run one thread more: the loop can offload to the same pool, up
+    /// to `ThreadPoolOptions::max_blocked`.
     ///
-    /// Throws:       `InvalidState` on a thread that runs a loop.
+    /// Throws:       `InvalidState` on a thread that runs a loop. Nested deeper than that, the
+    ///               innermost call that the loop offloads ends with `IoError`, which comes out
+    ///               here.
     /// Cancellation: in an offloaded call, cancelling the job that awaits it cancels the portal's
     ///               job too, and `Cancelled` comes out here: let it pass.
     template <class F, class... Args>
@@ -74,8 +77,8 @@ public:
                 current_stop_token(),
                 std::forward<F>(fn),
                 std::forward<Args>(args)...);
-        const detail::BlockingRegion waiting;
-        return slot->wait().value();
+        detail::BlockingRegion waiting;
+        return slot->wait(waiting).value();
     }
 
     /// True once everything is refused.

@@ -22,6 +22,12 @@ class ThreadPoolHooks;
 struct ThreadPoolOptions {
     std::string_view name = "eddy";  ///< of its threads, "eddy-1"; copied
     std::size_t threads = 0;         ///< at most; 0: one for each processor
+    /// How many threads more there may be while others wait for loops (`Portal::call`, a blocking
+    /// end of a remote channel): so deep may calls be nested that go from the pool to a loop and
+    /// from there into the pool again. 64 is deeper than programs are meant to go, and no load for
+    /// the machine. Beyond it, or when the system has no more threads, what is queued waits for
+    /// one of them to come back; if within a second none has, it ends with `IoError`.
+    std::size_t max_blocked = 64;
     std::size_t queue_bound = 1024;  ///< calls that may be queued; more wait for a slot
     /// How much nicer the threads are than the one that makes the pool, 0 to 19; 0 leaves them
     /// alone. Linux; nothing elsewhere. When calls burn every processor, a loop waits for a time
@@ -45,6 +51,7 @@ struct ThreadPoolOptions {
 struct ThreadPoolStatistics {
     std::size_t threads = 0;
     std::size_t idle = 0;     ///< of the threads
+    std::size_t blocked = 0;  ///< of the threads: wait for a loop
     std::size_t waiting = 0;  ///< for a slot in the queue
     std::size_t queued = 0;
     std::size_t running = 0;      ///< abandoned ones included
@@ -89,7 +96,8 @@ public:
     void shutdown(Duration grace);
 
     /// For `run_in_executor`. Throws: `ClosedResource` after `shutdown`; `IoError` when there is no
-    /// thread and none can be started.
+    /// thread and none can be started. A call that was taken fails with the same when all threads
+    /// wait for loops and stay away, and none can be started.
     void submit(Work& work) override;
     void withdraw(Work& work) noexcept override;
 

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+
+#include <eddy/time.hpp>
+
 namespace eddy::detail {
 
 /// A worker is about to wait for a loop: while this lives, its pool may run one more thread, so
 /// that what the loop offloads meanwhile does not wait for a worker that waits for the loop.
 ///
-/// On other threads it does nothing.
+/// When no thread can be started, whoever waits here is all that the pool has: it looks, now and
+/// then, after what is queued. On other threads nothing of that happens.
 class BlockingRegion final {
 public:
     BlockingRegion() noexcept;
@@ -14,8 +21,38 @@ public:
     BlockingRegion& operator=(const BlockingRegion&) = delete;
     ~BlockingRegion();
 
+    /// `changed.wait(lock, done)`. The pool is looked after without the lock.
+    template <class Done>
+    void wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Done done) {
+        while (pool_ != nullptr && !changed.wait_for(lock, pause_, done)) {
+            look(lock);
+        }
+        changed.wait(lock, done);
+    }
+    /// The same until a stop is requested: then false, if `done` is not.
+    template <class Lock, class Done>
+    bool wait(std::condition_variable_any& changed,
+              Lock& lock,
+              const std::stop_token& stop,
+              Done done) {
+        while (pool_ != nullptr && !changed.wait_for(lock, stop, pause_, done) &&
+               !stop.stop_requested()) {
+            look(lock);
+        }
+        return changed.wait(lock, stop, done);
+    }
+
 private:
+    template <class Lock>
+    void look(Lock& lock) {
+        lock.unlock();
+        look_after_pool();
+        lock.lock();
+    }
+    void look_after_pool() noexcept;
+
     void* pool_;
+    Duration pause_{};
 };
 
 /// Throws `InvalidState` on a thread that runs a loop: `what` would block it.

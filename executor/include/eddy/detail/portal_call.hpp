@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/blocking_region.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/scope.hpp>
@@ -90,9 +91,9 @@ struct CallSlot {
     std::condition_variable ready;
     std::optional<Outcome<T>> outcome;
 
-    [[nodiscard]] Outcome<T> wait() {
+    [[nodiscard]] Outcome<T> wait(BlockingRegion& region) {
         std::unique_lock lock(mutex);
-        ready.wait(lock, [this] { return outcome.has_value(); });
+        region.wait(ready, lock, [this] { return outcome.has_value(); });
         return std::move(*outcome);
     }
 };

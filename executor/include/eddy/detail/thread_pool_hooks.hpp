@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+
+#include <eddy/time.hpp>
+
 namespace eddy::detail {
 
 /// How a test watches and disturbs the threads of a pool. Called with the pool's lock held.
@@ -10,6 +14,9 @@ public:
     virtual void starting_thread() {}
     /// A thread has found nothing to do for the idle timeout and ends.
     virtual void idle_thread_ends() noexcept {}
+    /// How long calls stay queued while all threads wait for loops and no other can be started.
+    /// Asked once.
+    [[nodiscard]] virtual Duration patience() const noexcept { return std::chrono::seconds(1); }
 
 protected:
     ~ThreadPoolHooks() = default;
