@@ -58,5 +58,5 @@ eddy::Task<> await_counter() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(await_counter(), {}, {.clock = &clock});
+    return eddy::run_main(await_counter(), {}, {.clock = &clock});
 }

@@ -71,4 +71,4 @@ eddy::Task<> show() {
     std::cout << drivers.statistics().done << " queries done\n";
 }
 
-int main() { eddy::run(show()); }
+int main() { return eddy::run_main(show()); }

@@ -93,5 +93,5 @@ eddy::Task<> fan_out() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(fan_out(), {}, {.clock = &clock});
+    return eddy::run_main(fan_out(), {}, {.clock = &clock});
 }

@@ -35,4 +35,4 @@ eddy::Task<> hello() {
     std::cout << (slow ? "the sloth made it\n" : "the sloth was too slow\n");
 }
 
-int main() { eddy::run(hello()); }
+int main() { return eddy::run_main(hello()); }

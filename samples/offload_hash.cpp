@@ -70,4 +70,4 @@ eddy::Task<> show() {
     std::cout << "stopped on request: " << (stopped_early ? "yes" : "no") << "\n";
 }
 
-int main() { eddy::run(show()); }
+int main() { return eddy::run_main(show()); }

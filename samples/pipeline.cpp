@@ -83,6 +83,6 @@ eddy::Task<> give_up() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(pipeline(), {}, {.clock = &clock});
-    eddy::run(give_up(), {}, {.clock = &clock});
+    const int status = eddy::run_main(pipeline(), {}, {.clock = &clock});
+    return status != 0 ? status : eddy::run_main(give_up(), {}, {.clock = &clock});
 }

@@ -198,5 +198,5 @@ eddy::Task<> tour() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(tour(), {}, {.clock = &clock});
+    return eddy::run_main(tour(), {}, {.clock = &clock});
 }

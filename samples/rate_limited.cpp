@@ -99,5 +99,5 @@ eddy::Task<> rate_limited() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(rate_limited(), {}, {.clock = &clock});
+    return eddy::run_main(rate_limited(), {}, {.clock = &clock});
 }

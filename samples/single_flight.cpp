@@ -112,4 +112,4 @@ eddy::Task<> single_flight() {
               << " calls joined one\n";
 }
 
-int main() { eddy::run(single_flight()); }
+int main() { return eddy::run_main(single_flight()); }

@@ -61,7 +61,7 @@ std::int64_t atomic_number() {
     return number;
 }
 
-eddy::Task<std::int64_t> remote_counter() {
+eddy::Task<> remote_counter() {
     eddy::Counter counter;  // touched on this thread only
     const eddy::RemoteCounter remote = counter.remote();
     auto started = start([remote] {
@@ -71,7 +71,7 @@ eddy::Task<std::int64_t> remote_counter() {
     });
     co_await counter.wait_at_least(threads * each);
     join(started);
-    co_return counter.value();
+    std::cout << "RemoteCounter:    " << counter.value() << "\n";
 }
 
 int main() {
@@ -80,5 +80,5 @@ int main() {
     std::cout << "read, then write: lost updates: " << (careless < threads * each ? "yes" : "no")
               << "\n";
     std::cout << "std::atomic:      " << atomic_number() << "\n";
-    std::cout << "RemoteCounter:    " << eddy::run(remote_counter()) << "\n";
+    return eddy::run_main(remote_counter());
 }

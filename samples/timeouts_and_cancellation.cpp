@@ -101,5 +101,5 @@ eddy::Task<> story() {
 
 int main() {
     JumpingClock clock;
-    eddy::run(story(), {}, {.clock = &clock});
+    return eddy::run_main(story(), {}, {.clock = &clock});
 }

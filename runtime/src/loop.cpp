@@ -191,7 +191,9 @@ void Loop::Impl::close_core() {
 }
 
 void Loop::Impl::signal_arrived(int number) noexcept {
-    signalled_ = number == SIGINT ? "SIGINT" : "SIGTERM";
+    if (core.signal_takers == 0) {
+        signal = number;
+    }
 }
 
 // --- owning ------------------------------------------------------------------------------------
@@ -221,8 +223,10 @@ void Loop::Impl::run_main(detail::Job& main,
     detail::start_job(core.root, main, run.name, where);
     grace_ = run.grace;
     while (core.root.live != 0 && !grace_timer_.over) {
-        if (signalled_ != nullptr || main.ended || core.root.scope.cancel_called) {
-            begin_end(signalled_ != nullptr ? signalled_ : "the main job has ended");
+        if (signal != 0 || main.ended || core.root.scope.cancel_called) {
+            begin_end(signal == SIGINT    ? "SIGINT"
+                      : signal == SIGTERM ? "SIGTERM"
+                                          : "the main job has ended");
         }
         turn();  // throws in a forked child only: jobs and handles are the parent's
     }
@@ -401,6 +405,8 @@ LoopStatistics Loop::statistics() const noexcept {
             .jobs_spawned = core.next_id,
             .forced_yields = core.forced_yields};
 }
+
+int Loop::received_signal() const noexcept { return impl_->signal; }
 
 uv_loop_s* Loop::uv_loop() noexcept {
     return impl_->driver != nullptr ? impl_->driver->loop() : nullptr;

@@ -40,6 +40,7 @@ public:
     detail::LoopCore core;
     bool attached;
     bool ran = false;
+    int signal = 0;  // that came, and was ours to handle
 
 private:
     /// Ends the wait for jobs that ignore their cancellation.
@@ -76,7 +77,6 @@ private:
     std::uint32_t generation_;
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);
-    const char* signalled_ = nullptr;
     bool detaching_ = false;
     bool detached_ = false;
     std::function<void()> on_detached_;

@@ -152,6 +152,10 @@ public:
 
     [[nodiscard]] LoopStatistics statistics() const noexcept;
 
+    /// The signal that has cancelled it, see `RunOptions::handle_signals`; 0 for none. Also after
+    /// `run`: `128 + number` is what shells expect as the status of a program.
+    [[nodiscard]] int received_signal() const noexcept;
+
     /// The host's loop, or Eddy's own: for handles of your own on the same thread.
     [[nodiscard]] uv_loop_s* uv_loop() noexcept;
 

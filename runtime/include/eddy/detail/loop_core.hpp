@@ -94,6 +94,7 @@ public:
     Loop* loop;
     Driver* driver = nullptr;            // where handles and requests are opened
     AbandonedJobs* abandoned = nullptr;  // at the end, if jobs have outlasted the grace
+    std::size_t signal_takers = 0;       // that see to SIGINT and SIGTERM in its place
 
     /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
     void checkpoint(Job& job) {
