@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/thread_pool.hpp>
 
+#include <algorithm>
 #include <string>
 
 #include <eddy/detail/blocking_region.hpp>
@@ -20,7 +21,7 @@ ThreadPoolStatistics ThreadPool::statistics() const { return impl_->statistics()
 Histogram ThreadPool::queue_wait() const { return impl_->queue_wait(); }
 Histogram ThreadPool::run_time() const { return impl_->run_time(); }
 
-void ThreadPool::shutdown(Duration grace) { impl_->shutdown(grace); }
+void ThreadPool::shutdown(Duration grace) { impl_->shutdown(std::max(grace, Duration::zero())); }
 
 void ThreadPool::submit(Work& work) { impl_->submit(work); }
 void ThreadPool::withdraw(Work& work) noexcept { impl_->withdraw(work); }

@@ -7,7 +7,7 @@ namespace eddy::detail {
 
 void DeadlineHeap::insert(DeadlineNode& node, TimePoint when) {
     EDDY_ASSERT(!node.armed());
-    if (!put({when, next_order_, &node})) {
+    if (!put(entry_of(node, when))) {
         throw std::bad_alloc();
     }
     ++next_order_;
@@ -19,7 +19,8 @@ void DeadlineHeap::move(DeadlineNode& node, TimePoint when) {
         insert(node, when);
         return;
     }
-    const Entry entry{when, next_order_++, &node};
+    const Entry entry = entry_of(node, when);
+    ++next_order_;
     if (in_line(node)) {
         line_.remove(node);
         const bool done = put(entry);  // there is room in the line
@@ -47,7 +48,7 @@ std::size_t DeadlineHeap::fire_due(TimePoint now, std::size_t most) noexcept {
     std::size_t fired = 0;
     while (fired != most) {
         const Entry* const entry = first();
-        if (entry == nullptr || entry->when > now || entry->order >= first_new) {
+        if (entry == nullptr || entry->when > now || entry->registration() >= first_new) {
             break;
         }
         DeadlineNode& node = *entry->node;
@@ -82,11 +83,11 @@ TimePoint DeadlineHeap::second() const noexcept {
 /// False if there is no room and no memory. There is room if an entry has been removed: its place,
 /// wherever that was, is good for any other.
 bool DeadlineHeap::put(const Entry& entry) noexcept {
-    if (!line_.takes(entry.when)) {
+    if (!line_.takes(entry)) {
         ++missed_;
         clear_the_way();
     }
-    if (line_.takes(entry.when) && line_.append(entry)) {
+    if (line_.takes(entry) && line_.append(entry)) {
         missed_ = 0;
         return true;
     }

@@ -2,7 +2,6 @@
 #include <eddy/scope.hpp>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/job.hpp>
@@ -14,13 +13,10 @@
 
 namespace eddy {
 
-CancelScope::CancelScope(const ScopeOptions& options)
-    : deadline_(options.deadline), timeout_(options.timeout) {
-    if (options.timeout < Duration::zero()) {
-        throw std::invalid_argument(
-            "a timeout cannot be negative; for a moment in the past, give "
-            "a deadline");
-    }
+CancelScope::CancelScope(const ScopeOptions& options) noexcept
+    : DeadlineNode(Rank::scope),
+      deadline_(options.deadline),
+      timeout_(std::max(options.timeout, Duration::zero())) {
     shield = options.shield;
 }
 
@@ -36,7 +32,16 @@ bool CancelScope::cancel_called() const noexcept {
         return true;
     }
     const detail::LoopCore* core = detail::thread_state.core;
-    return phase_ == Phase::fresh && core != nullptr && deadline_ <= core->clock->now();
+    return phase_ == Phase::fresh && core != nullptr &&
+           (timeout_ == Duration::zero() || deadline_ <= core->clock->now());
+}
+
+TimePoint CancelScope::deadline() const noexcept {
+    const detail::LoopCore* core = detail::thread_state.core;
+    if (phase_ != Phase::fresh || timeout_ == Duration::max() || core == nullptr) {
+        return deadline_;
+    }
+    return std::min(deadline_, after(core->clock->now(), timeout_));
 }
 
 void CancelScope::require_same_loop() const {
@@ -73,6 +78,7 @@ void CancelScope::set_deadline(TimePoint when) {
     if (cancel_called()) {
         ScopeNode::cancel(CancelSource::deadline, {});  // it has passed: moving it changes nothing
     }
+    timeout_ = Duration::max();
     deadline_ = when;
 }
 

@@ -9,6 +9,7 @@
 
 #include <eddy/error.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
@@ -142,6 +143,23 @@ EDDY_TEST_CASE("a pool that was shut down refuses calls with ClosedResource") {
     CHECK(pool.statistics().rejected == 1);
     CHECK(pool.statistics().threads == 0);
     pool.shutdown(0s);
+}
+
+TEST_CASE("a negative grace of a pool is none") {
+    for (const Duration time : {Duration(-1s), Duration::min()}) {
+        HeldCall call;
+        ThreadPool pool({.threads = 1});
+        run([](ThreadPool& threads, HeldCall& held, Duration grace) -> Task<> {
+            auto waits = eddy::spawn([](ThreadPool& t, HeldCall& h) -> Task<> {
+                co_await run_in_executor(t, [&h] { h(); });
+            }(threads, held));
+            co_await rounds();
+            held.wait_until_it_runs();
+            threads.shutdown(grace);  // the call goes on, on a thread that is left alone
+            held.let_go();
+            co_await waits;
+        }(pool, call, time));
+    }
 }
 
 EDDY_TEST_CASE("a call withdrawn just before the pool ends is gone from it") {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
@@ -75,8 +76,7 @@ public:
         starved_ = true;
         try {
             while (true) {
-                members_.push_back(std::make_unique<Member>(*this));
-                arm(*members_.back(), false);
+                arm(another(), false);
             }
         } catch (const std::bad_alloc&) {
             members_.pop_back();
@@ -112,20 +112,30 @@ public:
 private:
     class Member final : public DeadlineNode {
     public:
-        explicit Member(Model& model) : model_(model) {}
+        Member(Model& model, Rank of_rank)
+            : DeadlineNode(of_rank), rank(static_cast<int>(of_rank)), model_(model) {}
         TimePoint when;
         std::uint64_t order = 0;
+        const int rank;
+        [[nodiscard]] std::tuple<TimePoint, int, std::uint64_t> key() const {
+            return {when, rank, order};
+        }
 
     private:
         void due() noexcept override { model_.fired(*this); }
         Model& model_;
     };
-    using Key = std::tuple<TimePoint, std::uint64_t, Member*>;
+    using Key = std::tuple<std::tuple<TimePoint, int, std::uint64_t>, Member*>;
 
+    Member& another() {
+        const std::uint32_t dice = random_() % 8;
+        const auto rank = static_cast<DeadlineNode::Rank>(dice < 5 ? 0 : dice < 7 ? 1 : 2);
+        members_.push_back(std::make_unique<Member>(*this, rank));
+        return *members_.back();
+    }
     Member& any() {
         if (members_.size() < 300) {
-            members_.push_back(std::make_unique<Member>(*this));
-            return *members_.back();
+            return another();
         }
         return *members_[random_() % members_.size()];
     }
@@ -151,7 +161,7 @@ private:
 
     void arm(Member& member, bool move) {
         if (member.armed()) {
-            expected_.erase({member.when, member.order, &member});
+            expected_.erase({member.key(), &member});
         }
         const TimePoint when = deadline();
         {
@@ -165,12 +175,12 @@ private:
         }
         member.when = when;
         member.order = next_order_++;
-        expected_.emplace(when, member.order, &member);
+        expected_.emplace(member.key(), &member);
     }
 
     void disarm(Member& member) {
         if (member.armed()) {
-            expected_.erase({member.when, member.order, &member});
+            expected_.erase({member.key(), &member});
         }
         heap.remove(member);
     }
@@ -181,17 +191,14 @@ private:
         right_ = true;
         const std::size_t count = heap.fire_due(now_, most);
         REQUIRE(right_);
-        const bool more = !expected_.empty() && std::get<0>(*expected_.begin()) <= now_ &&
-                          std::get<1>(*expected_.begin()) < first_new;
+        const bool more = !expected_.empty() && next().when <= now_ && next().order < first_new;
         REQUIRE((count == most || !more));
     }
 
     void fired(Member& member) {
         right_ = right_ && !member.armed() && !expected_.empty() &&
-                 expected_.erase({member.when, member.order, &member}) == 1 &&
-                 (expected_.empty() ||
-                  std::tuple(member.when, member.order) <
-                      std::tuple(std::get<0>(*expected_.begin()), std::get<1>(*expected_.begin())));
+                 expected_.erase({member.key(), &member}) == 1 &&
+                 (expected_.empty() || member.key() < next().key());
         if (draining_) {
             return;
         }
@@ -206,12 +213,12 @@ private:
     void compare() {
         REQUIRE(heap.size() == expected_.size());
         REQUIRE(heap.empty() == expected_.empty());
-        auto next = expected_.begin();
-        REQUIRE(heap.next() == (expected_.empty() ? eddy::never : std::get<0>(*next)));
+        REQUIRE(heap.next() == (expected_.empty() ? eddy::never : next().when));
         if (expected_.size() > 1) {
-            REQUIRE(heap.second() >= std::get<0>(*++next));
+            REQUIRE(heap.second() >= std::get<1>(*std::next(expected_.begin()))->when);
         }
     }
+    [[nodiscard]] const Member& next() const { return *std::get<1>(*expected_.begin()); }
 
     Pattern pattern_;
     std::mt19937 random_;
@@ -226,7 +233,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("whatever is done, in whatever pattern, the order is by deadline, then registration") {
+TEST_CASE("whatever is done, in whatever pattern, the order is by deadline, rank, registration") {
     for (const Pattern pattern : patterns) {
         for (std::uint32_t seed = 1; seed <= 5; ++seed) {
             Model model(pattern, seed);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <utility>
@@ -21,7 +22,8 @@ namespace {
 
 class Node final : public DeadlineNode {
 public:
-    Node(int node_name, std::vector<int>& fired) : name(node_name), fired_(fired) {}
+    Node(int node_name, std::vector<int>& fired, Rank rank = Rank::wait)
+        : DeadlineNode(rank), name(node_name), fired_(fired) {}
     int name;
     std::function<void()> on_due;
 
@@ -67,6 +69,42 @@ TEST_CASE("deadlines fire when due, earliest first, equal ones in order of regis
     heap.remove(d);
     heap.remove(d);
     CHECK(heap.empty());
+}
+
+TEST_CASE("of equal deadlines waits fire before scopes, and the grace last, whoever came first") {
+    using Rank = DeadlineNode::Rank;
+    const Rank ranks[] = {Rank::wait, Rank::scope, Rank::grace};
+    for (int first_when = 0; first_when < 3; ++first_when) {  // the others in the line, or the heap
+        std::vector<int> order = {0, 1, 2, 3, 4, 5};
+        do {
+            std::vector<int> fired;
+            DeadlineHeap heap;
+            Node early(-1, fired, Rank::grace);
+            heap.insert(early, at(first_when));
+            std::vector<std::unique_ptr<Node>> nodes;
+            for (const int name : order) {
+                nodes.push_back(
+                    std::make_unique<Node>(name, fired, ranks[static_cast<std::size_t>(name / 2)]));
+                heap.insert(*nodes.back(), at(name == 5 ? 2 : 1));
+            }
+            for (const auto& node : nodes) {
+                heap.move(*node, at(1));
+            }
+            while (!heap.empty()) {
+                heap.fire_due(eddy::never, 1);
+            }
+            std::erase(fired, -1);
+            // Within a rank by registration.
+            std::vector<int> expected;
+            for (int rank = 0; rank < 3; ++rank) {
+                std::copy_if(
+                    order.begin(), order.end(), std::back_inserter(expected), [rank](int name) {
+                        return name / 2 == rank;
+                    });
+            }
+            REQUIRE(fired == expected);
+        } while (std::next_permutation(order.begin(), order.end()));
+    }
 }
 
 TEST_CASE("what a deadline inserts waits for the next round, though it be due") {

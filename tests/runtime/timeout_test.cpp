@@ -137,6 +137,62 @@ EDDY_TEST_CASE("an un-entered scope may move its deadline before it passes") {
     CHECK(end.after == 3s);
 }
 
+EDDY_TEST_CASE("a deadline that is set before entry replaces the timeout") {
+    CancelScope none(eddy::ScopeOptions{.timeout = 1s});
+    none.set_deadline(eddy::never);
+    CHECK(none.deadline() == eddy::never);
+    const End all = co_await time_of(none, sleeps(5s));
+    CHECK(all.done);
+    CancelScope later(eddy::ScopeOptions{.deadline = eddy::now() + 2s, .timeout = 1s});
+    later.set_deadline(eddy::now() + 3s);
+    const End end = co_await time_of(later, sleeps_forever());
+    CHECK(end.after == 3s);
+    CancelScope sooner(eddy::ScopeOptions{.timeout = 10s});
+    sooner.set_deadline(eddy::now() + 1s);
+    co_await eddy::sleep_for(500ms);
+    CHECK(sooner.deadline() == eddy::now() + 500ms);
+    const End rest = co_await time_of(sooner, sleeps_forever());
+    CHECK(rest.after == 500ms);
+}
+
+EDDY_TEST_CASE("before entry deadline() says what it would be if it were entered now") {
+    const auto start = eddy::now();
+    CancelScope scope(eddy::ScopeOptions{.deadline = start + 4s, .timeout = 2s});
+    CHECK(scope.deadline() == start + 2s);
+    co_await eddy::sleep_for(1s);
+    CHECK(scope.deadline() == start + 3s);
+    co_await eddy::sleep_for(2s);
+    CHECK(scope.deadline() == start + 4s);
+    CHECK_FALSE(scope.cancel_called());
+    const End end = co_await time_of(scope, sleeps_forever());
+    CHECK(end.after == 1s);
+    CHECK(scope.deadline() == start + 4s);
+
+    CancelScope entered(eddy::ScopeOptions{.timeout = 2s});
+    auto job = eddy::spawn(time_of(entered, sleeps_forever()));
+    co_await eddy::sleep_for(1s);
+    CHECK(entered.deadline() == start + 6s);  // counted from entry, and so it stays
+    static_cast<void>(co_await job);
+    CHECK(entered.deadline() == start + 6s);
+}
+
+EDDY_TEST_CASE("an un-entered scope with no time left is cancelled, for good") {
+    for (const eddy::Duration timeout : {eddy::Duration(0s), eddy::Duration(-1s)}) {
+        CancelScope scope(eddy::ScopeOptions{.timeout = timeout});
+        CHECK(scope.cancel_called());
+        CHECK(scope.deadline() == eddy::now());
+        scope.set_deadline(eddy::never);
+        CHECK(scope.cancel_called());
+        const End end = co_await time_of(scope, sleeps(1s));
+        CHECK_FALSE(end.done);
+        CHECK(scope.cancel_source() == eddy::CancelSource::deadline);
+    }
+    CancelScope left(eddy::ScopeOptions{.timeout = 1ns});
+    CHECK_FALSE(left.cancel_called());
+    co_await eddy::sleep_for(1s);
+    CHECK_FALSE(left.cancel_called());  // it begins with entry
+}
+
 EDDY_TEST_CASE("of a timeout and a deadline the earlier counts") {
     CancelScope early(eddy::ScopeOptions{.deadline = eddy::now() + 1s, .timeout = 5s});
     const End first = co_await time_of(early, sleeps_forever());

@@ -130,16 +130,24 @@ EDDY_TEST_CASE("a timeout of zero lets work pass that needs no checkpoint") {
     CHECK_FALSE(done);
 }
 
-EDDY_TEST_CASE("a negative timeout is an invalid argument, and the work does not start") {
-    bool ran = false;
-    const auto error = co_await error_of(eddy::move_on_after(-1ns, [&ran]() -> Task<> {
-        ran = true;
-        co_return;
-    }));
-    CHECK(holds<std::invalid_argument>(error));
-    const auto other = co_await error_of(eddy::fail_after(eddy::Duration::min(), sleeps(1s)));
-    CHECK(holds<std::invalid_argument>(other));
-    CHECK_FALSE(ran);
+EDDY_TEST_CASE("a negative timeout is one of zero: time that was computed may be over") {
+    const auto start = eddy::now();
+    for (const eddy::Duration over : {eddy::Duration(-1ns), eddy::Duration::min()}) {
+        bool ran = false;
+        const bool passed = co_await eddy::move_on_after(over, [&ran]() -> Task<> {
+            ran = true;
+            co_return;
+        });
+        CHECK(passed);
+        CHECK(ran);
+        const bool done = co_await eddy::move_on_after(over, sleeps(0s));
+        CHECK_FALSE(done);
+        const auto error = co_await error_of(eddy::fail_after(over, sleeps(1s)));
+        CHECK(holds<eddy::TimedOut>(error));
+        const bool scoped = co_await eddy::with_scope({.timeout = over}, sleeps, 1s);
+        CHECK_FALSE(scoped);
+    }
+    CHECK(eddy::now() == start);
 }
 
 EDDY_TEST_CASE("huge timeouts mean no timeout") {

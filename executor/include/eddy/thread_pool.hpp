@@ -92,7 +92,8 @@ public:
     [[nodiscard]] Histogram queue_wait() const;
     [[nodiscard]] Histogram run_time() const;
 
-    /// Does now what the destructor does, with a grace of its own. Repeating it only waits again.
+    /// Does now what the destructor does, with a grace of its own, zero if that is negative.
+    /// Repeating it only waits again.
     void shutdown(Duration grace);
 
     /// For `run_in_executor`. Throws: `ClosedResource` after `shutdown`; `IoError` when there is no

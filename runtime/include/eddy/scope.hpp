@@ -17,10 +17,12 @@ class CancelHandle;
 
 [[nodiscard]] TimePoint current_effective_deadline();
 
-/// How a scope begins. Relative and absolute deadline may both be given: the earlier counts.
+/// How a scope begins. Relative and absolute deadline may both be given: the earlier counts. Time
+/// that has been computed may be in the past, or negative, which is zero: cancelled at the first
+/// checkpoint.
 struct ScopeOptions {
-    TimePoint deadline = never;          ///< in the past: cancelled at the first checkpoint
-    Duration timeout = Duration::max();  ///< counted from entry, not negative
+    TimePoint deadline = never;
+    Duration timeout = Duration::max();  ///< counted from entry
     bool shield = false;                 ///< hide from cancellation that comes from outside
 };
 
@@ -44,9 +46,8 @@ struct ScopeOptions {
 /// Source:   trio's cancel scopes.
 class CancelScope final : private detail::InnerScope, private detail::DeadlineNode {
 public:
-    CancelScope() = default;
-    /// Throws: `std::invalid_argument` for a negative timeout.
-    explicit CancelScope(const ScopeOptions& options);
+    CancelScope() noexcept : DeadlineNode(Rank::scope) {}
+    explicit CancelScope(const ScopeOptions& options) noexcept;
     ~CancelScope() override;
 
     /// True once it was cancelled, or before entry when its deadline has passed. Never false again.
@@ -57,15 +58,17 @@ public:
     [[nodiscard]] bool entered() const noexcept { return phase_ == Phase::entered; }
     /// What cancelled it; of meaning once `cancel_called`.
     [[nodiscard]] CancelSource cancel_source() const noexcept { return source; }
-    [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
+    /// When it ends. Before entry: when it would end if it were entered now; outside a loop, where
+    /// there is no time, a timeout does not count.
+    [[nodiscard]] TimePoint deadline() const noexcept;
     [[nodiscard]] bool shielded() const noexcept { return shield; }
 
     /// Cancels what runs inside. The first call decides the reason; after exit it does nothing.
     /// Waits below end now, their jobs run later.
     void cancel(std::string_view reason = {});
 
-    /// Moves the deadline; one in the past cancels at once, `never` removes it. What is cancelled
-    /// stays cancelled.
+    /// Moves the deadline; one in the past cancels at once, `never` removes it. Before entry it
+    /// replaces a timeout, too. What is cancelled stays cancelled.
     void set_deadline(TimePoint when);
 
     /// Hides the inside from outer cancellation, or stops hiding it: then a cancellation outside
@@ -85,6 +88,7 @@ private:
     void require_same_loop() const;
 
     Phase phase_ = Phase::fresh;
+    // Invariant: timeout_ is of no meaning after entry; deadline_ then includes it.
     TimePoint deadline_ = never;
     Duration timeout_ = Duration::max();
     std::shared_ptr<detail::CancelToken> token_;

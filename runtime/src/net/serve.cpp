@@ -91,10 +91,7 @@ bool Server::draining() const {
 
 void Server::drain(Duration patience) {
     bound_.check("Server::drain");
-    if (patience < Duration::zero()) {
-        throw std::invalid_argument("Server::drain: patience is not negative");
-    }
-    end_ = after(now(), patience);
+    end_ = after(now(), std::max(patience, Duration::zero()));
     draining_ = true;
     for (detail::ListLink* link = runs_.next; runs_.linked() && link != &runs_; link = link->next) {
         auto& run = static_cast<detail::ServeRun&>(*link);

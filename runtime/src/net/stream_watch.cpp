@@ -55,7 +55,8 @@ void StreamWatch::Wait::throw_timed_out() {
 
 // --- the watch ---------------------------------------------------------------------------------
 
-StreamWatch::StreamWatch(const StreamTimeouts& timeouts) : core_(&require_loop("a TimedStream")) {
+StreamWatch::StreamWatch(const StreamTimeouts& timeouts)
+    : DeadlineNode(Rank::scope), core_(&require_loop("a TimedStream")) {
     set(timeouts);
     core_->listen_to_close(*this);
 }

@@ -142,12 +142,11 @@ EDDY_TEST_CASE("a second drain is more, or less, patient") {
     co_await settle();
     server.drain(30s);
     co_await eddy::sleep_for(10s);
-    server.drain(0s);
+    server.drain(-1s);  // time that was computed may be over
     const long left =
         co_await milliseconds_of([](auto& handle) -> Task<> { co_await handle; }(serving));
     CHECK(left == 0);
     CHECK(server.statistics().cancelled == 1);
-    CHECK_THROWS_AS(server.drain(-1s), std::invalid_argument);
 
     MemoryListener late;
     const long nothing = co_await milliseconds_of(serve(server, late, holds));

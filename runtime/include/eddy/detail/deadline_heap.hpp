@@ -19,7 +19,7 @@ namespace eddy::detail {
 /// What is far away is not to hold the line for long: when many have had to go into the heap
 /// because of a few in the line, these follow them, and the line begins anew.
 ///
-/// Order: by deadline, then by order of registration.
+/// Order: by deadline, then by rank, then by order of registration.
 /// Cost:  insert, remove and pop O(1) in the line, amortised, O(log n) in the heap; 24 bytes a
 ///        deadline here, and no look at the node. Allocates only to grow, and see `DeadlineLine`.
 class DeadlineHeap final {
@@ -83,6 +83,10 @@ private:
             return heap_.empty() ? nullptr : heap_.data();
         }
         return heap_.empty() || line_.front().before(heap_[0]) ? &line_.front() : heap_.data();
+    }
+    [[nodiscard]] Entry entry_of(DeadlineNode& node, TimePoint when) const noexcept {
+        const auto rank = static_cast<std::uint64_t>(node.rank_) << Entry::rank_shift;
+        return {when, rank | next_order_, &node};
     }
     [[nodiscard]] bool put(const Entry& entry) noexcept;
     [[nodiscard]] bool put_in_heap(const Entry& entry) noexcept;

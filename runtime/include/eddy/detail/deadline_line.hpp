@@ -42,11 +42,11 @@ public:
         return never;
     }
 
-    [[nodiscard]] bool takes(TimePoint when) const noexcept {
-        return empty() || when >= back().when;
+    [[nodiscard]] bool takes(const DeadlineEntry& entry) const noexcept {
+        return empty() || back().before(entry);
     }
 
-    /// Requires: `takes(entry.when)`, and an order later than all.
+    /// Requires: `takes(entry)`.
     /// Returns:  false if there is no room and no memory; never after an entry was removed.
     [[nodiscard]] bool append(const DeadlineEntry& entry) noexcept {
         if ((end_ & (capacity_ - 1)) == 0 || end_ - first_ == capacity_) [[unlikely]] {

@@ -57,7 +57,7 @@ struct ServeStatistics {
 ///
 /// One server may serve several listeners: limit and statistics are for all of them.
 ///
-/// Throws:   `std::invalid_argument` for pauses not above zero, or a negative drain.
+/// Throws:   `std::invalid_argument` for options with pauses not above zero, or a negative drain.
 /// Lifetime: outlives its `serve`s.
 class Server final {
 public:
@@ -73,8 +73,8 @@ public:
     [[nodiscard]] bool draining() const;
 
     /// Accepts no more, closes the listeners, and lets the handlers that run finish: until
-    /// `patience` from now, then they are cancelled. For good: a `serve` that comes later returns
-    /// at once. Called again, it sets that moment anew.
+    /// `patience` from now, at once if that is not above zero, then they are cancelled. For good: a
+    /// `serve` that comes later returns at once. Called again, it sets that moment anew.
     void drain(Duration patience);
     void drain() { drain(drain_); }
 
