@@ -2,6 +2,7 @@
 #include <eddy/testing/virtual_clock.hpp>
 
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -144,6 +145,21 @@ EDDY_TEST_CASE("advance makes due what lies behind, in the next turn") {
     CHECK(elapsed() == 1500ms);
     test_clock().advance(eddy::Duration::max());
     CHECK(eddy::now() == eddy::TimePoint::max());
+}
+
+TEST_CASE("no clock goes backwards") {
+    VirtualClock clock;
+    clock.advance(1s);
+    for (const eddy::Duration back :
+         {eddy::Duration(-3ms), eddy::Duration(-1ns), eddy::Duration::min()}) {
+        CHECK_THROWS_AS(clock.advance(back), std::invalid_argument);
+        CHECK(clock.now().time_since_epoch() == 1s);
+    }
+    clock.advance(0s);
+    CHECK(clock.idle(eddy::TimePoint(500ms)));
+    CHECK(clock.now().time_since_epoch() == 1s);
+    clock.advance(eddy::Duration::max());
+    CHECK(clock.now() == eddy::never);
 }
 
 TEST_CASE("without autojump only advance moves the clock") {

@@ -9,7 +9,8 @@ namespace eddy::testing {
 ///
 /// When no job is ready, nothing is posted and no offload or finite request is under way, it jumps
 /// to the next deadline: a test sleeps for an hour in no time, and always in the same order. Armed
-/// reads and listeners do not hold it back; `HoldTime` does.
+/// reads and listeners do not hold it back; `HoldTime` does. When the loop ends, none of them does
+/// for ever: its grace also counts in real time.
 ///
 ///     VirtualClock clock;
 ///     run(main_task(), {}, {.clock = &clock});
@@ -28,7 +29,9 @@ public:
 
     /// Moves the hands; what becomes due happens in the loop's next turn. For jobs under test a
     /// `sleep_for` is usually the better way: it lets the others act at their own times.
-    void advance(Duration by) noexcept { now_ = after(now_, by); }
+    ///
+    /// Throws: `std::invalid_argument` for a negative time, nothing moved: no clock goes backwards.
+    void advance(Duration by);
 
     [[nodiscard]] bool idle(TimePoint next) noexcept override {
         if (!jumps_) {
