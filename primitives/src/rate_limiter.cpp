@@ -51,11 +51,16 @@ std::int64_t RateLimiter::level_at(TimePoint when) const noexcept {
     if (when <= updated_) {  // a loop with another clock
         return level_;
     }
-    // While somebody waits it does not run over: its first takes out what it came for before that,
-    // in the middle of a nanosecond perhaps, and what has come since is the next one's.
-    const std::int64_t most = empty() ? full_ : std::numeric_limits<std::int64_t>::max();
     const std::int64_t elapsed = (when - updated_).count();
-    return elapsed > (most - level_) / per_ns_ ? most : level_ + elapsed * per_ns_;
+    return elapsed > (most() - level_) / per_ns_ ? full_ : level_ + elapsed * per_ns_;
+}
+
+/// What it may hold without having run over. While somebody waits, a little more than is in it when
+/// it is full: its first takes out what it came for before that, in the middle of a nanosecond
+/// perhaps, or a moment ago if the loop is a little late; what has come since is the next one's. A
+/// token more means that the loop was stopped: what was missed is lost.
+std::int64_t RateLimiter::most() const noexcept {
+    return empty() ? full_ : full_ + std::max(per_token_, per_ns_) - 1;
 }
 
 void RateLimiter::refill() noexcept {
@@ -122,8 +127,8 @@ void RateLimiter::grant_due() noexcept {
 
 void RateLimiter::take_back(detail::GrantWait& wait) noexcept {
     refill();
-    const std::int64_t room = std::numeric_limits<std::int64_t>::max() - level_;
-    level_ += std::min(wait.amount() * per_token_, room);
+    const std::int64_t parts = wait.amount() * per_token_;
+    level_ = parts > most() - level_ ? full_ : level_ + parts;
     grant_due();
 }
 

@@ -11,11 +11,14 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/loop.hpp>
 #include <eddy/rate_limiter.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/testing/model_test.hpp>
 #include <eddy/testing/settle.hpp>
+#include <eddy/testing/virtual_clock.hpp>
 
 namespace {
 
@@ -53,6 +56,10 @@ private:
     };
 
     Task<> step() override {
+        if (one_in(8)) {
+            stall(pick(0, 200));
+            co_await check();
+        }
         const auto operations = pick(1, 4);
         for (std::int64_t i = 0; i < operations; ++i) {
             const auto what = pick(0, 9);
@@ -73,6 +80,20 @@ private:
         }
         co_await check();
         co_await sleep(pick(0, 40));
+    }
+
+    /// The loop is blocked: what runs over meanwhile is lost, but for less than a token if somebody
+    /// waits.
+    void stall(std::int64_t time) {
+        static_cast<eddy::testing::VirtualClock&>(*eddy::Loop::current().core().clock)
+            .advance(Duration(time));
+        now_ += time;
+        const std::int64_t full = burst_ * interval_;
+        const std::int64_t more = queue_.empty() ? 1 : std::max(interval_, tokens_);
+        level_ += tokens_ * time;
+        level_ = level_ >= full + more ? full : level_;
+        grant();
+        level_ = std::min(level_, full);
     }
 
     /// The model's time is the clock's: nanosecond by nanosecond, a token has `interval_` parts.

@@ -220,6 +220,89 @@ EDDY_TEST_CASE("a token that was granted and then not wanted was used all the sa
     CHECK(times == Times({1s, 2s}));
 }
 
+EDDY_TEST_CASE("after a stall no more than the burst goes at once, and what was missed is lost") {
+    for (const std::int64_t burst : {1, 5}) {
+        RateLimiter limiter(10, 1s, burst);
+        const Duration start = elapsed();
+        Times times;
+        CHECK(limiter.try_acquire(burst));
+        for (int i = 0; i < 30; ++i) {
+            eddy::spawn(acquire(limiter, 1, times)).detach();
+        }
+        co_await eddy::sleep_for(50ms);
+        eddy::testing::test_clock().advance(burst == 1 ? 1s : 10s);  // the loop was blocked
+        const Duration again = elapsed() - start;
+        co_await eddy::sleep_for(10s);
+        REQUIRE(times.size() == 30);
+        for (std::int64_t i = 0; i < 30; ++i) {
+            const Duration expected = again + (i < burst ? 0 : i - burst + 1) * 100ms;
+            CHECK(times[static_cast<std::size_t>(i)] - start == expected);
+        }
+    }
+}
+
+EDDY_TEST_CASE("after a stall a bucket is full for large requests, too") {
+    RateLimiter limiter(10, 1s, 5);
+    Times times;
+    CHECK(limiter.try_acquire(5));
+    for (const std::int64_t tokens : {4, 3, 5, 1}) {
+        eddy::spawn(acquire(limiter, tokens, times)).detach();
+        co_await settle();
+    }
+    eddy::testing::test_clock().advance(10s);
+    co_await settle();
+    CHECK(times == Times{10s});
+    CHECK(limiter.statistics().available == 1);  // 5 - 4
+    co_await eddy::sleep_for(10s);
+    CHECK(times == Times({10s, 10200ms, 10700ms, 10800ms}));
+}
+
+EDDY_TEST_CASE("a request that leaves after a stall does not let more than the burst through") {
+    RateLimiter limiter(10, 1s, 2);
+    Times times;
+    CHECK(limiter.try_acquire(2));
+    eddy::CancelScope scope;
+    auto leaves = eddy::spawn(with_scope(scope, acquire(limiter, 2, times)));
+    co_await settle();
+    for (int i = 0; i < 5; ++i) {
+        eddy::spawn(acquire(limiter, 1, times)).detach();
+    }
+    co_await settle();
+    eddy::testing::test_clock().advance(10s);
+    scope.cancel();  // before the loop has seen that time has passed
+    static_cast<void>(co_await leaves);
+    co_await eddy::sleep_for(10s);
+    CHECK(times == Times({10s, 10s, 10100ms, 10200ms, 10300ms}));
+}
+
+EDDY_TEST_CASE("being a little late is no stall: nothing drifts") {
+    RateLimiter limiter(10, 1s, 1);
+    Times times;
+    CHECK(limiter.try_acquire());
+    for (int i = 0; i < 5; ++i) {
+        eddy::spawn(acquire(limiter, 1, times)).detach();
+    }
+    co_await eddy::sleep_for(50ms);
+    eddy::testing::test_clock().advance(150ms - 1ns);  // less than a token too late
+    co_await eddy::sleep_for(200ms);
+    eddy::testing::test_clock().advance(1us);
+    co_await eddy::sleep_for(1s);
+    CHECK(times == Times({200ms - 1ns, 200ms, 300ms, 400ms + 999ns, 500ms}));
+}
+
+EDDY_TEST_CASE("a token too late is a stall: it is lost") {
+    RateLimiter limiter(10, 1s, 1);
+    Times times;
+    CHECK(limiter.try_acquire());
+    for (int i = 0; i < 3; ++i) {
+        eddy::spawn(acquire(limiter, 1, times)).detach();
+    }
+    co_await eddy::sleep_for(50ms);
+    eddy::testing::test_clock().advance(150ms);
+    co_await eddy::sleep_for(1s);
+    CHECK(times == Times({200ms, 300ms, 400ms}));
+}
+
 EDDY_TEST_CASE("none at all are granted at once, too many never") {
     RateLimiter limiter(2, 1s, 3);
     CHECK(limiter.try_acquire(3));

@@ -35,8 +35,13 @@ struct RateLimiterStatistics {
 ///               not overtaken by small ones, and a newcomer queues behind who waits.
 /// Lifetime:     outlives its waiters.
 /// Cost:         an acquire reads the clock once; no allocation. All who wait share one deadline.
-///               Nobody comes early, or more than the loop's own delay late; and nothing drifts,
-///               whatever the rate.
+///               Nobody comes early, or more than the loop's own delay late.
+///
+/// Never more than `burst` go at once. When many wait and the loop was blocked meanwhile, what came
+/// while the bucket was full is lost. What a deadline is late by in ordinary life is not: while
+/// somebody waits, the bucket may hold too much by less than a token, and nothing drifts. (A token
+/// a nanosecond, or more: by less than those of one.) Where tokens come faster than the loop is
+/// late, 10,000 a second, say, give it a burst of what comes in a few milliseconds.
 class RateLimiter final : private detail::GrantQueue, private Alarm {
 public:
     class Acquire;
@@ -63,6 +68,7 @@ private:
     [[nodiscard]] bool take_part(std::int64_t tokens) noexcept;
     [[nodiscard]] TimePoint ready_at(std::int64_t tokens) const noexcept;
     [[nodiscard]] std::int64_t level_at(TimePoint when) const noexcept;
+    [[nodiscard]] std::int64_t most() const noexcept;
     void refill() noexcept;
     void grant_due() noexcept;
 
