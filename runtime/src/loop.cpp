@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/loop.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <eddy/detail/loop_core.hpp>
@@ -23,6 +25,10 @@ namespace {
 
 /// What jobs have left after the grace, to leave their scopes.
 constexpr Duration cleanup_time = std::chrono::milliseconds(30);
+
+/// In virtual time the grace is at least so long in real time: it is there for tests that would
+/// hang, and how fast the machine is must not decide any other.
+constexpr Duration least_real_grace = std::chrono::milliseconds(100);
 
 /// Before any libuv call: the process must be fit for a loop.
 LoopOptions prepare_process(const LoopOptions& options) {
@@ -103,7 +109,25 @@ void Loop::Impl::poll_when_idle() {
     poll(TimePoint::min());  // everybody waits: does the world have something to say?
     if (!core.has_work() && core.inbox->empty() && !core.on_idle()) {
         const TimePoint next = core.deadlines.next();
-        poll(virtual_time_ && next > core.clock->now() ? never : next);
+        if (virtual_time_ && next > core.clock->now()) {
+            poll_in_real_time();
+        } else {
+            poll(next);
+        }
+    }
+}
+
+/// Virtual time stands still: this ends when the outside world says something, or when the grace
+/// does, which also counts in real time.
+void Loop::Impl::poll_in_real_time() {
+    const bool limited = real_grace_end_ != never;
+    const TimePoint now = limited ? Clock::steady().now() : TimePoint();
+    if ((core.hooks & Observer::polls) != 0) [[unlikely]] {
+        observe_poll(limited ? std::max(real_grace_end_ - now, Duration::zero()) : Duration::max());
+    }
+    driver->poll_until(now, real_grace_end_);
+    if ((core.hooks & Observer::polls) != 0) [[unlikely]] {
+        observe_poll_end();
     }
 }
 
@@ -156,15 +180,57 @@ void Loop::Impl::throw_forked() {
 void Loop::Impl::begin_end(std::string_view reason) {
     core.root.scope.cancel(CancelSource::shutdown, reason);
     if (!grace_timer_.started) {
-        const TimePoint end = after(core.clock->now(), grace_);
-        try {
-            if (end != never) {
-                core.deadlines.insert(grace_timer_, end);
-            }
-            grace_timer_.started = true;
-        } catch (const std::bad_alloc&) {  // the next turn tries again
-        }
+        begin_grace();
     }
+}
+
+/// Instead of one that has begun. Without jobs nobody needs one.
+void Loop::Impl::begin_grace() {
+    if (core.root.live == 0) {
+        end_jobs();
+        return;
+    }
+    const TimePoint end = after(core.clock->now(), grace_);
+    try {
+        if (end != never) {
+            core.deadlines.move(grace_timer_, end);
+        } else {
+            core.deadlines.remove(grace_timer_);
+        }
+        grace_timer_.started = true;
+    } catch (const std::bad_alloc&) {  // the next turn tries again
+    }
+    if (virtual_time_) {
+        real_grace_end_ = after(Clock::steady().now(), std::max(grace_, least_real_grace));
+    }
+}
+
+/// Virtual time does not move while a job is ready, an offload or a request under way, or time is
+/// held: a loop that ends does not wait for ever for what holds it.
+void Loop::Impl::look_at_real_grace() noexcept {
+    if (grace_timer_.over || Clock::steady().now() < real_grace_end_) {
+        return;
+    }
+    grace_timer_.over = true;
+    std::string held = core.has_work() ? "a job is always ready" : "nobody moves it";
+    if (core.in_flight != 0) {
+        held = "what holds it (offloads, callbacks, requests, HoldTime) is under way " +
+               std::to_string(core.in_flight) + (core.in_flight == 1 ? " time" : " times");
+    }
+    detail::log_error(
+        "a loop that is ending has used up its grace in real time, virtual time has not come so "
+        "far: " +
+        held);
+}
+
+/// No job is left, or the grace is over.
+void Loop::Impl::end_jobs() {
+    if (core.root.live != 0) {
+        abandon_jobs();
+    }
+    core.root.closed = true;
+    core.deadlines.remove(grace_timer_);
+    real_grace_end_ = never;
 }
 
 /// Every job that was cut off from the outside world has its chance to clean up. Those that are
@@ -221,8 +287,8 @@ void Loop::Impl::run_main(detail::Job& main,
         driver->watch_signals();
     }
     detail::start_job(core.root, main, run.name, where);
-    grace_ = run.grace;
-    while (core.root.live != 0 && !grace_timer_.over) {
+    grace_ = std::max(run.grace, Duration::zero());
+    while (core.root.live != 0 && !grace_over()) {
         if (signal != 0 || main.ended || core.root.scope.cancel_called) {
             begin_end(signal == SIGINT    ? "SIGINT"
                       : signal == SIGTERM ? "SIGTERM"
@@ -234,9 +300,7 @@ void Loop::Impl::run_main(detail::Job& main,
 }
 
 void Loop::Impl::finish_run() {
-    if (core.root.live != 0) {
-        abandon_jobs();
-    }
+    end_jobs();
     close_core();
     close_driver();
 }
@@ -275,17 +339,18 @@ Duration Loop::Impl::limit_host_poll() noexcept {
         driver->dont_block();
         return Duration::zero();
     }
-    const TimePoint next = core.deadlines.next();
-    if (next == never || virtual_time_) {
+    // In virtual time no deadline ends a poll, but the grace does, which also counts in real time.
+    const TimePoint next = virtual_time_ ? real_grace_end_ : core.deadlines.next();
+    if (next == never) {
         driver->block_until({}, never);
         return Duration::max();
     }
-    const TimePoint now = core.clock->now();
+    const TimePoint now = virtual_time_ ? Clock::steady().now() : core.clock->now();
     if (next <= now) {
         driver->dont_block();
         return Duration::zero();
     }
-    const TimePoint until = core.next_wake(now);
+    const TimePoint until = virtual_time_ ? next : core.next_wake(now);
     driver->block_until(now, until);
     return until - now;
 }
@@ -298,14 +363,11 @@ void Loop::Impl::after_host_poll() noexcept {
     if (core.root.scope.cancel_called && !grace_timer_.started) {
         begin_end({});
     }
-    if (!detaching_ || detached_) {
-        limit_host_poll();
-        return;
+    if (core.root.scope.cancel_called && !core.root.closed &&
+        (core.root.live == 0 || grace_over())) {
+        end_jobs();
     }
-    if (core.root.live != 0 && grace_timer_.over) {
-        abandon_jobs();
-    }
-    if (core.root.live != 0) {
+    if (!detaching_ || detached_ || core.root.live != 0) {
         limit_host_poll();
         return;
     }
@@ -316,6 +378,13 @@ void Loop::Impl::after_host_poll() noexcept {
     driver.release()->close_attached(std::move(on_detached_));
 }
 
+void Loop::Impl::cancel(std::string_view reason) {
+    core.root.scope.cancel(CancelSource::explicit_call, reason);
+    if (attached && !grace_timer_.started) {
+        begin_grace();  // the host may sleep until then; a run of ours looks before its next poll
+    }
+}
+
 void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
     if (!attached) {
         throw InvalidState("Loop::detach: this loop is not attached; its run ends by itself");
@@ -324,9 +393,12 @@ void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
         return;
     }
     detaching_ = true;
-    grace_ = patience;
+    grace_ = std::max(patience, Duration::zero());
     on_detached_ = std::move(on_done);
-    begin_end("the loop is being detached");
+    if (!core.root.closed) {
+        grace_timer_.started = false;  // an earlier `cancel` began one
+        begin_end("the loop is being detached");
+    }
     driver->keep_running();
     driver->dont_block();  // without jobs nobody else says that there is something to do
 }
@@ -391,7 +463,7 @@ LoopHandle Loop::handle() const noexcept { return LoopHandle(impl_->core.inbox);
 
 void Loop::cancel(std::string_view reason) {
     impl_->require_own_thread("Loop::cancel");
-    impl_->core.root.scope.cancel(CancelSource::explicit_call, reason);
+    impl_->cancel(reason);
 }
 
 void Loop::add_observer(Observer& observer) { impl_->core.add_observer(observer); }

@@ -27,6 +27,7 @@ public:
     ~Impl();
 
     void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
+    void cancel(std::string_view reason);
     void detach(std::function<void()> on_done, Duration patience);
     void require_own_thread(const char* what) const;
     /// True in a child after fork(): the loop is the parent's.
@@ -45,6 +46,7 @@ public:
 private:
     /// Ends the wait for jobs that ignore their cancellation.
     struct GraceTimer final : detail::DeadlineNode {
+        GraceTimer() noexcept : DeadlineNode(Rank::grace) {}
         void due() noexcept override { over = true; }
         bool started = false;
         bool over = false;
@@ -59,6 +61,7 @@ private:
     void poll(TimePoint until);
     void poll_timed(TimePoint until);
     void poll_when_idle();
+    void poll_in_real_time();
     void observe_poll(Duration timeout) noexcept;
     void observe_poll_end() noexcept;
     void require_not_forked() const {
@@ -68,6 +71,15 @@ private:
     }
     [[noreturn]] static void throw_forked();
     void begin_end(std::string_view reason);
+    void begin_grace();
+    [[nodiscard]] bool grace_over() noexcept {
+        if (real_grace_end_ != never) [[unlikely]] {
+            look_at_real_grace();
+        }
+        return grace_timer_.over;
+    }
+    void look_at_real_grace() noexcept;
+    void end_jobs();
     void abandon_jobs();
     void finish_run();
     void close_core();
@@ -77,6 +89,7 @@ private:
     std::uint32_t generation_;
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);
+    TimePoint real_grace_end_ = never;  // on the steady clock; only of a loop with virtual time
     bool detaching_ = false;
     bool detached_ = false;
     std::function<void()> on_detached_;

@@ -60,6 +60,8 @@ public:
     HostTimer& operator=(const HostTimer&) = delete;
 
     [[nodiscard]] bool fired() const noexcept { return fired_; }
+    /// Instead of the call.
+    void stop() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
 
 private:
     uv_timer_t timer_{};

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <poll.h>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -23,7 +22,7 @@
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 
-#include "attach_host.hpp"
+#include "attach_polled.hpp"
 
 namespace {
 
@@ -32,49 +31,9 @@ using eddy::Loop;
 using eddy::Task;
 using eddy::testing::Gate;
 using eddy::testing::Host;
-
-/// Polls as such a host does, for `most` at the longest. False: nothing came in that time.
-bool poll_once(Host& host, int most = 5'000) {
-    const int timeout = uv_backend_timeout(host.loop());
-    pollfd fd{uv_backend_fd(host.loop()), POLLIN, 0};
-    const int wait = timeout < 0 || timeout > most ? most : timeout;
-    const int ready = ::poll(&fd, 1, wait);
-    uv_run(host.loop(), UV_RUN_NOWAIT);
-    return ready != 0 || wait != most;
-}
-
-/// Until `done`, or until the host would have slept for seconds.
-bool poll_until(Host& host, const std::function<bool()>& done) {
-    for (int i = 0; i < 1'000 && !done(); ++i) {
-        if (!poll_once(host)) {
-            return false;
-        }
-    }
-    return done();
-}
-
-/// A host that has nothing to do itself, with a guest that has been there for a while.
-struct Polled {
-    Host host;
-    std::unique_ptr<Loop> loop = Loop::attach(host.loop());
-    bool gone = false;
-
-    Polled() { settle(); }
-    Polled(const Polled&) = delete;
-    Polled& operator=(const Polled&) = delete;
-
-    /// Until libuv would block for ever.
-    void settle() {
-        for (int i = 0; i < 100 && uv_backend_timeout(host.loop()) != -1; ++i) {
-            poll_once(host, 0);
-        }
-    }
-    void leave() {
-        loop->detach([this] { gone = true; });
-        CHECK(poll_until(host, [this] { return gone; }));
-        CHECK(host.close() == 0);
-    }
-};
+using eddy::testing::poll_once;
+using eddy::testing::poll_until;
+using eddy::testing::Polled;
 
 TEST_CASE("a call that the host's own code schedules is seen by uv_backend_timeout at once") {
     Polled guest;

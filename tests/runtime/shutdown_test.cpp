@@ -149,6 +149,19 @@ TEST_CASE("the grace runs from the cancellation, and cancelling again does not p
     CHECK(bench.observer.abandoned.size() == 1);
 }
 
+TEST_CASE("a negative grace is none") {
+    for (const eddy::Duration grace : {eddy::Duration(-1ns), eddy::Duration::min()}) {
+        Bench bench;
+        const auto main = []() -> eddy::Task<> {
+            eddy::spawn(stubborn());
+            co_await settle();
+        };
+        bench.loop.run(main(), {.grace = grace});
+        CHECK(bench.elapsed() == 0s);
+        CHECK(bench.observer.abandoned.size() == 1);
+    }
+}
+
 TEST_CASE("the loop ends as soon as the last job does, long before the grace") {
     Bench bench;
     const auto main = []() -> eddy::Task<> {

@@ -107,7 +107,9 @@ private:
 /// outside any job, so it cannot await; it may spawn. What it throws goes to the observer.
 ///
 /// Throws:   `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
-/// Order:    by time, then by order of the calls of `call_at`.
+/// Order:    by time, then by order of the calls of `call_at`. What is due is called after all
+///           deadlines of the turn: a scope that ends at the same moment has been cancelled by
+///           then.
 /// Lifetime: a call that is pending when the loop ends is dropped uncalled, also one whose moment
 ///           has come in a turn that had too many of them.
 /// Cost:     one allocation, O(log n) for n deadlines.

@@ -46,7 +46,9 @@ struct LoopOptions {
 
 /// How `run` behaves.
 struct RunOptions {
-    /// How long jobs may go on after the root scope was cancelled; then they are destroyed.
+    /// How long jobs may go on after the root scope was cancelled; then they are destroyed. With a
+    /// virtual clock this also counts in real time (100 ms at least), whichever is over first.
+    /// Negative: none.
     Duration grace = std::chrono::seconds(10);
     /// SIGINT and SIGTERM cancel the root scope; a second one does what it does by default.
     bool handle_signals = false;
@@ -120,7 +122,9 @@ public:
                                                       const AttachOptions& options = {});
 
     /// Cancels all jobs, ends what ignores that after `grace`, closes Eddy's handles and calls
-    /// `on_done` from the host's loop, which then has nothing of Eddy in it.
+    /// `on_done` from the host's loop, which then has nothing of Eddy in it. After a `cancel` the
+    /// rest of that one's grace is replaced; if its jobs have ended, this is done at once. A
+    /// negative grace is none.
     ///
     /// Requires: an attached loop. Calling it again does nothing.
     void detach(std::function<void()> on_done, Duration grace = std::chrono::seconds(10));
@@ -143,7 +147,9 @@ public:
     }
     [[nodiscard]] LoopHandle handle() const noexcept;
 
-    /// Cancels the root scope: every job, with the same grace as at the end of `run`.
+    /// Cancels the root scope: every job, with the same grace as at the end of `run`. That of an
+    /// attached loop is 10 s, or what `detach` says afterwards; when its jobs have ended, by
+    /// themselves or by that, it takes no more (`LoopClosed`) and stays attached until `detach`.
     void cancel(std::string_view reason = {});
 
     /// Throws: `std::invalid_argument` for one that is, or is not, there.

@@ -35,7 +35,9 @@ std::uint64_t number_from(const char* variable) {
     return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
 }
 
-void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> seed) {
+void run_once(const std::function<Task<>()>& body,
+              std::optional<std::uint64_t> seed,
+              Duration grace) {
     Current here;
     struct Restore {
         Current* outer;
@@ -43,7 +45,7 @@ void run_once(const std::function<Task<>()>& body, std::optional<std::uint64_t> 
     } restore{std::exchange(current, &here)};
 
     Loop loop({.clock = &here.clock, .observer = &here.observer, .schedule_seed = seed});
-    loop.run(leaving_unchanged(body()));
+    loop.run(leaving_unchanged(body()), {.grace = grace});
 
     CHECK_MESSAGE(loop.statistics().jobs_alive == 0, "jobs outlived their loop");
     CHECK_MESSAGE(loop.statistics().deadlines == 0, "deadlines outlived their loop");
@@ -75,9 +77,9 @@ std::vector<std::optional<std::uint64_t>> schedules() {
     return all;
 }
 
-void run_test(const std::function<Task<>()>& body, Order order) {
+void run_test(const std::function<Task<>()>& body, Order order, Duration grace) {
     if (order == Order::fifo) {
-        run_once(body, std::nullopt);
+        run_once(body, std::nullopt, grace);
         return;
     }
     for (const std::optional<std::uint64_t> seed : schedules()) {
@@ -86,7 +88,7 @@ void run_test(const std::function<Task<>()>& body, Order order) {
         INFO(schedule);
         run_counts().seeded += seed ? 1U : 0U;
         try {
-            run_once(body, seed);
+            run_once(body, seed, grace);
         } catch (...) {
             MESSAGE("under " << schedule);  // doctest forgets INFO while it unwinds
             throw;

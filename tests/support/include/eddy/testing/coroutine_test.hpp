@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <eddy/task.hpp>
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
+#include <eddy/time.hpp>
 
 /// Test cases that are coroutines.
 ///
@@ -26,15 +28,19 @@
 /// scheduling, then once for each seed with ready jobs in random order. `EDDY_SEEDS=200` asks for
 /// seeds 1 to 200, `EDDY_SEED=17` for that one alone; a failure names its seed. The loop must end
 /// empty: no job, no deadline, no handle; and no failure may have gone uncollected, unless
-/// `expected_failures()` was asked for.
+/// `expected_failures()` was asked for. A job that does not end, be it always ready, or waiting for
+/// a call that never returns, fails the test after ten seconds, by name and place.
 
 namespace eddy::testing {
 
 /// How the current test's body is being run.
 enum class Order : bool { any, fifo };
 
-/// Runs `body` as described above. What it throws comes out, after the seed has been noted.
-void run_test(const std::function<Task<>()>& body, Order order = Order::any);
+/// Runs `body` as described above. What it throws comes out, after the seed has been noted. Jobs it
+/// leaves behind have `grace` to end, in virtual time, or in real time if that stands still.
+void run_test(const std::function<Task<>()>& body,
+              Order order = Order::any,
+              Duration grace = std::chrono::seconds(10));
 
 /// The schedules a test runs under: nothing for FIFO, else a seed. From the environment.
 [[nodiscard]] std::vector<std::optional<std::uint64_t>> schedules();
