@@ -63,6 +63,7 @@ bool Interval::Tick::try_now() {
         return false;
     }
     interval_.ticking_ = this;
+    meant_ = interval_.next_;
     return true;
 }
 
@@ -74,11 +75,17 @@ void Interval::Tick::start() {
     interval_.ticking_ = this;
 }
 
+void Interval::Tick::due() noexcept {
+    meant_ = interval_.next_;
+    commit();
+}
+
 TimePoint Interval::Tick::take() {
-    const TimePoint meant = interval_.next_;
     interval_.ticking_ = nullptr;
-    interval_.next_ = tick_after(meant, now(), interval_.period_, interval_.missed_);
-    return meant;
+    if (interval_.next_ == meant_) {  // else it was reset since, to a later moment
+        interval_.next_ = tick_after(meant_, now(), interval_.period_, interval_.missed_);
+    }
+    return meant_;
 }
 
 void Interval::Tick::unlink() noexcept {

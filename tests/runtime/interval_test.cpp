@@ -2,10 +2,15 @@
 #include <eddy/interval.hpp>
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <thread>
+#include <utility>
+#include <variant>
 
+#include <eddy/call_later.hpp>
 #include <eddy/error.hpp>
+#include <eddy/from_callback.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
@@ -15,6 +20,8 @@
 #include <eddy/time.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "test_kit.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -23,6 +30,7 @@ using eddy::MissedTick;
 using eddy::sleep_for;
 using eddy::Task;
 using eddy::TimePoint;
+using eddy::testing::let_run;
 using eddy::testing::settle;
 
 [[nodiscard]] eddy::Duration since(TimePoint start) { return eddy::now() - start; }
@@ -143,6 +151,77 @@ EDDY_TEST_CASE("reset moves a tick that is being waited for") {
     const TimePoint meant = co_await ticking;
     CHECK(meant - start == 27ms);
     CHECK(since(start) == 27ms);
+}
+
+EDDY_TEST_CASE("a tick that has come keeps its time when a reset comes before its job runs") {
+    const TimePoint start = eddy::now();
+    for (const MissedTick missed : {MissedTick::burst, MissedTick::delay, MissedTick::skip}) {
+        const TimePoint first = eddy::now() + 10ms;
+        Interval interval(first, 20ms, missed);
+        eddy::call_at(first, [&interval] {  // after deadlines, before jobs
+            eddy::testing::test_clock().advance(3ms);
+            interval.reset();
+        });
+        const TimePoint meant = co_await interval.tick();
+        CHECK(meant == first);
+        CHECK(eddy::now() == first + 3ms);
+        const TimePoint next = co_await interval.tick();
+        CHECK(next == first + 23ms);
+        CHECK(eddy::now() == first + 23ms);
+        const TimePoint third = co_await interval.tick();
+        CHECK(third == first + 43ms);
+    }
+    CHECK(since(start) == 3 * 53ms);
+}
+
+EDDY_TEST_CASE("so it does in a select, and for a timeout of the same moment") {
+    const TimePoint start = eddy::now();
+    Interval interval(start + 10ms, 20ms);
+    eddy::call_at(start + 10ms, [&interval] { interval.reset(); });
+    const auto got = co_await eddy::select(sleep_for(1h), interval.tick());
+    REQUIRE(got.index() == 1);
+    CHECK(std::get<1>(got) == start + 10ms);
+    eddy::call_at(start + 30ms, [&interval] { interval.reset(); });
+    const auto kept = co_await eddy::move_on_at(start + 30ms, one_tick(interval));
+    CHECK(kept == start + 30ms);
+    const TimePoint next = co_await interval.tick();
+    CHECK(next == start + 50ms);
+}
+
+TEST_CASE("a tick that has come and is not delivered is not used up; a reset counts all the same") {
+    for (const bool reset : {false, true}) {
+        eddy::testing::VirtualClock clock;
+        eddy::testing::RecordingObserver observer;
+        Interval interval(TimePoint(10ms), 20ms);
+        std::optional<eddy::Completion<void>> kept;
+        const auto loses = [&]() -> Task<> {
+            const auto got = co_await eddy::select(
+                interval.tick(), eddy::from_callback<void>([&kept](eddy::Completion<void> done) {
+                    kept.emplace(std::move(done));
+                }));
+            FAIL_CHECK("there was a winner: " << got.index());
+        };
+        const auto main = [&]() -> Task<> {
+            eddy::spawn(loses());
+            co_await let_run();
+            clock.advance(10ms);
+            co_await let_run();  // the tick has won, and waits for the callback, which never ends
+            CHECK(kept.has_value());
+            if (reset) {
+                interval.reset();
+            }
+        };
+        eddy::run(main(), {.grace = 0ms}, {.clock = &clock, .observer = &observer});
+        CHECK(observer.abandoned.size() == 1);
+        kept.reset();
+        const auto again = [&]() -> Task<> {
+            const TimePoint next = co_await interval.tick();
+            CHECK(next == TimePoint(reset ? 30ms : 10ms));
+            const TimePoint after = co_await interval.tick();
+            CHECK(after == next + 20ms);
+        };
+        eddy::run(again(), {}, {.clock = &clock});
+    }
 }
 
 EDDY_TEST_CASE("a tick that was cancelled is not used up") {

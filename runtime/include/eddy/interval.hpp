@@ -52,7 +52,8 @@ public:
     [[nodiscard]] Duration period() const noexcept { return period_; }
     [[nodiscard]] MissedTick missed_tick() const noexcept { return missed_; }
 
-    /// Moves the next tick to a period from now, also one that is being waited for.
+    /// Moves the next tick to a period from now, also one that is being waited for. One that has
+    /// come, and whose job has not run yet, keeps its time: the next one comes a period from now.
     void reset();
 
     /// Waits for the next tick; returns the moment it was meant for.
@@ -81,11 +82,12 @@ public:
 private:
     friend class Interval;
 
-    void due() noexcept override { commit(); }
+    void due() noexcept override;
     void unlink() noexcept override;
     void pass_on() noexcept override { interval_.ticking_ = nullptr; }
 
     Interval& interval_;
+    TimePoint meant_{};  // once it has come: `reset` may have moved the next one
 };
 
 inline Interval::Tick Interval::tick() noexcept { return Tick(*this); }
