@@ -33,6 +33,7 @@ BoundedExecutor::~BoundedExecutor() {
 }
 
 BoundedExecutorStatistics BoundedExecutor::statistics() const {
+    bound_.check("BoundedExecutor::statistics");
     const SemaphoreStatistics slots = slots_.statistics();
     return {.limit = limit_,
             .running = static_cast<std::size_t>(slots.held),

@@ -10,6 +10,9 @@
 namespace eddy::detail {
 
 bool RemoteFlag::set() noexcept {
+    if (inherited()) [[unlikely]] {
+        return false;
+    }
     // release: what the thread did before is seen by whom the event wakes. Pairs with the inbox,
     // or with the acquire of closing().
     const std::uint32_t before = word_.fetch_or(set_bit, std::memory_order_release);

@@ -26,7 +26,7 @@ public:
     /// Any thread.
     bool set() noexcept;
     [[nodiscard]] bool closed() const noexcept {
-        return (word_.load(std::memory_order_acquire) & closed_bit) != 0;
+        return inherited() || (word_.load(std::memory_order_acquire) & closed_bit) != 0;
     }
 
     /// The loop's thread: the event is dying.

@@ -16,6 +16,9 @@ constexpr const char* name = "RemoteCounter: the sum";
 }
 
 bool RemoteSum::add(std::int64_t delta) {
+    if (inherited()) [[unlikely]] {
+        return false;
+    }
     // relaxed: orders nothing; a stale look costs one delta of the room there is
     const std::int64_t seen = word_.load(std::memory_order_relaxed);
     if ((seen & closed_bit) != 0) {

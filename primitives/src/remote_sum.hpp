@@ -34,7 +34,7 @@ public:
     /// Any thread.
     bool add(std::int64_t delta);
     [[nodiscard]] bool closed() const noexcept {
-        return (word_.load(std::memory_order_acquire) & closed_bit) != 0;
+        return inherited() || (word_.load(std::memory_order_acquire) & closed_bit) != 0;
     }
 
     enum class Last : bool { drop, apply };

@@ -10,12 +10,15 @@
 namespace eddy {
 
 void Alarm::arm(TimePoint when) {
+    detail::LoopCore& core = detail::require_loop("Alarm");
+    bound_.check("Alarm::arm");
     // `never` has no place in the heap; a moment before is as good.
-    detail::require_loop("Alarm").deadlines.move(*this, std::min(when, never - Duration(1)));
+    core.deadlines.move(*this, std::min(when, never - Duration(1)));
 }
 
 void Alarm::disarm() noexcept {
-    if (armed()) {
+    if (DeadlineNode::armed()) {
+        EDDY_REQUIRE(bound_.here(), "an Alarm was disarmed off its loop's thread");
         detail::thread_state.core->deadlines.remove(*this);
     }
 }

@@ -41,11 +41,9 @@ void TimedCall::call() {
 }
 
 bool TimedCall::cancel() {
+    bound_.check("TimerHandle::cancel");
     if (!pending()) {
         return false;
-    }
-    if (thread_state.core != core_) {
-        throw WrongThread("a TimerHandle belongs to its loop's thread");
     }
     const auto keep = std::move(self_);
     withdraw();

@@ -22,7 +22,8 @@ void CallbackState::drop_completion(std::shared_ptr<CallbackState> self) noexcep
 bool CallbackState::finish(std::shared_ptr<CallbackState> self, Ending ending) noexcept {
     ending_ = ending;
     // The inbox tells loops apart even after their end: this holds a reference to it.
-    if (thread_state.core != nullptr && thread_state.core->inbox == inbox_) {
+    const LoopCore* core = thread_state.core;
+    if (core != nullptr && core->inbox == inbox_ && core->here()) {
         if (wait_ != nullptr) {
             wait_->arrived();
         }

@@ -22,6 +22,9 @@ Clock& Clock::steady() noexcept {
     return clock;
 }
 
-TimePoint now() { return detail::require_loop("now").clock->now(); }
+TimePoint now() {
+    const detail::LoopCore* core = detail::thread_state.core;  // in a forked child too: it has one
+    return (core != nullptr ? core : &detail::require_loop("now"))->clock->now();
+}
 
 }  // namespace eddy

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hygiene.hpp"
 
+#include <eddy/detail/fork_generation.hpp>
+
 #if defined(_WIN32)
 
 namespace eddy::detail {
@@ -18,7 +20,26 @@ void count_forks() noexcept {}
 #include <fcntl.h>
 #include <pthread.h>
 
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
+
 namespace eddy::detail {
+
+namespace {
+
+/// The child's only thread. Whatever it meets of its parent's loop refuses it from here on; the
+/// job that forked goes on until its next wait, and nobody after it.
+void forked() noexcept {
+    forks.fetch_add(1, std::memory_order_relaxed);
+    ThreadState& thread = thread_state;
+    if (thread.core != nullptr && thread.identity != 0) {
+        thread.inherited = thread.identity;
+        thread.identity = 0;
+        thread.core->turn.stop();
+    }
+}
+
+}  // namespace
 
 void ignore_sigpipe() noexcept {
     struct sigaction current = {};
@@ -39,7 +60,7 @@ void open_standard_fds() noexcept {
 
 void count_forks() noexcept {
     static const bool counting = [] {
-        pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+        pthread_atfork(nullptr, nullptr, [] { forked(); });
         return true;
     }();
     static_cast<void>(counting);

@@ -9,11 +9,14 @@
 namespace eddy::detail {
 
 Inbox::~Inbox() {
-    EDDY_REQUIRE(empty(),
+    EDDY_REQUIRE(empty() || inherited(),
                  "an inbox was destroyed with accepted work in it: the loop must be closed first");
 }
 
 bool Inbox::push(InboxNode& node) noexcept {
+    if (inherited()) [[unlikely]] {
+        return false;
+    }
     // acquire, here and below: who is refused sees what the loop did before it closed.
     InboxNode* top = top_.load(std::memory_order_acquire);
     while (top != closed_mark()) {

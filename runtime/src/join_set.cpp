@@ -11,6 +11,7 @@ JoinSetState::JoinSetState(TaskGroup* group) noexcept : group_(group) {}
 
 void JoinSetState::spawn(Job& job, std::string_view name, const std::source_location& where) {
     LoopCore& here = require_loop("JoinSet::spawn");
+    check("JoinSet::spawn");
     if (live == 0) {
         parent_ = group_ != nullptr ? group_ : &here.root;
         parent_->require_same_loop("JoinSet::spawn");
@@ -32,9 +33,7 @@ void JoinSetState::spawn(Job& job, std::string_view name, const std::source_loca
 }
 
 void JoinSetState::cancel_all(std::string_view reason) {
-    if (live != 0) {
-        require_same_loop("JoinSet::cancel_all");
-    }
+    check("JoinSet::cancel_all");
     cancel_children(reason);
 }
 
@@ -46,6 +45,9 @@ void JoinSetState::cancel_children(std::string_view reason) noexcept {
 }
 
 void JoinSetState::set_gone() noexcept {
+    EDDY_REQUIRE(bound_.here(),
+                 "a JoinSet was destroyed off its loop's thread: destroy it there, for its jobs "
+                 "are cancelled with it");
     EDDY_REQUIRE(!ended.awaited(),
                  "a JoinSet was destroyed while a job waits in join_next: keep it until then");
     orphaned_ = true;

@@ -8,9 +8,11 @@
 #include <string>
 #include <utility>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 #include "abandoned_jobs.hpp"
 #include "hygiene.hpp"
@@ -53,15 +55,39 @@ LoopOptions prepare_process(const LoopOptions& options) {
 /// Makes a loop this thread's, for as long as it lives.
 class ThreadBinding final {
 public:
-    explicit ThreadBinding(detail::LoopCore& core) noexcept {
-        thread_state = {&core, nullptr, nullptr, detail::max_hops};
+    explicit ThreadBinding(detail::LoopCore& core) noexcept : core_(core), outer_(thread_state) {
+        const std::uint64_t identity = detail::identify_thread();
+        thread_state = {
+            &core, nullptr, nullptr, detail::max_hops, identity, thread_state.inherited};
+        core.runs_on.store(identity, std::memory_order_release);
     }
     ThreadBinding(const ThreadBinding&) = delete;
     ThreadBinding& operator=(const ThreadBinding&) = delete;
-    ~ThreadBinding() { thread_state = outer_; }
+    ~ThreadBinding() {
+        core_.runs_on.store(0, std::memory_order_release);
+        // What was there before: nothing, or, in a child, the parent's job that has forked. The
+        // thread stays the one it has become.
+        thread_state.core = outer_.core;
+        thread_state.job = outer_.job;
+        thread_state.bounce = outer_.bounce;
+        thread_state.hops = outer_.hops;
+    }
 
 private:
-    detail::ThreadState outer_ = thread_state;
+    detail::LoopCore& core_;
+    const detail::ThreadState outer_;
+};
+
+/// For the time of a call; says so to those who come in meanwhile.
+class Entered final {
+public:
+    explicit Entered(bool& inside) noexcept : inside_(inside) { inside_ = true; }
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+    ~Entered() { inside_ = false; }
+
+private:
+    bool& inside_;
 };
 
 }  // namespace
@@ -74,8 +100,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
            options.clock != nullptr ? *options.clock : Clock::steady(),
            std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
       attached(host != nullptr),
-      virtual_time_(core.clock->is_virtual()),
-      generation_(detail::fork_generation()) {
+      virtual_time_(core.clock->is_virtual()) {
     core.root.core = &core;
     core.driver = driver.get();
     core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
@@ -95,13 +120,16 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
 
 void Loop::Impl::turn() {
     require_not_forked();
-    if (core.has_work()) {
+    // Its own poll is not the only one that takes wake-ups: a job may run our libuv loop for
+    // callbacks of its own. So a poll that could block looks at the inbox itself.
+    if (core.has_work() || !core.inbox->empty()) {
         poll(TimePoint::min());
     } else if (virtual_time_ || !core.settled.empty()) [[unlikely]] {
         poll_when_idle();
     } else {
         poll(core.deadlines.next());
     }
+    require_not_forked();  // a callback of the user's own handles may have done that
     core.run_turn();
 }
 
@@ -227,6 +255,9 @@ void Loop::Impl::look_at_real_grace() noexcept {
 void Loop::Impl::end_jobs() {
     if (core.root.live != 0) {
         abandon_jobs();
+        if (inherited()) {
+            return;
+        }
     }
     core.root.closed = true;
     core.deadlines.remove(grace_timer_);
@@ -241,14 +272,16 @@ void Loop::Impl::abandon_jobs() {
     left.note_cut_off();
     const TimePoint end = after(core.clock->now(), cleanup_time);
     const auto time_left = [&](int turns) { return turns < 64 && core.clock->now() < end; };
-    for (int turns = 0; core.has_work() && core.root.live != 0; ++turns) {
+    for (int turns = 0; core.has_work() && core.root.live != 0 && !inherited(); ++turns) {
         if (core.severed == 0 && !time_left(turns)) {
             break;
         }
         core.run_jobs();
     }
-    left.report();
-    core.destroy_jobs();
+    if (!inherited()) {
+        left.report();
+        core.destroy_jobs();
+    }
 }
 
 void Loop::Impl::close_core() {
@@ -270,17 +303,15 @@ void Loop::Impl::run_main(detail::Job& main,
     if (attached) {
         throw InvalidState("Loop::run: an attached loop is run by its host; spawn instead");
     }
-    const Loop* running = current_or_null();
-    if (running != nullptr && !running->impl_->inherited()) {
+    if (current_or_null() != nullptr) {
         throw InvalidState(
             "run: a loop runs on this thread already; await the task instead, or run it on "
             "another thread");
     }
-    if (ran) {
-        throw InvalidState("Loop::run: this loop has run before; make a new one");
-    }
     require_not_forked();
-    ran = true;
+    if (ran.exchange(true)) {
+        throw InvalidState("Loop::run: this loop has run before, or runs; make a new one");
+    }
     const ThreadBinding binding(core);
 
     if (run.handle_signals) {
@@ -296,12 +327,15 @@ void Loop::Impl::run_main(detail::Job& main,
         }
         turn();  // throws in a forked child only: jobs and handles are the parent's
     }
+    require_not_forked();  // the main job may have been the only one
     finish_run();
 }
 
 void Loop::Impl::finish_run() {
     end_jobs();
+    require_not_forked();
     close_core();
+    require_not_forked();  // what was posted has run
     close_driver();
 }
 
@@ -315,7 +349,24 @@ void Loop::Impl::close_driver() {
 
 // --- attached ----------------------------------------------------------------------------------
 
+/// A forked child that goes on with its host's loop, or a job (a posted function, an observer) of
+/// ours that runs the host's loop: then ours stand still, and what wakes them is seen when that one
+/// has returned, since every turn ends with a look at everything.
+bool Loop::Impl::not_my_turn() const noexcept {
+    if (inherited() || in_host_turn_) {
+        return true;
+    }
+    EDDY_REQUIRE(core.here(),
+                 "a host's loop runs on another thread than the one on which Loop::attach was "
+                 "called: attach on the thread that runs it");
+    return false;
+}
+
 void Loop::Impl::before_host_poll() noexcept {
+    if (not_my_turn()) [[unlikely]] {
+        return;
+    }
+    const Entered entered(in_host_turn_);
     Duration timeout = Duration::zero();
     if ((virtual_time_ || !core.settled.empty()) && !core.has_work() && core.inbox->empty() &&
         core.on_idle()) {
@@ -356,10 +407,20 @@ Duration Loop::Impl::limit_host_poll() noexcept {
 }
 
 void Loop::Impl::after_host_poll() noexcept {
+    if (not_my_turn()) [[unlikely]] {
+        return;
+    }
+    const Entered entered(in_host_turn_);
     if ((core.hooks & Observer::polls) != 0) [[unlikely]] {
         observe_poll_end();
     }
     core.run_turn();
+    if (!inherited()) [[likely]] {  // a job may have forked
+        finish_host_turn();
+    }
+}
+
+void Loop::Impl::finish_host_turn() noexcept {
     if (core.root.scope.cancel_called && !grace_timer_.started) {
         begin_end({});
     }
@@ -367,13 +428,20 @@ void Loop::Impl::after_host_poll() noexcept {
         (core.root.live == 0 || grace_over())) {
         end_jobs();
     }
+    if (inherited()) {
+        return;
+    }
     if (!detaching_ || detached_ || core.root.live != 0) {
         limit_host_poll();
         return;
     }
     detached_ = true;
     close_core();
+    if (inherited()) {
+        return;
+    }
     thread_state.core = nullptr;
+    core.runs_on.store(0, std::memory_order_release);
     core.notify(nullptr, nullptr);
     driver.release()->close_attached(std::move(on_detached_));
 }
@@ -409,12 +477,18 @@ Loop::Impl::~Impl() {
                      "an attached Loop was destroyed: call detach(on_done) and keep it until then");
         return;
     }
+    EDDY_REQUIRE(core.runs_on.load(std::memory_order_relaxed) == 0,
+                 "a Loop was destroyed while it runs: keep it until run() has returned");
     if (driver == nullptr) {
         return;
     }
     // Did not get to run: what was posted has been promised to.
     const ThreadBinding binding(core);
     close_core();
+    if (inherited()) {
+        static_cast<void>(driver.release());  // what was posted has forked
+        return;
+    }
     close_driver();
 }
 
@@ -425,6 +499,7 @@ Loop::Loop(const LoopOptions& options) : impl_(std::make_unique<Impl>(*this, opt
 Loop::Loop(uv_loop_s* host, const AttachOptions& options)
     : impl_(std::make_unique<Impl>(*this, options.loop, host, options.keep_alive)) {
     thread_state.core = &impl_->core;
+    impl_->core.runs_on.store(detail::identify_thread(), std::memory_order_release);
 }
 
 Loop::~Loop() {
@@ -435,8 +510,7 @@ Loop::~Loop() {
 }
 
 std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options) {
-    const Loop* present = current_or_null();
-    if (present != nullptr && !present->impl_->inherited()) {
+    if (current_or_null() != nullptr) {
         throw InvalidState("Loop::attach: this thread has an Eddy loop already");
     }
     return std::unique_ptr<Loop>(new Loop(host, options));
@@ -449,14 +523,15 @@ void Loop::run_main(detail::Job& main,
 }
 
 void Loop::detach(std::function<void()> on_done, Duration grace) {
-    impl_->require_own_thread("Loop::detach");
+    impl_->require_running("Loop::detach");
     impl_->detach(std::move(on_done), grace);
 }
 
 Loop& Loop::current() { return *detail::require_loop("Loop::current").loop; }
 
 Loop* Loop::current_or_null() noexcept {
-    return thread_state.core != nullptr ? thread_state.core->loop : nullptr;
+    const detail::LoopCore* core = thread_state.core;
+    return core != nullptr && core->here() ? core->loop : nullptr;
 }
 
 LoopHandle Loop::handle() const noexcept { return LoopHandle(impl_->core.inbox); }
@@ -466,10 +541,18 @@ void Loop::cancel(std::string_view reason) {
     impl_->cancel(reason);
 }
 
-void Loop::add_observer(Observer& observer) { impl_->core.add_observer(observer); }
-void Loop::remove_observer(Observer& observer) { impl_->core.remove_observer(observer); }
+void Loop::add_observer(Observer& observer) {
+    impl_->require_own_thread("Loop::add_observer");
+    impl_->core.add_observer(observer);
+}
 
-LoopStatistics Loop::statistics() const noexcept {
+void Loop::remove_observer(Observer& observer) {
+    impl_->require_own_thread("Loop::remove_observer");
+    impl_->core.remove_observer(observer);
+}
+
+LoopStatistics Loop::statistics() const {
+    impl_->require_own_thread("Loop::statistics");
     const detail::LoopCore& core = impl_->core;
     return {.jobs_alive = core.jobs_alive,
             .jobs_ready = core.ready.size(),
@@ -478,9 +561,13 @@ LoopStatistics Loop::statistics() const noexcept {
             .forced_yields = core.forced_yields};
 }
 
-int Loop::received_signal() const noexcept { return impl_->signal; }
+int Loop::received_signal() const {
+    impl_->require_own_thread("Loop::received_signal");
+    return impl_->signal;
+}
 
-uv_loop_s* Loop::uv_loop() noexcept {
+uv_loop_s* Loop::uv_loop() {
+    impl_->require_own_thread("Loop::uv_loop");
     return impl_->driver != nullptr ? impl_->driver->loop() : nullptr;
 }
 
@@ -490,14 +577,28 @@ detail::Nursery& Loop::root() {
     if (impl_->core.inbox->closed()) {
         throw LoopClosed("Loop::spawn: the loop is over and takes no more jobs");
     }
-    impl_->require_own_thread("Loop::spawn");
+    impl_->require_running("Loop::spawn");
     return impl_->core.root;
 }
 
 void Loop::Impl::require_own_thread(const char* what) const {
-    if (thread_state.core != &core) {
+    if (inherited()) {
         throw WrongThread(std::string(what) +
-                          ": this loop does not run on this thread; use LoopHandle::post");
+                          ": this loop was made before fork() and belongs to the parent: make a "
+                          "new Loop in the child, or exec");
+    }
+    if (core.runs_on.load(std::memory_order_acquire) != 0 && !core.here()) {
+        throw WrongThread(std::string(what) +
+                          ": this loop runs on another thread; use LoopHandle::post");
+    }
+}
+
+void Loop::Impl::require_running(const char* what) const {
+    require_own_thread(what);
+    if (!core.here()) {
+        throw WrongThread(std::string(what) +
+                          ": this loop does not run; LoopHandle::post a function that does it, or "
+                          "do it in the main job");
     }
 }
 

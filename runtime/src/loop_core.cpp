@@ -322,13 +322,13 @@ void LoopCore::close() noexcept {
         listener.unlink_self();
         listener.loop_closing();
     }
-    while (owed != 0) {  // their senders are one step from the push
+    while (owed != 0 && !inherited()) {  // their senders are one step from the push
         begin_turn();
         drain_inbox();
         std::this_thread::yield();
     }
     inbox->close();
-    while (!inbox->empty() || has_work()) {
+    while ((!inbox->empty() || has_work()) && !inherited()) {
         begin_turn();
         drain_inbox();
         run_callbacks_and_jobs();

@@ -35,7 +35,7 @@ bool LoopDoor::knock() noexcept {
 
 void LoopDoor::shut() noexcept {
     if (core_ != nullptr) {
-        EDDY_REQUIRE(detail::thread_state.core == core_,
+        EDDY_REQUIRE(core_->here() || core_->inherited(),
                      "what other threads reach through a LoopDoor was destroyed off its loop's "
                      "thread: destroy it on the loop, or after the loop has ended");
         core_->forget(*this);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <source_location>
@@ -12,7 +12,6 @@
 #include <eddy/log_observer.hpp>
 #include <eddy/loop.hpp>
 
-#include "hygiene.hpp"
 #include "uv/driver.hpp"
 
 namespace eddy {
@@ -29,18 +28,18 @@ public:
     void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
     void cancel(std::string_view reason);
     void detach(std::function<void()> on_done, Duration patience);
+    /// While it runs, this is its thread. Throws: `WrongThread`.
     void require_own_thread(const char* what) const;
-    /// True in a child after fork(): the loop is the parent's.
-    [[nodiscard]] bool inherited() const noexcept {
-        return generation_ != detail::fork_generation();
-    }
+    /// This is its thread, and it runs. Throws: `WrongThread`.
+    void require_running(const char* what) const;
+    [[nodiscard]] bool inherited() const noexcept { return core.inherited(); }
 
     LoopOptions options;
     LogObserver default_observer;
     detail::Driver::Owned driver;  // null once closed
     detail::LoopCore core;
     bool attached;
-    bool ran = false;
+    std::atomic<bool> ran = false;
     int signal = 0;  // that came, and was ours to handle
 
 private:
@@ -70,6 +69,8 @@ private:
         }
     }
     [[noreturn]] static void throw_forked();
+    [[nodiscard]] bool not_my_turn() const noexcept;
+    void finish_host_turn() noexcept;
     void begin_end(std::string_view reason);
     void begin_grace();
     [[nodiscard]] bool grace_over() noexcept {
@@ -86,10 +87,10 @@ private:
     void close_driver();
 
     const bool virtual_time_;
-    std::uint32_t generation_;
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);
     TimePoint real_grace_end_ = never;  // on the steady clock; only of a loop with virtual time
+    bool in_host_turn_ = false;  // the host's loop has called us, and we have not returned
     bool detaching_ = false;
     bool detached_ = false;
     std::function<void()> on_detached_;

@@ -8,6 +8,7 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/observer.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy {
 
@@ -104,22 +105,35 @@ private:
 LoopMetrics::LoopMetrics(const LoopMetricsOptions& options)
     : probe_(std::make_unique<Probe>(options)) {}
 
-LoopMetrics::~LoopMetrics() = default;
+LoopMetrics::~LoopMetrics() {
+    EDDY_REQUIRE(bound_.here(), "a LoopMetrics was destroyed off its loop's thread");
+}
 
-const Histogram& LoopMetrics::lag() const noexcept { return probe_->lag; }
-const Histogram& LoopMetrics::step_time() const noexcept { return probe_->step_time; }
-const Histogram& LoopMetrics::schedule_latency() const noexcept { return probe_->schedule_latency; }
-const Histogram& LoopMetrics::turn_time() const noexcept { return probe_->turn_time; }
-const Histogram& LoopMetrics::poll_time() const noexcept { return probe_->poll_time; }
-const Histogram& LoopMetrics::ready_depth() const noexcept { return probe_->ready_depth; }
+const Histogram& LoopMetrics::lag() const { return probe("LoopMetrics::lag").lag; }
+const Histogram& LoopMetrics::step_time() const {
+    return probe("LoopMetrics::step_time").step_time;
+}
+const Histogram& LoopMetrics::schedule_latency() const {
+    return probe("LoopMetrics::schedule_latency").schedule_latency;
+}
+const Histogram& LoopMetrics::turn_time() const {
+    return probe("LoopMetrics::turn_time").turn_time;
+}
+const Histogram& LoopMetrics::poll_time() const {
+    return probe("LoopMetrics::poll_time").poll_time;
+}
+const Histogram& LoopMetrics::ready_depth() const {
+    return probe("LoopMetrics::ready_depth").ready_depth;
+}
 
-void LoopMetrics::reset() noexcept {
-    probe_->lag.reset();
-    probe_->step_time.reset();
-    probe_->schedule_latency.reset();
-    probe_->turn_time.reset();
-    probe_->poll_time.reset();
-    probe_->ready_depth.reset();
+void LoopMetrics::reset() {
+    Probe& probe = this->probe("LoopMetrics::reset");
+    probe.lag.reset();
+    probe.step_time.reset();
+    probe.schedule_latency.reset();
+    probe.turn_time.reset();
+    probe.poll_time.reset();
+    probe.ready_depth.reset();
 }
 
 }  // namespace eddy

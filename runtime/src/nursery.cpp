@@ -15,6 +15,11 @@ LoopCore& require_loop(const char* what) {
                            " needs a running loop on this thread: call it from a job, or from "
                            "another thread through LoopHandle::post");
     }
+    if (!core->here()) {
+        throw InvalidState(std::string(what) +
+                           ": the loop that ran here at the fork() belongs to the parent: make a "
+                           "new Loop in the child, or exec");
+    }
     return *core;
 }
 
@@ -27,7 +32,7 @@ Job& require_job(const char* what) {
 }
 
 void Nursery::require_same_loop(const char* what) const {
-    if (thread_state.core != core) {
+    if (thread_state.core != core || !core->here()) {
         throw WrongThread(std::string(what) +
                           ": this group lives on another loop's thread; use LoopHandle::post");
     }

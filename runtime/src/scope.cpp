@@ -2,6 +2,7 @@
 #include <eddy/scope.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/job.hpp>
@@ -23,11 +24,15 @@ CancelScope::CancelScope(const ScopeOptions& options) noexcept
 CancelScope::~CancelScope() {
     EDDY_REQUIRE(phase_ != Phase::entered, "a CancelScope was destroyed while work runs in it");
     if (token_) {
+        EDDY_REQUIRE(bound_.here(),
+                     "a CancelScope with handles was destroyed off its loop's thread, where they "
+                     "may be used: destroy it there");
         token_->scope = nullptr;
     }
 }
 
-bool CancelScope::cancel_called() const noexcept {
+bool CancelScope::cancel_called() const {
+    require_same_loop();
     if (ScopeNode::cancel_called) {
         return true;
     }
@@ -36,20 +41,13 @@ bool CancelScope::cancel_called() const noexcept {
            (timeout_ == Duration::zero() || deadline_ <= core->clock->now());
 }
 
-TimePoint CancelScope::deadline() const noexcept {
+TimePoint CancelScope::deadline() const {
+    require_same_loop();
     const detail::LoopCore* core = detail::thread_state.core;
     if (phase_ != Phase::fresh || timeout_ == Duration::max() || core == nullptr) {
         return deadline_;
     }
     return std::min(deadline_, after(core->clock->now(), timeout_));
-}
-
-void CancelScope::require_same_loop() const {
-    if (phase_ == Phase::entered && detail::thread_state.core != job->nursery->core) {
-        throw WrongThread(
-            "a CancelScope belongs to the loop that entered it; from other threads use "
-            "CancelScope::handle()");
-    }
 }
 
 void CancelScope::cancel(std::string_view reason) {
@@ -92,11 +90,13 @@ void CancelScope::set_shield(bool on) {
 }
 
 CancelHandle CancelScope::handle() {
+    require_same_loop();
+    LoopHandle loop(detail::require_loop("CancelScope::handle").inbox);
     if (!token_) {
         token_ = std::make_shared<detail::CancelToken>(
             detail::CancelToken{phase_ != Phase::left ? this : nullptr});
     }
-    return CancelHandle(token_, LoopHandle(detail::require_loop("CancelScope::handle").inbox));
+    return CancelHandle(token_, std::move(loop));
 }
 
 void CancelScope::due() noexcept { ScopeNode::cancel(CancelSource::deadline, {}); }
@@ -105,6 +105,7 @@ void CancelScope::due() noexcept { ScopeNode::cancel(CancelSource::deadline, {})
 
 ScopeEntry::ScopeEntry(CancelScope& scope)
     : scope_(scope), job_(&detail::require_job("entering a CancelScope")) {
+    scope.require_same_loop();
     if (scope.phase_ != CancelScope::Phase::fresh) {
         throw InvalidState("a CancelScope is entered once: make a new one");
     }

@@ -8,6 +8,7 @@
 namespace eddy::detail {
 
 StartHost::StartHost(Nursery& group) : group_(group), job_(require_job("TaskGroup::start")) {
+    group.require_same_loop("TaskGroup::start");
     if (group.closed) {
         throw InvalidState("start: this group has been left");
     }

@@ -28,7 +28,8 @@ public:
 
     // NOLINTNEXTLINE(bugprone-exception-escape): for other loops a scope throws.
     void send(std::shared_ptr<Message> self) noexcept {
-        if (thread_state.core != nullptr && thread_state.core->inbox == inbox_) {
+        const LoopCore* core = thread_state.core;
+        if (core != nullptr && core->inbox == inbox_ && core->here()) {
             scope->cancel(stop_reason);
             return;
         }

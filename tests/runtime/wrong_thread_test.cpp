@@ -2,6 +2,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
@@ -112,8 +114,10 @@ EDDY_TEST_CASE("a job of one loop is not awaited in another") {
 
 TEST_CASE("a loop that does not run takes no jobs, only posts") {
     eddy::Loop loop;
-    CHECK_THROWS_AS(loop.spawn(sleeps()), eddy::WrongThread);
-    CHECK_THROWS_AS(loop.cancel(), eddy::WrongThread);
+    CHECK_THROWS_WITH_AS(loop.spawn(sleeps()),
+                         "Loop::spawn: this loop does not run; LoopHandle::post a function that "
+                         "does it, or do it in the main job",
+                         eddy::WrongThread);
     bool spawned = false;
     CHECK(loop.post([&] {
         eddy::spawn(
@@ -129,6 +133,44 @@ TEST_CASE("a loop that does not run takes no jobs, only posts") {
     };
     loop.run(main());
     CHECK(spawned);
+}
+
+TEST_CASE("a loop that is cancelled before it runs begins cancelled") {
+    VirtualClock clock;
+    eddy::testing::RecordingObserver observer;
+    eddy::Loop loop{{.clock = &clock}};
+    // Nobody's yet: any thread may prepare it, one at a time.
+    std::thread([&] {
+        loop.add_observer(observer);
+        loop.cancel("changed my mind");
+        CHECK(loop.statistics().jobs_alive == 0);
+        CHECK(loop.uv_loop() != nullptr);
+        loop.remove_observer(observer);
+    }).join();
+    std::string reason;
+    bool went_on = false;
+    const auto main = [&]() -> eddy::Task<int> {
+        try {
+            co_await eddy::checkpoint();
+        } catch (const eddy::Cancelled& cancelled) {
+            reason = cancelled.reason();
+            throw;
+        }
+        went_on = true;
+        co_return 7;
+    };
+    CHECK_THROWS_AS(static_cast<void>(loop.run(main())), eddy::JobCancelled);
+    CHECK(reason == "changed my mind");
+    CHECK_FALSE(went_on);
+    loop.cancel();  // it is over: nothing to do
+    CHECK(loop.statistics().jobs_alive == 0);
+    CHECK(loop.uv_loop() == nullptr);
+}
+
+TEST_CASE("a void main job that is cancelled before it runs just ends") {
+    eddy::Loop loop;
+    loop.cancel();
+    loop.run(sleeps());
 }
 
 TEST_CASE("eight threads run a loop each") {

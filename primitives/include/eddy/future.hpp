@@ -30,7 +30,7 @@ struct FutureStatistics {
 ///
 /// Throws:       awaiting: what was set with `set_exception`, the same object in every job;
 ///               `BrokenResource` when the promise went without a result; `InvalidState` for an
-///               empty future.
+///               empty future. Everything, a copy too: `WrongThread` off its loop.
 /// Cancellation: cancelling a job that waits does nothing to the future or to the others.
 /// Order:        waiters become ready in order of arrival, none runs inside `set_value`.
 /// Lifetime:     a waiter keeps the result alive; both ends may outlive the loop.
@@ -46,7 +46,8 @@ public:
     class Join;
 
     Future() noexcept = default;
-    Future(const Future&) noexcept = default;
+    Future(const Future& other)
+        : state_(other.state_ ? other.checked("a copy of a Future") : other.state_) {}
     Future(Future&&) noexcept = default;
     Future& operator=(Future other) noexcept {
         std::swap(state_, other.state_);
@@ -89,11 +90,11 @@ public:
 
     /// Waits until it is done; never throws for how.
     [[nodiscard]] detail::FutureWait<State> wait() const {
-        return detail::FutureWait<State>(required());
+        return detail::FutureWait<State>(checked("Future::wait"));
     }
 
     /// `co_await future`: a copy of the value; `T` itself for references and void.
-    [[nodiscard]] Join operator co_await() const { return Join(required()); }
+    [[nodiscard]] Join operator co_await() const { return Join(checked("Future")); }
 
 private:
     template <class U>
@@ -107,10 +108,11 @@ private:
         }
         return state_;
     }
-    [[nodiscard]] const State& state(const char* what) const {
+    [[nodiscard]] const detail::StateRef<State>& checked(const char* what) const {
         required()->check(what);
-        return *state_;
+        return state_;
     }
+    [[nodiscard]] const State& state(const char* what) const { return *checked(what); }
 
     detail::StateRef<State> state_;
 };

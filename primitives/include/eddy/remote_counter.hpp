@@ -41,7 +41,7 @@ public:
         : sum_(std::move(sum)) {}
 
     /// Adds `delta`, which may be negative. False: the counter is closed or gone, or its loop is
-    /// over; nothing was added.
+    /// over, or this is a child that was forked since; nothing was added.
     ///
     /// Throws: `std::invalid_argument` beyond `max_delta`; `std::out_of_range` when 2^60 have
     ///         piled up because the loop does not come round. Nothing was added then.

@@ -28,7 +28,8 @@ public:
     explicit RemoteEvent(std::shared_ptr<detail::RemoteFlag> flag) noexcept
         : flag_(std::move(flag)) {}
 
-    /// False: the event is gone, or its loop is over. Repeating it does nothing.
+    /// False: the event is gone, or its loop is over; or this is a child that was forked since.
+    /// Repeating it does nothing.
     // NOLINTNEXTLINE(modernize-use-nodiscard): few can do anything about it
     bool set() const noexcept;
 

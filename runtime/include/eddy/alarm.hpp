@@ -2,6 +2,7 @@
 #pragma once
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
 
@@ -23,23 +24,32 @@ namespace eddy {
 /// Cost:     no allocation, O(log n) for n deadlines.
 class Alarm : private detail::DeadlineNode {
 public:
-    [[nodiscard]] bool armed() const noexcept { return DeadlineNode::armed(); }
+    /// Throws: `WrongThread` off the loop that it was made or armed on.
+    [[nodiscard]] bool armed() const {
+        bound_.check("Alarm::armed");
+        return DeadlineNode::armed();
+    }
 
 protected:
     Alarm() noexcept = default;
-    ~Alarm() override { EDDY_REQUIRE(!armed(), "an Alarm was destroyed while it is armed"); }
+    ~Alarm() override {
+        EDDY_REQUIRE(!DeadlineNode::armed(), "an Alarm was destroyed while it is armed");
+    }
 
     /// The moment has come, and is over: it is no longer armed.
     void due() noexcept override = 0;
 
     /// Has `due` called at `when`, instead of any other moment. In the past: soon, not inside.
     ///
-    /// Throws: `InvalidState` outside a loop; `std::bad_alloc`, but not when it is armed, or from
-    ///         inside `due`.
+    /// Throws: `InvalidState` outside a loop; `WrongThread`; `std::bad_alloc`, but not when it is
+    ///         armed, or from inside `due`.
     void arm(TimePoint when);
 
-    /// Does nothing to one that is not armed.
+    /// Does nothing to one that is not armed. For destructors: aborts off its loop.
     void disarm() noexcept;
+
+private:
+    LoopBound bound_;
 };
 
 }  // namespace eddy

@@ -10,6 +10,7 @@
 
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
@@ -26,7 +27,10 @@ public:
     static void schedule(std::shared_ptr<TimedCall> call, TimePoint when);
     [[nodiscard]] static TimePoint from_now(Duration delay);
 
-    [[nodiscard]] bool pending() const noexcept { return self_ != nullptr; }
+    [[nodiscard]] bool pending() const {
+        bound_.check("TimerHandle::pending");
+        return self_ != nullptr;
+    }
 
     /// True: it was pending, and will not be called.
     bool cancel();
@@ -48,6 +52,7 @@ private:
     // close listeners as long.
     std::shared_ptr<TimedCall> self_;
     LoopCore* core_ = nullptr;
+    LoopBound bound_;
 };
 
 template <class F, class... Args>
@@ -78,6 +83,8 @@ private:
 }  // namespace detail
 
 /// A call that `call_later` has promised. Dropping the handle does not take it back.
+///
+/// Throws: `WrongThread` off its loop's thread; the handle may be dropped anywhere.
 class TimerHandle final {
 public:
     TimerHandle() noexcept = default;
@@ -85,11 +92,9 @@ public:
         : call_(std::move(call)) {}
 
     /// True until the function is called, cancelled, or dropped with its loop.
-    [[nodiscard]] bool pending() const noexcept { return call_ && call_->pending(); }
+    [[nodiscard]] bool pending() const { return call_ && call_->pending(); }
 
     /// Takes the call back; the function and its arguments are destroyed now. False: too late.
-    ///
-    /// Throws: `WrongThread` off its loop.
     bool cancel() { return call_ && call_->cancel(); }
 
 private:

@@ -7,6 +7,7 @@
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/job_info.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy {
@@ -15,6 +16,8 @@ namespace detail {
 
 /// A handle goes: a failure that nobody has seen is reported now.
 void drop_handle(Job& job) noexcept;
+/// The same for one that must be on the job's thread, and otherwise aborts.
+void drop_handle(Job& job, const LoopBound& bound) noexcept;
 
 /// Waits for the end of a job.
 class JobWait : public QueuedWaiter {
@@ -56,8 +59,11 @@ void cancel_job(Job& job, std::string_view reason);
 /// job goes on, and if it fails with nobody to collect that, the failure is reported.
 ///
 /// Throws:       awaiting: what the job threw; `JobCancelled` when somebody else cancelled it;
-///               `InvalidState` for an empty handle, for oneself, or when the result is gone.
+///               `InvalidState` for an empty handle, for oneself, or when the result is gone;
+///               everything: `WrongThread` off the job's thread.
 /// Cancellation: cancelling the waiting job does not cancel the awaited one.
+/// Threading:    the thread the job was spawned on, also after its loop, and for the handle's end:
+///               elsewhere that aborts, unless it is empty. Others cancel by `cancel_handle`.
 /// Lifetime:     may outlive the loop.
 template <class T>
 class JoinHandle final {
@@ -67,47 +73,58 @@ public:
     JoinHandle(JoinHandle&& other) noexcept = default;
     JoinHandle& operator=(JoinHandle&& other) noexcept {
         std::swap(job_, other.job_);
+        std::swap(bound_, other.bound_);
         return *this;
     }
     ~JoinHandle() { detach(); }
 
     /// False for a handle that was moved from or detached.
     [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(job_); }
-    [[nodiscard]] JobId id() const { return job().id; }
-    [[nodiscard]] std::string_view name() const { return job().name(); }
-    [[nodiscard]] JobState state() const { return job().info().state; }
-    [[nodiscard]] bool done() const { return job().ended; }
-    [[nodiscard]] JobInfo info() const { return job().info(); }
+    [[nodiscard]] JobId id() const { return job("JoinHandle::id").id; }
+    [[nodiscard]] std::string_view name() const { return job("JoinHandle::name").name(); }
+    [[nodiscard]] JobState state() const { return job("JoinHandle::state").info().state; }
+    [[nodiscard]] bool done() const { return job("JoinHandle::done").ended; }
+    [[nodiscard]] JobInfo info() const { return job("JoinHandle::info").info(); }
 
     /// Cancels the job's own scope: it unwinds at its next checkpoint. Does nothing to a job that
     /// has ended; may be repeated.
-    void cancel(std::string_view reason = {}) { detail::cancel_job(job(), reason); }
+    void cancel(std::string_view reason = {}) {
+        detail::cancel_job(job("JoinHandle::cancel (others have a cancel_handle())"), reason);
+    }
 
-    /// Cancels from any thread, and safely after the job is gone.
-    [[nodiscard]] CancelHandle cancel_handle() { return detail::make_cancel_handle(job()); }
+    /// A way to cancel from any thread, and safely after the job is gone. Asked for on the job's
+    /// own, where it leads.
+    [[nodiscard]] CancelHandle cancel_handle() {
+        return detail::make_cancel_handle(job("JoinHandle::cancel_handle"));
+    }
 
     /// Gives the handle up. The job goes on.
     void detach() noexcept {
         if (job_) {
-            detail::drop_handle(*job_);
+            detail::drop_handle(*job_, bound_);
             job_ = {};
         }
     }
 
     /// Waits for the end, whatever it is; never throws for the job's outcome.
     [[nodiscard]] detail::JobWait wait() const {
-        return detail::JobWait(detail::JobRef<detail::Job>(job()));
+        return detail::JobWait(detail::JobRef<detail::Job>(job("JoinHandle::wait")));
     }
 
     /// `co_await handle`: the result.
     [[nodiscard]] detail::JobJoin<T> operator co_await() const {
-        return detail::JobJoin<T>(detail::JobRef<detail::Job>(job()));
+        return detail::JobJoin<T>(detail::JobRef<detail::Job>(job("JoinHandle")));
     }
 
 private:
-    [[nodiscard]] detail::Job& job() const { return detail::checked(job_.get()); }
+    [[nodiscard]] detail::Job& job(const char* what) const {
+        detail::Job& known = detail::checked(job_.get());
+        bound_.check(what);
+        return known;
+    }
 
     detail::JobRef<detail::JobOf<T>> job_;
+    LoopBound bound_;  // where it was spawned; not in the job, whose bytes are counted
 };
 
 }  // namespace eddy

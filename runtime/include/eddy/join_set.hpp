@@ -12,6 +12,7 @@
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
@@ -36,6 +37,14 @@ public:
     /// The set is destroyed: cancels what runs, reports what failed and was not collected.
     void set_gone() noexcept;
 
+    /// Throws: `WrongThread` naming `what`.
+    void check(const char* what) const { bound_.check(what); }
+    /// The queue, checked.
+    [[nodiscard]] CompletionQueue& ended_at(const char* what) {
+        check(what);
+        return ended;
+    }
+
     CompletionQueue ended;
 
 private:
@@ -45,6 +54,7 @@ private:
     void step_out() noexcept;
     void release() noexcept;
 
+    LoopBound bound_;
     Nursery* group_;
     Nursery* parent_ = nullptr;  // where the jobs that live are counted
     std::size_t references_ = 1;
@@ -68,7 +78,8 @@ private:
 /// A job's failure goes to the set and cancels nobody, in contrast to `TaskGroup`. For a fixed
 /// number of tasks, `gather` and `as_completed`.
 ///
-/// Threading:    binds to the loop of its first spawn.
+/// Threading:    the loop it is made on, or of its first use; elsewhere `WrongThread`, and its end
+///               aborts.
 /// Cancellation: that of the group reaches the jobs. A job that was cancelled is an outcome.
 /// Lifetime:     with a group: jobs belong to it; spawn while the group lives. Without one: jobs
 ///               belong to the loop's root group and own what they touch. Destroying the set
@@ -90,8 +101,8 @@ public:
     ~JoinSet() { state_->set_gone(); }
 
     /// Jobs that run, and those that ended and were not collected.
-    [[nodiscard]] std::size_t size() const noexcept { return state_->ended.size(); }
-    [[nodiscard]] bool empty() const noexcept { return state_->ended.exhausted(); }
+    [[nodiscard]] std::size_t size() const { return state_->ended_at("JoinSet::size").size(); }
+    [[nodiscard]] bool empty() const { return state_->ended_at("JoinSet::empty").exhausted(); }
 
     /// Starts a job of the set. The handle is for looking and cancelling; it may be dropped. A
     /// result taken through it is not there for `join_next`.
@@ -113,7 +124,7 @@ public:
 
     /// The same without waiting: empty when no job has ended.
     [[nodiscard]] std::optional<Outcome<T>> try_join_next() {
-        return outcome_of(state_->ended.pop());
+        return outcome_of(state_->ended_at("JoinSet::try_join_next").pop());
     }
 
 private:
@@ -140,12 +151,20 @@ private:
 template <class T>
 class JoinSet<T>::Next final : public detail::CompletionQueue::Next {
 public:
-    explicit Next(detail::JoinSetState& set) noexcept : detail::CompletionQueue::Next(set.ended) {}
+    explicit Next(detail::JoinSetState& set) noexcept
+        : detail::CompletionQueue::Next(set.ended), set_(set) {}
 
+    [[nodiscard]] bool try_now() {
+        set_.check("JoinSet::join_next");
+        return detail::CompletionQueue::Next::try_now();
+    }
     [[nodiscard]] std::optional<Outcome<T>> take() {
         return outcome_of(detail::CompletionQueue::Next::take());
     }
     [[nodiscard]] const char* what() const noexcept override { return "JoinSet::join_next"; }
+
+private:
+    detail::JoinSetState& set_;
 };
 
 }  // namespace eddy

@@ -86,8 +86,16 @@ struct LoopStatistics {
 /// woken before those that yielded or were just spawned. It ends after 256 pieces of work or
 /// `turn_quota` (runtime/README.md, "One turn of the loop").
 ///
-/// Requires:  at most one loop per thread at a time; no fork in between.
-/// Threading: `post` and `handle` from any thread, everything else on the loop's.
+/// Requires:  at most one loop per thread at a time.
+/// Threading: `post` and `handle` from any thread. Everything else, while it runs or is attached,
+/// on
+///            its thread, `WrongThread` elsewhere; before and after, on one thread at a time.
+/// Fork:      a child has none of its parent's loops, and nothing that belongs to them. It makes
+/// its
+///            own, or execs; what it has inherited, it may destroy, and leaves alone what the two
+///            share. A job that forks goes on in the child until its next wait; then `run` throws
+///            `InvalidState` there, and no other job runs. In the child of an attached loop Eddy
+///            does nothing in the host's.
 /// Lifetime:  runs once. A loop that was attached lives until `on_done`.
 class Loop final : private detail::Spawner<Loop> {
 public:
@@ -102,7 +110,8 @@ public:
     ///
     /// Throws: what the task threw; `JobCancelled` if it was cancelled before it had a value
     ///         (a cancelled `Task<void>` just ends); `InvalidState` when this thread runs a loop
-    ///         already, when this loop has run before, or in a child after `fork`.
+    ///         already, when this loop has run before, or in a child after `fork`, also one that
+    ///         `task` has made.
     template <class T>
     T run(Task<T> task,
           const RunOptions& options = {},
@@ -117,7 +126,12 @@ public:
         return detail::take_result(*main);
     }
 
-    /// Joins a loop that the host runs, on its thread. Never runs or stops the host's loop.
+    /// Joins a loop that the host runs, on the thread that will run it: on another one the program
+    /// aborts. Never runs or stops the host's loop.
+    ///
+    /// Jobs run in the host's check phase. Host code that one of them calls may run the host's loop
+    /// (`uv_run` with `UV_RUN_NOWAIT`): the host's callbacks come, Eddy's jobs, calls and deadlines
+    /// stand still until it has returned, and go on then.
     [[nodiscard]] static std::unique_ptr<Loop> attach(uv_loop_s* host,
                                                       const AttachOptions& options = {});
 
@@ -147,23 +161,25 @@ public:
     }
     [[nodiscard]] LoopHandle handle() const noexcept;
 
-    /// Cancels the root scope: every job, with the same grace as at the end of `run`. That of an
-    /// attached loop is 10 s, or what `detach` says afterwards; when its jobs have ended, by
-    /// themselves or by that, it takes no more (`LoopClosed`) and stays attached until `detach`.
+    /// Cancels the root scope: every job, with the same grace as at the end of `run`. Before that:
+    /// its jobs begin cancelled. The grace of an attached loop is 10 s, or what `detach` says
+    /// afterwards; when its jobs have ended, by themselves or by that, it takes no more
+    /// (`LoopClosed`) and stays attached until `detach`.
     void cancel(std::string_view reason = {});
 
     /// Throws: `std::invalid_argument` for one that is, or is not, there.
     void add_observer(Observer& observer);
     void remove_observer(Observer& observer);
 
-    [[nodiscard]] LoopStatistics statistics() const noexcept;
+    [[nodiscard]] LoopStatistics statistics() const;
 
     /// The signal that has cancelled it, see `RunOptions::handle_signals`; 0 for none. Also after
     /// `run`: `128 + number` is what shells expect as the status of a program.
-    [[nodiscard]] int received_signal() const noexcept;
+    [[nodiscard]] int received_signal() const;
 
-    /// The host's loop, or Eddy's own: for handles of your own on the same thread.
-    [[nodiscard]] uv_loop_s* uv_loop() noexcept;
+    /// The host's loop, or Eddy's own: for handles of your own on the same thread. Null when it has
+    /// ended.
+    [[nodiscard]] uv_loop_s* uv_loop();
 
     /// For the library's own layers.
     [[nodiscard]] detail::LoopCore& core() noexcept;

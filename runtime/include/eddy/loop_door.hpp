@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
 
@@ -45,8 +47,13 @@ protected:
     /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
     LoopDoor();
 
-    /// Any thread: has the loop call `answer`. False: the loop is over, and `closing` was called.
+    /// Any thread: has the loop call `answer`. False: the loop is over, and `closing` was called;
+    /// or this is a child that was forked since, where nothing is.
     bool knock() noexcept;
+    /// Any thread: this is a child that was forked since: every knock is refused.
+    [[nodiscard]] bool inherited() const noexcept {
+        return generation_ != detail::fork_generation();
+    }
 
     /// The loop's thread: `closing` will not be called. What was knocked for is still answered.
     void shut() noexcept;
@@ -62,6 +69,7 @@ private:
     void loop_closing() noexcept final;
 
     std::shared_ptr<detail::Inbox> inbox_;
+    const std::uint32_t generation_ = detail::fork_generation();
     detail::LoopCore* core_;          // the loop's thread only; null once shut or closing
     std::shared_ptr<LoopDoor> self_;  // set by who knocks, taken by the loop; the inbox orders it
 };

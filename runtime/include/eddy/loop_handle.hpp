@@ -17,8 +17,8 @@ public:
     explicit LoopHandle(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) {}
 
     /// Has the loop call `fn()` on its own thread, between jobs. True: it will be called, before
-    /// the loop ends. False: the loop is over, `fn` has been destroyed uncalled. What `fn` throws
-    /// goes to the loop's observer.
+    /// the loop ends. False: the loop is over, or this is a child that was forked since it was
+    /// made; `fn` has been destroyed uncalled. What `fn` throws goes to the loop's observer.
     ///
     /// Order: that of the posts of one thread.
     /// Cost:  a wake-up only for the first of a burst; one allocation for 63 functions of up to 48
@@ -34,7 +34,7 @@ public:
     }
 
     /// True once posts are refused.
-    [[nodiscard]] bool closed() const noexcept { return inbox_->closed(); }
+    [[nodiscard]] bool closed() const noexcept { return inbox_->refuses(); }
 
 private:
     std::shared_ptr<detail::Inbox> inbox_;

@@ -6,6 +6,7 @@
 
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/scope_node.hpp>
+#include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy {
@@ -40,6 +41,8 @@ struct ScopeOptions {
 ///     });
 ///
 /// Requires: entered at most once, by one job.
+/// Throws:   everything: `WrongThread` off its loop, the one it was made or entered on; others have
+///           its `handle`.
 /// Lifetime: outlives the body; pinned.
 /// Cost:     entering and leaving is constant (a deadline: O(log n)); a checkpoint reads one flag,
 ///           however deep it is nested; cancelling is linear in the scopes below.
@@ -51,17 +54,17 @@ public:
     ~CancelScope() override;
 
     /// True once it was cancelled, or before entry when its deadline has passed. Never false again.
-    [[nodiscard]] bool cancel_called() const noexcept;
+    [[nodiscard]] bool cancel_called() const;
     /// True after it has absorbed a cancellation.
-    [[nodiscard]] bool cancelled_caught() const noexcept { return caught; }
+    [[nodiscard]] bool cancelled_caught() const { return here().caught; }
     /// True between entry and exit.
-    [[nodiscard]] bool entered() const noexcept { return phase_ == Phase::entered; }
+    [[nodiscard]] bool entered() const { return here().phase_ == Phase::entered; }
     /// What cancelled it; of meaning once `cancel_called`.
-    [[nodiscard]] CancelSource cancel_source() const noexcept { return source; }
+    [[nodiscard]] CancelSource cancel_source() const { return here().source; }
     /// When it ends. Before entry: when it would end if it were entered now; outside a loop, where
     /// there is no time, a timeout does not count.
-    [[nodiscard]] TimePoint deadline() const noexcept;
-    [[nodiscard]] bool shielded() const noexcept { return shield; }
+    [[nodiscard]] TimePoint deadline() const;
+    [[nodiscard]] bool shielded() const { return here().shield; }
 
     /// Cancels what runs inside. The first call decides the reason; after exit it does nothing.
     /// Waits below end now, their jobs run later.
@@ -75,7 +78,10 @@ public:
     /// reaches the waits inside at once. Its own cancellation and deadline always get through.
     void set_shield(bool on);
 
-    /// Cancels from any thread, and safely after the scope is gone.
+    /// A way to cancel from any thread, and safely after the scope is gone. Asked for on its own
+    /// loop, where it leads.
+    ///
+    /// Throws: `InvalidState` outside a loop.
     [[nodiscard]] CancelHandle handle();
 
 private:
@@ -85,8 +91,13 @@ private:
     enum class Phase : std::uint8_t { fresh, entered, left };
 
     void due() noexcept override;
-    void require_same_loop() const;
+    void require_same_loop() const { bound_.check("CancelScope (others have its handle())"); }
+    [[nodiscard]] const CancelScope& here() const {
+        require_same_loop();
+        return *this;
+    }
 
+    LoopBound bound_;
     Phase phase_ = Phase::fresh;
     // Invariant: timeout_ is of no meaning after entry; deadline_ then includes it.
     TimePoint deadline_ = never;

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/loop_bound.hpp>
 #include <eddy/task_group.hpp>
 
 namespace eddy {
@@ -45,6 +46,7 @@ template <class V>
 struct StartState {
     StartHost* host = nullptr;  // null once `start` has returned
     bool called = false;
+    LoopBound bound;  // made on the group's loop
     std::optional<Stored<V>> value;
 };
 
@@ -52,7 +54,7 @@ struct StartState {
 
 /// What a child of `TaskGroup::start` reports with: "I am listening, on this port".
 ///
-/// Throws: `InvalidState` when called twice.
+/// Throws: `InvalidState` when called twice, `WrongThread` off its loop.
 template <class V = void>
 class Started final {
 public:
@@ -66,6 +68,7 @@ public:
     void operator()(U&& value) const
         requires(!std::is_void_v<V> && std::is_convertible_v<U &&, V>)
     {
+        state_->bound.check("Started");
         if (!state_->called) {
             if constexpr (std::is_reference_v<V>) {
                 V referent = std::forward<U>(value);
@@ -79,6 +82,7 @@ public:
     void operator()() const
         requires std::is_void_v<V>
     {
+        state_->bound.check("Started");
         detail::StartHost::child_started(state_->host, state_->called);
     }
 

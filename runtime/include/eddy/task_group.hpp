@@ -41,6 +41,7 @@ class JoinSetState;
 ///
 /// Cancellation: a cancellation from outside reaches every job, the group waits for all of them,
 ///               and passes it on. Leaving is no checkpoint.
+/// Throws:       everything: `WrongThread` off its loop; others `post`.
 /// Lifetime:     valid inside the body and in the jobs; children may refer to the body's locals
 ///               outside the group, not to those inside it.
 /// Cost:         a spawn allocates nothing when the thread's pools are warm.
@@ -74,10 +75,16 @@ public:
         require_same_loop("TaskGroup::cancel");
         scope.cancel(CancelSource::explicit_call, reason);
     }
-    [[nodiscard]] bool cancel_called() const noexcept { return scope.cancel_called; }
+    [[nodiscard]] bool cancel_called() const {
+        require_same_loop("TaskGroup::cancel_called");
+        return scope.cancel_called;
+    }
 
     /// Jobs that run in it, the body not counted.
-    [[nodiscard]] std::size_t size() const noexcept { return live; }
+    [[nodiscard]] std::size_t size() const {
+        require_same_loop("TaskGroup::size");
+        return live;
+    }
 
 private:
     friend class detail::Spawner<TaskGroup>;

@@ -39,8 +39,9 @@ protected:
 ///         WaitQueue waiting_;
 ///     };
 ///
-/// Order: commits in order of arrival. Nothing runs inside a wake.
-/// Cost:  no allocation; every operation is constant, `wake_all` and `size` linear.
+/// Order:     commits in order of arrival. Nothing runs inside a wake.
+/// Threading: the loop's. It does not look: the primitive around it does, with a `LoopBound`.
+/// Cost:      no allocation; every operation is constant, `wake_all` and `size` linear.
 class WaitQueue final {
 public:
     WaitQueue() noexcept = default;

@@ -177,9 +177,13 @@ ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* wha
     return *socket.get();
 }
 
+ListenSocket& listener_to_close(const SocketRef<ListenSocket>& socket, const char* what) {
+    return socket && socket->is_inherited() ? *socket.get() : listener_of(socket, what);
+}
+
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept {
     if (socket) {
-        EDDY_REQUIRE(!socket->is_open() || socket->on_loop_thread(),
+        EDDY_REQUIRE(socket->may_let_go(),
                      "an open listener was destroyed off its loop's thread: close it on the loop");
         socket->close();
     }

@@ -52,6 +52,9 @@ private:
 
 /// Throws `InvalidState` for a listener that was moved from, `WrongThread`.
 [[nodiscard]] ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* what);
+/// The same, but for a forked child, which may let go of what it has inherited.
+[[nodiscard]] ListenSocket& listener_to_close(const SocketRef<ListenSocket>& socket,
+                                              const char* what);
 
 /// The listener object is gone.
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept;

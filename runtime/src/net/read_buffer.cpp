@@ -13,6 +13,7 @@
 namespace eddy::detail {
 
 ReadBuffer::Use::Use(ReadBuffer& buffer) : buffer_(buffer) {
+    buffer.check("a reader of a stream");
     if (buffer.lost_) {
         throw BrokenResource(
             "this reader lost bytes when it ran out of memory: close its stream, the rest is of no "

@@ -49,6 +49,12 @@ public:
 
     /// Throws `WrongThread` naming "TcpStream::`what`".
     void check_thread(const char* what) const;
+    /// A half may be closed on its loop, and in a forked child.
+    void check_may_close() const {
+        if (!is_inherited()) {
+            check_thread("close");
+        }
+    }
     /// Throws `ClosedResource` too.
     void check_open(const char* what) const;
     [[noreturn]] void fail(const char* what, int error) const;

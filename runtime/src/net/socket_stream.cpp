@@ -15,7 +15,7 @@ using detail::Socket;
 namespace {
 
 void require_thread(const Socket& socket) noexcept {
-    EDDY_REQUIRE(!socket.is_open() || socket.on_loop_thread(),
+    EDDY_REQUIRE(socket.may_let_go(),
                  "an open stream was destroyed off its loop's thread: close it on the loop, or "
                  "move it into a job there");
 }
@@ -44,13 +44,17 @@ Socket& SocketStream::socket(const char* what) const {
     return *socket_.get();
 }
 
-bool SocketStream::is_open() const noexcept { return socket_ && socket_->is_open(); }
+Socket& SocketStream::socket_to_close(const char* what) const {
+    return socket_ && socket_->is_inherited() ? *socket_.get() : socket(what);
+}
+
+bool SocketStream::is_open() const { return socket_ && socket("is_open").is_open(); }
 
 StreamStatistics SocketStream::statistics() const { return socket("statistics").statistics(); }
 
-void SocketStream::close() { socket("close").close(false); }
+void SocketStream::close() { socket_to_close("close").close(false); }
 
-void SocketStream::close_reset() { socket("close_reset").close(true); }
+void SocketStream::close_reset() { socket_to_close("close_reset").close(true); }
 
 std::pair<ReadHalf, WriteHalf> SocketStream::split() && {
     Socket& both = socket("split");
@@ -76,7 +80,7 @@ ReadHalf& ReadHalf::operator=(ReadHalf&& other) noexcept {
 
 void ReadHalf::close() {
     if (socket_) {
-        socket_->check_thread("close");
+        socket_->check_may_close();
         socket_->drop_reader();
     }
 }
@@ -97,7 +101,7 @@ WriteHalf& WriteHalf::operator=(WriteHalf&& other) noexcept {
 
 void WriteHalf::close() {
     if (socket_) {
-        socket_->check_thread("close");
+        socket_->check_may_close();
         socket_->drop_writer();
     }
 }

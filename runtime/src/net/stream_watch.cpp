@@ -8,6 +8,7 @@
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::detail {
 
@@ -18,7 +19,7 @@ StreamWatch::Wait::Wait(StreamWatch& watch, Side side, CancelScope& scope)
     if (watch.core_ == nullptr) {
         throw LoopClosed("a TimedStream belongs to a loop that is over");
     }
-    if (thread_state.core != watch.core_) {
+    if (!watch.core_->here()) {
         throw WrongThread("a TimedStream belongs to its loop's thread");
     }
     if (side_.waiting != nullptr) {
@@ -63,6 +64,8 @@ StreamWatch::StreamWatch(const StreamTimeouts& timeouts)
 
 StreamWatch::~StreamWatch() {
     if (core_ != nullptr) {
+        EDDY_REQUIRE(core_->here() || core_->inherited(),
+                     "a TimedStream was destroyed off its loop's thread");
         core_->deadlines.remove(*this);
         core_->forget(*this);
     }
@@ -77,7 +80,7 @@ StreamTimeouts StreamWatch::checked(const StreamTimeouts& timeouts) {
 }
 
 void StreamWatch::set(const StreamTimeouts& timeouts) {
-    if (core_ != nullptr && thread_state.core != core_) {
+    if (core_ != nullptr && !core_->here()) {
         throw WrongThread("a TimedStream belongs to its loop's thread");
     }
     idle_ = checked(timeouts).idle;

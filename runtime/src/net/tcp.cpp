@@ -106,12 +106,14 @@ TcpListener& TcpListener::operator=(TcpListener&& other) noexcept {
     return *this;
 }
 
-bool TcpListener::is_open() const noexcept { return socket_ && socket_->is_open(); }
+bool TcpListener::is_open() const {
+    return socket_ && detail::listener_of(socket_, "TcpListener::is_open").is_open();
+}
 
 ListenerStatistics TcpListener::statistics() const {
     return detail::listener_of(socket_, "TcpListener::statistics").statistics();
 }
 
-void TcpListener::close() { detail::listener_of(socket_, "TcpListener::close").close(); }
+void TcpListener::close() { detail::listener_to_close(socket_, "TcpListener::close").close(); }
 
 }  // namespace eddy

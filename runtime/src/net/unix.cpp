@@ -189,14 +189,16 @@ void UnixListener::remove_file() noexcept {
     }
 }
 
-bool UnixListener::is_open() const noexcept { return socket_ && socket_->is_open(); }
+bool UnixListener::is_open() const {
+    return socket_ && detail::listener_of(socket_, "UnixListener::is_open").is_open();
+}
 
 ListenerStatistics UnixListener::statistics() const {
     return detail::listener_of(socket_, "UnixListener::statistics").statistics();
 }
 
 void UnixListener::close() {
-    detail::listener_of(socket_, "UnixListener::close").close();
+    detail::listener_to_close(socket_, "UnixListener::close").close();
     remove_file();
 }
 

@@ -49,6 +49,10 @@ bool FineTimer::open(uv_loop_t* loop) noexcept {
         // It is the first member; its `data` is the owner's.
         static_assert(std::is_standard_layout_v<FineTimer>);
         auto& self = *reinterpret_cast<FineTimer*>(handle);
+        if (self.generation_ != fork_generation()) {
+            uv_poll_stop(handle);  // a child that runs on with its host's loop: it is the parent's
+            return;
+        }
         self.fired_ = true;
         self.armed_for_ = never;
     });

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+
 #include <uv.h>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::detail {
@@ -54,6 +57,7 @@ private:
 
     // Invariant: armed_for_ is never once it has fired, or when it is not armed.
     uv_poll_t handle_{};
+    std::uint32_t generation_ = fork_generation();
     TimePoint armed_for_ = never;
     int fd_ = -1;
     bool fired_ = false;

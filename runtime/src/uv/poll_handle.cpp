@@ -8,7 +8,6 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "../hygiene.hpp"
 #include "../owned_fd.hpp"
 #include "check.hpp"
 #include "driver.hpp"
@@ -35,8 +34,6 @@ PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
     core_->listen_to_close(*this);
 }
 
-bool PollHandle::is_inherited() const noexcept { return generation_ != fork_generation(); }
-
 PollHandle::~PollHandle() { EDDY_ASSERT(fd_ < 0); }
 
 void PollHandle::set_events(unsigned events) noexcept {
@@ -55,6 +52,10 @@ void PollHandle::disarm(unsigned events) noexcept {
 
 void PollHandle::on_event(uv_poll_t* handle, int status, int events) {
     auto& self = *static_cast<PollHandle*>(handle->data);
+    if (self.is_inherited()) [[unlikely]] {
+        uv_poll_stop(handle);  // a child that runs on with its host's loop: this is the parent's
+        return;
+    }
     if (status < 0) [[unlikely]] {
         self.armed_ = 0;  // libuv has stopped it; the system call that follows says what is wrong
         self.on_ready(readable | writable);

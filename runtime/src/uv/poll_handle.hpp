@@ -5,8 +5,8 @@
 
 #include <uv.h>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/detail/thread_state.hpp>
 
 namespace eddy::detail {
 
@@ -39,10 +39,13 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
     /// Of an open one: true on the thread that may touch it.
-    [[nodiscard]] bool on_loop_thread() const noexcept { return thread_state.core == core_; }
+    [[nodiscard]] bool on_loop_thread() const noexcept { return core_->here(); }
 
     /// This is a child after fork(), and the connection its parent's: all it may do is let go.
-    [[nodiscard]] bool is_inherited() const noexcept;
+    [[nodiscard]] bool is_inherited() const noexcept { return generation_ != fork_generation(); }
+    [[nodiscard]] bool may_let_go() const noexcept {
+        return !is_open() || on_loop_thread() || is_inherited();
+    }
 
 protected:
     /// Takes the descriptor over, also when it throws. The caller has the first reference.

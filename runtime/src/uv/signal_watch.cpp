@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "signal_watch.hpp"
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 
-#include "../hygiene.hpp"
 #include "check.hpp"
 #include "driver.hpp"
 
@@ -109,6 +109,9 @@ bool SignalWatch::hand_over(int number) noexcept {
 }
 
 void SignalWatch::arrived(Watched& watched) noexcept {
+    if (generation_ != fork_generation()) {
+        return;  // a child that runs on with its host's loop: its jobs are the parent's
+    }
     ++counts_.received;
     if (hand_over(watched.number)) {
         return;

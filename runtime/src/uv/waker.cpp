@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <sys/eventfd.h>
+#include <type_traits>
 #include <unistd.h>
 
 namespace eddy::detail {
@@ -27,10 +28,14 @@ int Waker::init(uv_loop_t* loop) noexcept {
     }
     // The turn that follows every poll drains the inbox: the callback only has to re-arm.
     return uv_poll_start(&handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
-        uv_os_fd_t fd = -1;
+        static_assert(std::is_standard_layout_v<Waker>);
+        const auto& self = *reinterpret_cast<const Waker*>(handle);
+        if (self.generation_ != fork_generation()) {
+            uv_poll_stop(handle);  // a child that runs on with its host's loop: it is the parent's
+            return;
+        }
         std::uint64_t wakes = 0;
-        uv_fileno(reinterpret_cast<uv_handle_t*>(handle), &fd);
-        static_cast<void>(read(fd, &wakes, sizeof wakes));  // EAGAIN: nothing to take back
+        static_cast<void>(read(self.fd_, &wakes, sizeof wakes));  // EAGAIN: nothing to take back
     });
 }
 

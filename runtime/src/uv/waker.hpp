@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+
 #include <uv.h>
+
+#include <eddy/detail/fork_generation.hpp>
 
 #if defined(__linux__) && UV_VERSION_HEX < 0x012d00
 #define EDDY_WAKE_BY_EVENTFD 1
@@ -38,8 +42,9 @@ public:
 
 private:
 #if EDDY_WAKE_BY_EVENTFD
-    uv_poll_t handle_{};
+    uv_poll_t handle_{};  // the first member, for its callback
     int fd_ = -1;
+    std::uint32_t generation_ = fork_generation();
 #else
     uv_async_t handle_{};
 #endif

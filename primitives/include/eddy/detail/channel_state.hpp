@@ -91,9 +91,11 @@ public:
         return *this;
     }
     ~ChannelHandle() {
-        if (id_ != 0) {
-            state_->require_here();
-            close_now();
+        if (state_) {
+            state_->require_here();  // a closed one too: it counts as a reference
+            if (id_ != 0) {
+                close_now();
+            }
         }
     }
 

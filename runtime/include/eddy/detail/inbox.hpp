@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/post_slab.hpp>
 
 namespace eddy::detail {
@@ -73,6 +74,9 @@ private:
 /// Whoever pushes onto another node needs no gate: it wakes nobody, and touches nothing of the
 /// inbox once its node is in. Accepted means delivered: the mark takes what is there in one step.
 ///
+/// A child after fork() has a copy of it, whose loop is not there, and shares with its parent what
+/// wakes that one: it is refused before it touches anything.
+///
 /// Invariant: a mark in top_ implies bit 0 of gate_.
 /// Cost: one read-modify-write; who finds it empty pays two more and the wake-up.
 class Inbox final {
@@ -84,7 +88,7 @@ public:
     Inbox& operator=(const Inbox&) = delete;
     ~Inbox();
 
-    /// Any thread. False: closed, the node still belongs to the caller.
+    /// Any thread. False: closed, or a forked child's copy; the node still belongs to the caller.
     ///
     /// Lifetime: of the inbox, until the node is accepted and `close` has returned.
     [[nodiscard]] bool push(InboxNode& node) noexcept;
@@ -104,6 +108,10 @@ public:
     [[nodiscard]] bool closed() const noexcept {
         return (gate_.load(std::memory_order_acquire) & closed_bit) != 0;
     }
+    /// Any thread: this is the copy of a forked child.
+    [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
+    /// Any thread: every push is refused.
+    [[nodiscard]] bool refuses() const noexcept { return inherited() || closed(); }
 
 private:
     static constexpr std::uint64_t closed_bit = 1;
@@ -120,6 +128,7 @@ private:
     std::atomic<std::uint64_t> gate_{0};
     Wake wake_;
     void* target_;
+    const std::uint32_t generation_ = fork_generation();
     InboxNode* last_ = nullptr;
 };
 

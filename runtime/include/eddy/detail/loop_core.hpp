@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -10,9 +11,11 @@
 
 #include <eddy/clock.hpp>
 #include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/ready_queue.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/detail/turn.hpp>
 #include <eddy/observer.hpp>
 
@@ -95,6 +98,20 @@ public:
     Driver* driver = nullptr;            // where handles and requests are opened
     AbandonedJobs* abandoned = nullptr;  // at the end, if jobs have outlasted the grace
     std::size_t signal_takers = 0;       // that see to SIGINT and SIGTERM in its place
+
+    // --- whose it is ---------------------------------------------------------------------------
+    /// The identity of the thread that runs it, or on which it is attached; 0 before and after.
+    /// For the others to ask.
+    std::atomic<std::uint64_t> runs_on{0};
+    const std::uint32_t generation = fork_generation();
+
+    /// True on the thread that runs it, and nowhere in a child after fork().
+    [[nodiscard]] bool here() const noexcept {
+        return thread_state.core == this &&
+               thread_state.identity == runs_on.load(std::memory_order_relaxed);
+    }
+    /// True in a child after fork(): it is the parent's.
+    [[nodiscard]] bool inherited() const noexcept { return generation != fork_generation(); }
 
     /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
     void checkpoint(Job& job) {

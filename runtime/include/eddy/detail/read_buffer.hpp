@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include <eddy/loop_bound.hpp>
+
 namespace eddy::detail {
 
 /// The bytes that were read from a stream and that nobody has taken yet.
@@ -18,7 +20,7 @@ public:
     /// One operation uses the buffer at a time.
     class Use final {
     public:
-        /// Throws: `BusyResource`.
+        /// Throws: `WrongThread`, `BusyResource`.
         explicit Use(ReadBuffer& buffer);
         Use(const Use&) = delete;
         Use& operator=(const Use&) = delete;
@@ -56,6 +58,9 @@ public:
     ReadBuffer(const ReadBuffer&) = delete;
     ReadBuffer& operator=(const ReadBuffer&) = delete;
 
+    /// Throws: `WrongThread` naming `what`.
+    void check(const char* what) const { bound_.check(what); }
+
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
     [[nodiscard]] std::span<const std::byte> unread() const noexcept {
         return {bytes_.get() + begin_, size()};
@@ -89,6 +94,7 @@ private:
     std::size_t end_ = 0;
     bool used_ = false;
     bool lost_ = false;
+    LoopBound bound_;
 };
 
 /// What a search for the end of a line, or for another delimiter, has come to.

@@ -21,8 +21,17 @@ struct ThreadState {
     Job* job;             ///< the job that is running, null in callbacks
     PromiseBase* bounce;  ///< where the run loop goes on after too many hops
     std::uint32_t hops;   ///< what is left of max_hops
+
+    /// Of the thread, from its first loop on, and never another's, as an address would be; 0 before
+    /// that, and in a child that was forked while a loop ran here.
+    std::uint64_t identity;
+    /// In such a child: what the identity was in the parent. Objects of that one may be let go of.
+    std::uint64_t inherited;
 };
 
-inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops};
+inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops, 0, 0};
+
+/// The identity of this thread, which is to have a loop now.
+std::uint64_t identify_thread() noexcept;
 
 }  // namespace eddy::detail

@@ -50,13 +50,20 @@ public:
     /// Virtual time has jumped to the next deadline, which took nobody any time.
     void skip(Duration time) noexcept { began_ = after(began_, time); }
 
+    /// In a forked child: this turn ends, and no other does anything. The jobs are the parent's.
+    void stop() noexcept {
+        stopped_ = true;
+        settle();
+        limit_ = 0;
+    }
+
     /// The next pieces go on until `pieces` of the whole have been done in this turn, and for as
     /// much of the quota; but there is one in any case.
     void limit(std::uint32_t pieces) noexcept {
         settle();
-        limit_ = pieces;
+        limit_ = stopped_ ? 0 : pieces;
         phase_ = done_;
-        allowed_ = left_ = 1;
+        allowed_ = left_ = stopped_ ? 0 : 1;
         willing_first_ = false;
     }
 
@@ -121,6 +128,7 @@ private:
     std::uint32_t distance_ = whole;  // between two looks, at most
     bool out_of_time_ = false;        // the last turn was
     bool willing_first_ = false;
+    bool stopped_ = false;
 };
 
 }  // namespace eddy::detail

@@ -50,7 +50,10 @@ public:
     BufferedReader& operator=(const BufferedReader&) = delete;
 
     /// Bytes that were read from the stream and are still to be taken.
-    [[nodiscard]] std::size_t buffered() const noexcept { return buffer_.size(); }
+    [[nodiscard]] std::size_t buffered() const {
+        buffer_.check("BufferedReader::buffered");
+        return buffer_.size();
+    }
     [[nodiscard]] S& stream() const noexcept { return stream_; }
 
     /// What is buffered, or else one read of the stream. Zero at its end.

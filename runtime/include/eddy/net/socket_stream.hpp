@@ -89,7 +89,7 @@ public:
     SocketStream(const SocketStream&) = delete;
     SocketStream& operator=(const SocketStream&) = delete;
 
-    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] bool is_open() const;
     [[nodiscard]] StreamStatistics statistics() const;
 
     /// Ends the connection: waits on it end with `ClosedResource`. What was written is still
@@ -121,6 +121,10 @@ protected:
 
     /// Throws `InvalidState` for a stream that was moved from.
     [[nodiscard]] detail::Socket& socket(const char* what) const;
+
+private:
+    /// In a forked child too, which may let go of what it has inherited.
+    [[nodiscard]] detail::Socket& socket_to_close(const char* what) const;
 };
 
 /// The reading side of a split stream. The connection is closed when both halves are gone.

@@ -77,7 +77,7 @@ public:
     TcpListener& operator=(TcpListener&& other) noexcept;
     ~TcpListener();
 
-    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] bool is_open() const;
     /// With the real port; of a closed listener too.
     [[nodiscard]] Address local_address() const noexcept { return local_; }
     [[nodiscard]] ListenerStatistics statistics() const;

@@ -91,8 +91,8 @@ public:
     void close_reset()
         requires requires(Inner& inner) { inner.close_reset(); }
     {
-        state()->torn = false;
         state()->stream.close_reset();
+        state()->torn = false;
     }
 
 private:

@@ -57,7 +57,7 @@ public:
     UnixListener& operator=(UnixListener&& other) noexcept;
     ~UnixListener();
 
-    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] bool is_open() const;
     /// The path; of a closed listener too.
     [[nodiscard]] const std::string& local_address() const noexcept { return path_; }
     [[nodiscard]] ListenerStatistics statistics() const;

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace eddy::detail {
+
+/// From the first call on, `fork_generation` counts, and a child knows what it has inherited. A
+/// loop and a pool call it before anything else.
+void count_forks() noexcept;
+
+inline constinit std::atomic<std::uint32_t> forks{
+    0};  // written in the only thread of a fresh child
+
+/// The forks between this process and its first loop: what was made with another number belongs to
+/// a parent, with all that they share: descriptors, what a thread that is not here was doing.
+[[nodiscard]] inline std::uint32_t fork_generation() noexcept {
+    return forks.load(std::memory_order_relaxed);
+}
+
+}  // namespace eddy::detail

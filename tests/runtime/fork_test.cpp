@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <uv.h>
+
+#include <eddy/error.hpp>
+#include <eddy/from_callback.hpp>
+#include <eddy/loop.hpp>
+#include <eddy/run.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/stop_token.hpp>
+#include <eddy/testing/gate.hpp>
+#include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
+
+#include "attach_host.hpp"
+#include "child_process.hpp"
+
+// A process that forks while its loop runs, with no std::thread of its own: in the child the loop
+// is not there, whatever it is asked, and the parent's goes on as if nothing had happened.
+
+namespace {
+
+using namespace std::chrono_literals;
+using eddy::Loop;
+using eddy::Task;
+using eddy::testing::ChildResult;
+using eddy::testing::Gate;
+using eddy::testing::Host;
+using eddy::testing::HostTimer;
+using eddy::testing::run_in_child;
+
+/// How the child ended that `fork_here` has made; the parent waits for it.
+int fork_here(pid_t& child) {
+    child = fork();
+    if (child == 0) {
+        alarm(60);
+        return 0;
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+Task<> never_answered(std::vector<eddy::Completion<int>>& kept) {
+    static_cast<void>(co_await eddy::from_callback<int>(
+        [&kept](eddy::Completion<int> given) { kept.push_back(std::move(given)); }));
+}
+
+/// Runs `body`, which forks; the child must see `InvalidState`, and then ends with `code()`.
+template <class Body, class Code>
+void run_forking(Body body, Code code) {
+    const pid_t parent = getpid();
+    try {
+        body();
+    } catch (const eddy::InvalidState& error) {
+        if (getpid() != parent) {
+            const bool says = std::string(error.what()).find("fork") != std::string::npos;
+            _exit(says ? code() : 80);
+        }
+        throw;
+    }
+    if (getpid() != parent) {
+        _exit(81);  // it returned
+    }
+}
+
+}  // namespace
+
+TEST_CASE("run is InvalidState in the child whose main job was the only one") {
+    int code = -1;
+    int value = 0;
+    run_forking(
+        [&] {
+            value = eddy::run([](int& ended) -> Task<int> {
+                pid_t child = 0;
+                ended = fork_here(child);
+                co_return 7;
+            }(code));
+        },
+        [] { return 0; });
+    CHECK(code == 0);
+    CHECK(value == 7);
+}
+
+TEST_CASE("no other job runs in the child, ready or not, willing or woken") {
+    const pid_t parent = getpid();
+    int code = -1;
+    int others = 0;
+    int strangers = 0;
+    const auto other = [&](Gate& gate) -> Task<> {
+        while (true) {
+            (getpid() == parent ? others : strangers) += 1;
+            if (gate.is_open()) {
+                co_return;
+            }
+            co_await eddy::yield();
+        }
+    };
+    const auto woken = [&](Gate& gate) -> Task<> {
+        co_await gate.wait();
+        strangers += getpid() == parent ? 0 : 1;
+    };
+    const auto main = [&]() -> Task<> {
+        Gate gate;
+        Gate end;
+        auto one = eddy::spawn(other(end));
+        auto two = eddy::spawn(woken(gate));
+        auto three = eddy::spawn(woken(gate));
+        co_await eddy::yield();
+        pid_t child = 0;
+        code = fork_here(child);
+        gate.open();  // in the child too: they are made ready, and stay so
+        end.open();
+        co_await eddy::yield();
+        CHECK(getpid() == parent);
+        co_await one;
+        co_await two;
+        co_await three;
+    };
+    run_forking([&] { eddy::run(main()); }, [&] { return strangers == 0 ? 0 : 1; });
+    CHECK(code == 0);
+    CHECK(others > 0);
+}
+
+TEST_CASE("nor what was posted, when a posted function forks; nor at the end of the loop") {
+    for (const bool at_end : {false, true}) {
+        const pid_t parent = getpid();
+        int code = -1;
+        int strangers = 0;
+        int calls = 0;
+        const auto main = [&]() -> Task<> {
+            const eddy::LoopHandle handle = Loop::current().handle();
+            CHECK(handle.post([&] {
+                pid_t child = 0;
+                code = fork_here(child);
+            }));
+            CHECK(handle.post([&] { (getpid() == parent ? calls : strangers) += 1; }));
+            if (!at_end) {
+                co_await eddy::sleep_for(1ms);
+            }
+        };
+        run_forking([&] { eddy::run(main()); }, [&] { return strangers == 0 ? 0 : 1; });
+        CHECK(code == 0);
+        CHECK(calls == 1);
+    }
+}
+
+TEST_CASE("nor what is left when the grace is over, if one of them forks then") {
+    const pid_t parent = getpid();
+    int code = -1;
+    int strangers = 0;
+    std::vector<eddy::Completion<int>> completions;
+    const auto last_words = [&](bool forks) -> Task<> {
+        try {
+            co_await eddy::shield(never_answered(completions));
+        } catch (const eddy::LoopClosed&) {
+            if (forks) {
+                pid_t child = 0;
+                code = fork_here(child);
+            } else {
+                strangers += getpid() == parent ? 0 : 1;
+            }
+        }
+    };
+    const auto main = [&]() -> Task<> {
+        eddy::spawn(last_words(true));
+        eddy::spawn(last_words(false));
+        co_await eddy::yield();
+    };
+    run_forking([&] { eddy::run(main(), {.grace = 0s}); }, [&] { return strangers == 0 ? 0 : 1; });
+    CHECK(code == 0);
+}
+
+TEST_CASE("a loop that never ran may be given up by a child that a post of its has made") {
+    int code = -1;
+    pid_t child = -1;
+    {
+        Loop loop;
+        CHECK(loop.post([&] { code = fork_here(child); }));
+    }
+    if (child == 0) {
+        _exit(0);
+    }
+    CHECK(code == 0);
+}
+
+TEST_CASE("handles, completions and stop requests are refused in a child, and wake nobody") {
+    const auto main = []() -> Task<> {
+        const eddy::LoopHandle handle = Loop::current().handle();
+        eddy::CancelScope scope;
+        const eddy::CancelHandle cancel = scope.handle();
+        std::stop_source stop;
+        std::optional<eddy::Completion<int>> completion;
+        auto stopped = eddy::spawn(
+            [](std::stop_token token) -> Task<bool> {
+                const bool done = co_await eddy::with_stop_token(
+                    std::move(token), []() -> Task<> { co_await eddy::sleep_forever(); });
+                co_return done;
+            },
+            stop.get_token());
+        auto waiting = eddy::spawn(
+            [](std::optional<eddy::Completion<int>>& out) -> Task<int> {
+                co_return co_await eddy::from_callback<int>(
+                    [&out](eddy::Completion<int> given) { out.emplace(std::move(given)); });
+            },
+            std::ref(completion));
+        while (!completion) {
+            co_await eddy::yield();
+        }
+        co_await eddy::yield();
+        const ChildResult child = run_in_child([&] {
+            stop.request_stop();  // returns
+            return handle.post([] {})       ? 1
+                   : !handle.closed()       ? 2
+                   : cancel.cancel()        ? 3
+                   : completion->resolve(1) ? 4
+                                            : 0;
+        });
+        CHECK_MESSAGE(child.exit_code == 0, child.exit_code << ": " << child.errors);
+        co_await eddy::yield();
+        CHECK_FALSE(scope.cancel_called());
+        CHECK_FALSE(waiting.done());
+        CHECK_FALSE(stopped.done());
+        CHECK(completion->resolve(7));
+        const int value = co_await waiting;
+        CHECK(value == 7);
+        stop.request_stop();
+        const bool done = co_await stopped;
+        CHECK_FALSE(done);
+    };
+    eddy::run(main());
+}
+
+TEST_CASE("in the child of an attached loop Eddy does nothing in the host's, which it may run") {
+    Host host;
+    auto loop = Loop::attach(host.loop());
+    int steps = 0;
+    bool in_child = false;
+    bool strangers = false;
+    Gate posted;
+    loop->spawn([&]() -> Task<> {
+        while (true) {
+            strangers = strangers || in_child;
+            ++steps;
+            co_await eddy::sleep_for(1ms);
+        }
+    });
+    loop->spawn([&]() -> Task<> {
+        co_await posted.wait();
+        Loop::current().detach([] {});
+    });
+    int code = -1;
+    const eddy::LoopHandle handle = loop->handle();
+    HostTimer forks(host, 5, [&] {
+        // The wake-up is on its way when the child looks at the descriptor they share.
+        CHECK(handle.post([&] { posted.open(); }));
+        const ChildResult child = run_in_child([&] {
+            in_child = true;
+            if (uv_loop_fork(host.loop()) != 0) {
+                return 1;
+            }
+            int timers = 0;
+            uv_timer_t timer;
+            uv_timer_init(host.loop(), &timer);
+            timer.data = &timers;
+            const auto count = [](uv_timer_t* fired) { ++*static_cast<int*>(fired->data); };
+            uv_timer_start(&timer, count, 1, 1);
+            while (timers < 20) {
+                uv_run(host.loop(), UV_RUN_ONCE);
+            }
+            loop.reset();  // inherited: nothing happens
+            return strangers ? 2 : 0;
+        });
+        code = child.exit_code;
+    });
+    host.run();
+    CHECK(code == 0);
+    CHECK(posted.is_open());
+    CHECK(steps > 0);
+}
+
+TEST_CASE("a job of an attached loop that forks returns to its host in the child") {
+    const pid_t parent = getpid();
+    Host host;
+    auto loop = Loop::attach(host.loop());
+    int code = -1;
+    int strangers = 0;
+    bool over = false;
+    loop->spawn([&]() -> Task<> {
+        pid_t child = 0;
+        code = fork_here(child);
+        co_await eddy::yield();
+        strangers += getpid() == parent ? 0 : 1;
+        Loop::current().detach([&] { over = true; });
+    });
+    loop->spawn([&]() -> Task<> {
+        strangers += getpid() == parent ? 0 : 1;
+        co_return;
+    });
+    while (!over) {
+        uv_run(host.loop(), UV_RUN_ONCE);
+        if (getpid() != parent) {
+            _exit(strangers == 0 ? 0 : 1);
+        }
+    }
+    CHECK(code == 0);
+}
