@@ -17,6 +17,7 @@
 #include <eddy/error.hpp>
 #include <eddy/from_callback.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/os/signal_set.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -317,4 +318,46 @@ TEST_CASE("a job of an attached loop that forks returns to its host in the child
         }
     }
     CHECK(code == 0);
+}
+
+TEST_CASE("a signal that a child gets is none of its parent's") {
+    const auto main = []() -> Task<int> {
+        eddy::SignalSet signals{SIGUSR1};
+        eddy::SignalSet more{SIGUSR1, SIGUSR2};
+        const ChildResult child = run_in_child([] {
+            raise(SIGUSR1);  // the handler is inherited
+            raise(SIGUSR2);
+            return eddy::run([]() -> Task<int> {
+                eddy::SignalSet own{SIGUSR1};
+                raise(SIGUSR1);
+                const int number = co_await own.next();
+                co_return number == SIGUSR1 ? 0 : 1;
+            }());
+        });
+        CHECK_MESSAGE(child.exit_code == 0, child.errors << " (signal " << child.signal << ")");
+        co_await eddy::sleep_for(1ms);  // a poll, at least
+        CHECK(signals.statistics().received == 0);
+        CHECK(more.statistics().received == 0);
+        raise(SIGUSR1);
+        const int number = co_await signals.next();
+        co_return number;
+    };
+    CHECK(eddy::run(main()) == SIGUSR1);
+}
+
+TEST_CASE("a child that is asked to end does not end its parent's loop") {
+    const auto main = []() -> Task<int> {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(60);
+            raise(SIGTERM);
+            raise(SIGINT);
+            _exit(7);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        co_await eddy::sleep_for(1ms);  // a checkpoint, after a poll
+        co_return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    };
+    CHECK(eddy::run(main(), {.handle_signals = true}) == 7);
 }

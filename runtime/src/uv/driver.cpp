@@ -182,6 +182,7 @@ void Driver::watch_signals() {
         uv_unref(base(signals_[i]));
         ++open_handles_;
         signals_open_ = true;
+        signal_pipe_.join(*loop_);
         uv_check(uv_signal_start_oneshot(
                      &signals_[i],
                      [](uv_signal_t* handle, int number) {
@@ -194,6 +195,7 @@ void Driver::watch_signals() {
 
 void Driver::stop_signals() noexcept {
     if (std::exchange(signals_open_, false)) {
+        signal_pipe_.leave();
         for (uv_signal_t& signal : signals_) {
             if (signal.data != nullptr) {
                 close_handle(base(signal));

@@ -10,6 +10,7 @@
 #include <eddy/time.hpp>
 
 #include "fine_timer.hpp"
+#include "signal_pipe.hpp"
 #include "waker.hpp"
 
 namespace eddy::detail {
@@ -116,6 +117,7 @@ private:
     uv_check_t check_{};
     uv_idle_t idle_{};
     uv_signal_t signals_[2]{};
+    SignalPipe signal_pipe_;
     bool attached_ = false;
     bool keep_alive_ = true;
     bool signals_open_ = false;

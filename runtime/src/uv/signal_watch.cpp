@@ -47,6 +47,7 @@ SignalWatch::SignalWatch(LoopCore& core, std::span<const int> numbers)
 void SignalWatch::start(Watched& watched) {
     uv_check(uv_signal_init(core_->driver->loop(), &watched.handle), "uv_signal_init");
     ++handles_;
+    pipe_.join(*core_->driver->loop());
     core_->driver->joined(base(watched.handle));
     uv_unref(base(watched.handle));
     watched.handle.data = this;
@@ -73,6 +74,7 @@ void SignalWatch::close() noexcept {
         return;
     }
     open_ = false;
+    pipe_.leave();
     core_->forget(*this);
     if (generation_ != fork_generation()) {
         handles_ = SIZE_MAX;  // they are the parent's: leaked on purpose

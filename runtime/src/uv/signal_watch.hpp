@@ -11,6 +11,8 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/os/signal_set.hpp>
 
+#include "signal_pipe.hpp"
+
 namespace eddy::detail {
 
 /// The handles of a `SignalSet`, one for each number.
@@ -60,6 +62,7 @@ private:
     std::unique_ptr<Watched[]> watched_;
     std::size_t count_;
     std::size_t handles_ = 0;  // initialised, and not yet through their close callbacks
+    SignalPipe pipe_;
     bool open_ = true;
     bool owned_ = true;  // by a set
     std::uint32_t generation_;
