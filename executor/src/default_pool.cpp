@@ -22,6 +22,10 @@ public:
     DefaultPool& operator=(const DefaultPool&) = delete;
     ~DefaultPool() override = default;
 
+    [[nodiscard]] bool belongs_to(const detail::LoopCore& core) const noexcept {
+        return &core_ == &core;
+    }
+
     ThreadPool pool;
 
 private:
@@ -39,6 +43,10 @@ private:
 
 ThreadPool& default_pool() {
     detail::LoopCore& core = detail::require_loop("default_pool");
+    if (default_pool_of_thread && !default_pool_of_thread->belongs_to(core)) {
+        // A child that was forked by a job: that pool is the parent's. Leaked on purpose.
+        static_cast<void>(default_pool_of_thread.release());
+    }
     if (!default_pool_of_thread) {
         if (core.root.closed) {
             throw LoopClosed("default_pool: the loop is ending and offloads nothing any more");

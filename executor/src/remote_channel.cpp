@@ -165,11 +165,18 @@ void RemoteState::block(End end, Lock& lock, const char* what) {
 }
 
 void RemoteState::join(End end) noexcept {
+    if (inherited()) {
+        return;
+    }
     const auto lock = this->lock();
     ++sides_[end].handles;
 }
 
 void RemoteState::leave(End end) noexcept {
+    if (inherited()) {
+        leaked_ = shared_from_this();  // on purpose: threads of the parent wait in it
+        return;
+    }
     auto lock = this->lock();
     if (--sides_[end].handles == 0) {
         close(end == sending ? Closed::by_sender : Closed::by_receiver, lock);
@@ -186,6 +193,12 @@ void RemoteState::throw_closed(Closed why, End end) {
 
 void RemoteState::throw_drained() {
     throw EndOfStream("this remote channel is closed and has no more items");
+}
+
+void RemoteState::throw_inherited() {
+    throw BrokenResource(
+        "this remote channel was opened before fork(), and its other side is the parent's: open "
+        "one in the child");
 }
 
 // --- a job's wait ------------------------------------------------------------------------------

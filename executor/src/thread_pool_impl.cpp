@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <stop_token>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include <eddy/detail/log.hpp>
 #include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 #include "thread_name.hpp"
 #include "thread_niceness.hpp"
@@ -51,6 +53,7 @@ ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
       hooks_(options.hooks),
       patience_(hooks_ != nullptr ? hooks_->patience() : default_patience),
       queue_(options.queue_bound) {
+    detail::count_forks();
     if (options.queue_bound == 0) {
         throw std::invalid_argument("ThreadPool: its queue needs room for at least one call");
     }
@@ -71,9 +74,38 @@ ThreadPool::Impl* ThreadPool::Impl::of_this_thread() noexcept {
     return static_cast<Impl*>(pool_of_thread);
 }
 
+// --- after a fork ------------------------------------------------------------------------------
+
+/// The child's first look at an inherited pool. False: it is lost for good.
+bool ThreadPool::Impl::take_over() noexcept {
+    if (leaked_ != nullptr) {
+        return false;
+    }
+    if (threads_.load(std::memory_order_relaxed) != 0 || !mutex_.try_lock()) {
+        leaked_ = shared_from_this();
+        return false;
+    }
+    // Threads that have ended, and that nobody can join any more: leaked on purpose.
+    static_cast<void>(new (std::nothrow) std::list<WorkerRef>(std::move(ended_)));
+    ended_.clear();
+    generation_.store(detail::fork_generation(), std::memory_order_relaxed);
+    mutex_.unlock();
+    return true;
+}
+
+void ThreadPool::Impl::require_not_lost() {
+    if (lost()) {
+        throw InvalidState(
+            "the pool \"" + name_ +
+            "\" had threads when this child was forked, which has none of them: make "
+            "a new ThreadPool in the child, or exec");
+    }
+}
+
 // --- submitting --------------------------------------------------------------------------------
 
 void ThreadPool::Impl::submit(Work& work) {
+    require_not_lost();
     if (measure_) {
         WorkAccess::queued_at(work) = clock_now();
     }
@@ -124,6 +156,9 @@ void ThreadPool::Impl::open_or_shut() noexcept {
 }
 
 void ThreadPool::Impl::withdraw(Work& work) noexcept {
+    if (lost()) {
+        return;  // it stays where it is
+    }
     {
         const Lock lock(mutex_);
         take_in(stack_.take_all());
@@ -187,6 +222,7 @@ void ThreadPool::Impl::start_thread() {
     idle_.reserve(workers_.size() + 1);
     const WorkerRef worker = std::make_shared<Worker>();
     worker->place = workers_.insert(workers_.end(), worker);
+    threads_.store(workers_.size(), std::memory_order_relaxed);
     try {
         if (hooks_ != nullptr) {
             hooks_->starting_thread();
@@ -200,16 +236,22 @@ void ThreadPool::Impl::start_thread() {
             self->worker_main(*raw);
         });
     } catch (const std::system_error& error) {
-        workers_.erase(worker->place);
+        forget(*worker);
         throw IoError(error.code(), "cannot start a thread of the pool \"" + name_ + "\"");
     } catch (...) {
-        workers_.erase(worker->place);
+        forget(*worker);
         throw;
     }
     ++threads_started_;
     ++coming_;
     stuck_since_ = never;
     open_or_shut();
+}
+
+/// It has not started.
+void ThreadPool::Impl::forget(Worker& worker) noexcept {
+    workers_.erase(worker.place);
+    threads_.store(workers_.size(), std::memory_order_relaxed);
 }
 
 /// Those in ended_ need no lock any more, so this does not wait for long.
@@ -262,6 +304,9 @@ void ThreadPool::Impl::run(Work& work, Work* ended, Worker& self, Lock& lock) no
     }
     const TimePoint start = measure_ ? clock_now() : TimePoint();
     WorkAccess::execute(work);
+    EDDY_REQUIRE(generation_.load(std::memory_order_relaxed) == detail::fork_generation(),
+                 "an offloaded call has forked, and returned in the child, where its loop is not: "
+                 "exec there, or end the process");
     const TimePoint end = measure_ ? clock_now() : TimePoint();
     lock.lock();
     self.current = nullptr;
@@ -305,6 +350,7 @@ void ThreadPool::Impl::leave(Worker& self) noexcept {
     std::list<WorkerRef> gone;
     auto& target = detached_ ? gone : ended_;
     target.splice(target.end(), workers_, self.place);
+    threads_.store(workers_.size(), std::memory_order_relaxed);
     open_or_shut();
     changed_.notify_all();
 }
@@ -354,6 +400,9 @@ void ThreadPool::Impl::look() noexcept {
 // --- the end -----------------------------------------------------------------------------------
 
 void ThreadPool::Impl::shutdown(Duration grace) noexcept {
+    if (lost()) {
+        return;
+    }
     Lock lock(mutex_);
     closed_ = true;
     for (Worker* worker : idle_) {
@@ -411,6 +460,7 @@ std::size_t ThreadPool::Impl::detach_threads() noexcept {
 // --- statistics --------------------------------------------------------------------------------
 
 ThreadPoolStatistics ThreadPool::Impl::statistics() {
+    require_not_lost();
     const Lock lock(mutex_);
     take_in(stack_.take_all());
     return {.threads = workers_.size(),
@@ -424,12 +474,14 @@ ThreadPoolStatistics ThreadPool::Impl::statistics() {
             .rejected = rejected_};
 }
 
-Histogram ThreadPool::Impl::queue_wait() const {
+Histogram ThreadPool::Impl::queue_wait() {
+    require_not_lost();
     const Lock lock(mutex_);
     return queue_wait_ ? *queue_wait_ : Histogram();
 }
 
-Histogram ThreadPool::Impl::run_time() const {
+Histogram ThreadPool::Impl::run_time() {
+    require_not_lost();
     const Lock lock(mutex_);
     return run_time_ ? *run_time_ : Histogram();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/histogram.hpp>
 #include <eddy/thread_pool.hpp>
 
@@ -26,6 +28,9 @@ namespace eddy {
 /// onto `stack_`. What is there comes after everything in `queue_`, and is taken in before anything
 /// else is pushed there, counted, removed or found missing: nobody can tell the two apart.
 ///
+/// A forked child has none of the threads, and finds the lock as somebody else had left it. So what
+/// comes from outside first asks `lost`, which touches nothing else.
+///
 /// Invariant: stack_ is open == no thread sleeps, and as many as allowed are there, and !closed_.
 ///            Each of them looks at the stack before it sleeps or ends.
 class ThreadPool::Impl final : public std::enable_shared_from_this<Impl> {
@@ -40,8 +45,8 @@ public:
     void shutdown(Duration grace) noexcept;
 
     [[nodiscard]] ThreadPoolStatistics statistics();
-    [[nodiscard]] Histogram queue_wait() const;
-    [[nodiscard]] Histogram run_time() const;
+    [[nodiscard]] Histogram queue_wait();
+    [[nodiscard]] Histogram run_time();
 
     /// Around a wait of one of its threads for a loop.
     void begin_blocking() noexcept;
@@ -68,6 +73,14 @@ private:
         std::list<WorkerRef>::iterator place;  // in workers_
     };
 
+    /// In a child after fork(): true if there were threads, or somebody had the lock.
+    [[nodiscard]] bool lost() noexcept {
+        return generation_.load(std::memory_order_relaxed) != detail::fork_generation() &&
+               !take_over();
+    }
+    [[nodiscard]] bool take_over() noexcept;
+    void require_not_lost();
+
     void submit_locked(Work& work);
     void take_in(Work* first) noexcept;
     void open_or_shut() noexcept;
@@ -78,6 +91,7 @@ private:
         }
     }
     void start_thread();
+    void forget(Worker& worker) noexcept;
     void join_ended() noexcept;
 
     void worker_main(Worker& self) noexcept;
@@ -132,6 +146,11 @@ private:
     std::uint64_t rejected_ = 0;
     bool closed_ = false;
     bool detached_ = false;  // nobody will join who is still here
+    // Written under the lock: whose threads these are, and how many there are or are coming, at
+    // least. Read without it in a child, where nobody else is.
+    std::atomic<std::uint32_t> generation_{detail::fork_generation()};
+    std::atomic<std::size_t> threads_{0};
+    std::shared_ptr<Impl> leaked_;  // itself, once lost
     std::unique_ptr<Histogram> queue_wait_;
     std::unique_ptr<Histogram> run_time_;
 };

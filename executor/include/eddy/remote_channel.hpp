@@ -26,7 +26,8 @@ namespace eddy {
 /// Order:        items come out in the order they went in; of several receivers, none is preferred.
 /// Cancellation: a cancelled `send` has sent nothing, a cancelled `receive` has taken nothing.
 /// Threading:    any; but all jobs that await at one end are on one loop, `WrongThread` otherwise.
-///               The end of that loop closes the channel.
+///               The end of that loop closes the channel. A child that was forked since it was
+///               opened gets `BrokenResource` from everything, and may let go of its ends.
 /// Lifetime:     each end counts its copies; an end closes with its last copy.
 /// Cost:         one lock; the loop is woken once for a burst. Allocates only when opened, and when
 ///               an end is first awaited.
@@ -90,6 +91,9 @@ public:
         state_->close(detail::RemoteState::Closed::by_sender, lock);
     }
     [[nodiscard]] bool closed() const {
+        if (state_->inherited()) {
+            return true;
+        }
         const auto lock = state_->lock();
         return state_->closed() != detail::RemoteState::Closed::no;
     }

@@ -21,7 +21,8 @@ namespace eddy {
 ///
 /// Throws:       what `fn` throws; `ClosedResource` when the pool is shut down before it ran;
 ///               `IoError` when no thread can be started and there is none, or all of them wait for
-///               loops; `LoopClosed` when the loop ends first.
+///               loops; `LoopClosed` when the loop ends first; `InvalidState` for a pool that had
+///               threads when this child was forked.
 /// Cancellation: queued: withdrawn, it never runs. Running: its stop is requested, and the await
 ///               goes on until it has ended (see `OnCancel`). Ended: the value is returned. Stop
 ///               callbacks run on the loop thread, inside the cancel: keep them short.

@@ -74,6 +74,10 @@ struct ThreadPoolStatistics {
 /// asked to stop and awaited for `grace`. Threads that are busy even then are reported and
 /// detached: their calls go on alone, and whoever still awaits one gets its result.
 ///
+/// A child after fork() has no threads but the one that forked. A pool that had some is of no use
+/// there: a submission throws `InvalidState`, so do statistics; shutting it down and destroying it
+/// do nothing, and leave its memory. One that had none goes on.
+///
 /// Threading: any thread; construct, shut down and destroy it on one.
 /// Lifetime:  outlives the submissions to it. Blocks in `shutdown`: a job that wants to stay
 ///            responsive lets its calls end first.
@@ -97,8 +101,9 @@ public:
     void shutdown(Duration grace);
 
     /// For `run_in_executor`. Throws: `ClosedResource` after `shutdown`; `IoError` when there is no
-    /// thread and none can be started. A call that was taken fails with the same when all threads
-    /// wait for loops and stay away, and none can be started.
+    /// thread and none can be started; `InvalidState` in a child, if it had threads at the fork. A
+    /// call that was taken fails with `IoError` when all threads wait for loops and stay away, and
+    /// none can be started.
     void submit(Work& work) override;
     void withdraw(Work& work) noexcept override;
 

@@ -3,12 +3,14 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/fork_generation.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::detail {
@@ -33,7 +35,17 @@ public:
     enum class Closed : unsigned char { no, by_sender, by_receiver };
 
     using Lock = std::unique_lock<std::mutex>;
-    [[nodiscard]] Lock lock() const { return Lock(mutex_); }
+    /// Throws: `BrokenResource` in a child that was forked since the channel was opened: whoever
+    /// had
+    ///         the lock then is not there.
+    [[nodiscard]] Lock lock() const {
+        if (inherited()) [[unlikely]] {
+            throw_inherited();
+        }
+        return Lock(mutex_);
+    }
+    /// Of that child. Without the lock.
+    [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
 
     // Everything below: with the lock held.
 
@@ -64,12 +76,14 @@ public:
     void leave(End end) noexcept;
     [[noreturn]] static void throw_closed(Closed why, End end);
     [[noreturn]] static void throw_drained();
+    [[noreturn]] static void throw_inherited();
 
 protected:
     explicit RemoteState(std::size_t capacity);
     ~RemoteState();
 
     const std::size_t capacity_;
+    const std::uint32_t generation_ = fork_generation();
 
 private:
     friend class RemotePort;
@@ -91,6 +105,7 @@ private:
     std::size_t reserved_ = 0;
     Closed closed_ = Closed::no;
     Side sides_[2];
+    std::shared_ptr<RemoteState> leaked_;  // itself, in a forked child: what waits is not there
 };
 
 /// A wait of a job at one end.
