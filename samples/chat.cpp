@@ -6,7 +6,6 @@
 // dropped; the others do not notice. Try it with two of `nc 127.0.0.1 PORT`.
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -21,7 +20,6 @@
 #include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/timed_stream.hpp>
-#include <eddy/os/signal_set.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
 
@@ -108,18 +106,10 @@ eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) 
     }
 }
 
-eddy::Task<> run_chat(eddy::Address address, eddy::Duration patience) {
-    Room room{.patience = patience};
-    eddy::Server server;
-    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-        eddy::TcpListener listener = eddy::TcpListener::listen(address);
-        std::cout << "listening on " << listener.local_address() << std::endl;
-        group.spawn(
-            eddy::serve(server, std::move(listener), chat, std::ref(room), std::ref(server)));
-        eddy::SignalSet signals{SIGINT, SIGTERM};
-        co_await signals.next();
-        server.drain(2s);
-    });
+eddy::Task<> run_chat(eddy::Address address, eddy::Server& server, Room& room) {
+    eddy::TcpListener listener = eddy::TcpListener::listen(address);
+    std::cout << "listening on " << listener.local_address() << std::endl;
+    co_await eddy::serve_until_signal(server, listener, chat, std::ref(room), std::ref(server));
 }
 
 /// Zero for what is no number.
@@ -140,11 +130,8 @@ int main(int count, char** arguments) {
         (asked ? std::cout : std::cerr) << usage;
         return asked ? 0 : 2;
     }
-    try {
-        eddy::run(run_chat(*address, std::chrono::milliseconds(patience)));
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return 1;
-    }
-    return 0;
+    // Before the loop: connections refer to both.
+    Room room{.patience = std::chrono::milliseconds(patience)};
+    eddy::Server server({.drain = 2s});
+    return eddy::run_main(run_chat(*address, server, room));
 }

@@ -6,17 +6,13 @@
 // `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
-#include <exception>
-#include <functional>
 #include <iostream>
 #include <span>
 #include <string_view>
 
 #include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
-#include <eddy/os/signal_set.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
 
@@ -39,23 +35,18 @@ eddy::Task<> echo(eddy::TcpStream stream) {
     }
 }
 
-eddy::Task<> drain_on_signal(eddy::Server& server) {
-    eddy::SignalSet signals{SIGINT, SIGTERM};
-    co_await signals.next();
+eddy::Task<> say_when_draining(eddy::Server& server) {
+    co_await server.wait_draining();
     std::cout << "draining" << std::endl;
-    server.drain();
-    co_await signals.next();
-    server.drain(0s);
 }
 
 eddy::Task<> run_server(eddy::Address address) {
     eddy::Server server({.max_connections = 1000, .drain = 10s});
+    eddy::TcpListener listener = eddy::TcpListener::listen(address);
+    std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-        group.spawn(drain_on_signal(server));
-        eddy::TcpListener listener = eddy::TcpListener::listen(address);
-        std::cout << "listening on " << listener.local_address() << std::endl;
-        co_await eddy::serve(server, listener, echo);
-        group.cancel("served");
+        group.spawn(say_when_draining(server));
+        co_await eddy::serve_until_signal(server, listener, echo);
     });
     const eddy::ServeStatistics all = server.statistics();
     std::cout << all.accepted << " connections, " << all.completed << " completed, " << all.failed
@@ -72,11 +63,5 @@ int main(int count, char** arguments) {
         (asked ? std::cout : std::cerr) << usage;
         return asked ? 0 : 2;
     }
-    try {
-        eddy::run(run_server(*address));
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return 1;
-    }
-    return 0;
+    return eddy::run_main(run_server(*address));
 }

@@ -7,7 +7,6 @@
 // drain it.
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -21,9 +20,7 @@
 #include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/timed_stream.hpp>
-#include <eddy/os/signal_set.hpp>
 #include <eddy/run.hpp>
-#include <eddy/task_group.hpp>
 #include <eddy/with_scope.hpp>
 
 using namespace std::chrono_literals;
@@ -69,24 +66,12 @@ eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedB
               << end << std::endl;
 }
 
-eddy::Task<> drain_on_signal(eddy::Server& server) {
-    eddy::SignalSet signals{SIGINT, SIGTERM};
-    co_await signals.next();
-    server.drain();
-    co_await signals.next();
-    server.drain(0s);
-}
-
-eddy::Task<> run_proxy(eddy::Address address, const Target& target) {
+eddy::Task<> run_proxy(eddy::Address address, const Target& target, eddy::CopiedBytes& total) {
     eddy::Server server({.drain = 10s});
-    eddy::CopiedBytes total;
-    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-        group.spawn(drain_on_signal(server));
-        eddy::TcpListener listener = eddy::TcpListener::listen(address);
-        std::cout << "listening on " << listener.local_address() << std::endl;
-        co_await eddy::serve(server, listener, forward, std::cref(target), std::ref(total));
-        group.cancel("served");
-    });
+    eddy::TcpListener listener = eddy::TcpListener::listen(address);
+    std::cout << "listening on " << listener.local_address() << std::endl;
+    co_await eddy::serve_until_signal(
+        server, listener, forward, std::cref(target), std::ref(total));
     std::cout << server.statistics().accepted << " connections, " << total.a_to_b
               << " bytes there, " << total.b_to_a << " back\n";
 }
@@ -108,12 +93,8 @@ int main(int count, char** arguments) {
         (asked ? std::cout : std::cerr) << usage;
         return asked ? 0 : 2;
     }
-    try {
-        const Target target{arguments[2], port};
-        eddy::run(run_proxy(*address, target));
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << '\n';
-        return 1;
-    }
-    return 0;
+    // Before the loop: connections refer to both.
+    const Target target{arguments[2], port};
+    eddy::CopiedBytes total;
+    return eddy::run_main(run_proxy(*address, target, total));
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The smallest server: whoever connects gets back what they send.
 //
-// Every connection is a job; one that fails harms no other. For limits, statistics and a good end
-// see echo_server.cpp. Try it with `nc 127.0.0.1 PORT`.
+// Every connection is a job; one that fails harms no other. Ctrl-C gives those that are open a
+// second to finish. For limits and statistics see echo_server.cpp. Try it with `nc 127.0.0.1 PORT`.
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <iostream>
 #include <span>
@@ -23,10 +24,10 @@ eddy::Task<> echo(eddy::TcpStream stream) {
     }
 }
 
-eddy::Task<> echo_for_ever() {
+eddy::Task<> serve_echo() {
     eddy::TcpListener listener = eddy::TcpListener::listen(eddy::Address::loopback(0));
     std::cout << "listening on " << listener.local_address() << std::endl;
-    co_await eddy::serve(listener, echo);
+    co_await eddy::serve_until_signal(listener, echo, {.drain = std::chrono::seconds(1)});
 }
 
-int main() { eddy::run(echo_for_ever(), {.handle_signals = true}); }
+int main() { return eddy::run_main(serve_echo()); }

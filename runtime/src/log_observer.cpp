@@ -11,6 +11,11 @@ void LogObserver::failure(const JobInfo& job, std::exception_ptr error, std::str
     detail::log_failure(job, error, where);
 }
 
+void LogObserver::job_left(const JobInfo&, std::string_view backtrace) {
+    detail::log_warning("left alone, its server has drained and it has not ended: " +
+                        std::string(backtrace));
+}
+
 void LogObserver::job_abandoned(const JobInfo& job, std::string_view backtrace) {
     const bool destroyed = job.state == JobState::pending || job.state == JobState::cancelling;
     const char* what = destroyed ? "destroyed after its grace period, it ignored its cancellation: "

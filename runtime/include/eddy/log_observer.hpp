@@ -11,6 +11,7 @@ namespace eddy {
 class LogObserver final : public Observer {
 public:
     void failure(const JobInfo& job, std::exception_ptr error, std::string_view where) override;
+    void job_left(const JobInfo& job, std::string_view backtrace) override;
     void job_abandoned(const JobInfo& job, std::string_view backtrace) override;
 };
 

@@ -46,11 +46,12 @@ struct LoopOptions {
 
 /// How `run` behaves.
 struct RunOptions {
-    /// How long jobs may go on after the root scope was cancelled; then they are destroyed. With a
-    /// virtual clock this also counts in real time (100 ms at least), whichever is over first.
-    /// Negative: none.
+    /// How long jobs may go on after the root scope was cancelled; then they are cut off from what
+    /// they wait for, and destroyed if they do not unwind. With a virtual clock this also counts in
+    /// real time (100 ms at least), whichever is over first. Negative: none.
     Duration grace = std::chrono::seconds(10);
-    /// SIGINT and SIGTERM cancel the root scope; a second one does what it does by default.
+    /// SIGINT and SIGTERM cancel the root scope; a second one does what it does by default. Not
+    /// while `serve_until_signal` sees to them.
     bool handle_signals = false;
     std::string_view name = "main";  ///< of the main job
 };

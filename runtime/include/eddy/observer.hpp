@@ -64,6 +64,13 @@ public:
         static_cast<void>(where);
     }
 
+    /// A connection's handler has not ended, though its server's drain was over and it was
+    /// cancelled: `serve` has returned without it, and leaves it to the loop. Its state is
+    /// `cancelling`; the rest says what it waits for, and where.
+    virtual void job_left(const JobInfo&, std::string_view backtrace) {
+        static_cast<void>(backtrace);
+    }
+
     /// A job went on after its cancellation for longer than the loop's grace period. Called once
     /// for each, when it is known what became of it: its state says whether it has ended by itself
     /// in the end, mostly because it was cut off from what it waited for (`JobInfo::cut_off`), or

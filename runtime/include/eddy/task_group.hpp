@@ -23,6 +23,7 @@ class Started;
 namespace detail {
 class GroupHost;
 class JoinSetState;
+class ServeRun;
 }  // namespace detail
 
 /// Jobs that belong together: whoever opened the group leaves it when all of them have ended.
@@ -90,6 +91,7 @@ private:
     friend class detail::Spawner<TaskGroup>;
     friend class detail::GroupHost;
     friend class detail::JoinSetState;
+    friend class detail::ServeRun;
     template <class V>
     friend class Started;
 

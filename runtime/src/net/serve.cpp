@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <new>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <system_error>
@@ -11,6 +13,7 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
+#include <eddy/dump_jobs.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
@@ -62,12 +65,15 @@ bool is_of_one_connection(const std::error_code& code) noexcept {
 Server::Server(const ServeOptions& options)
     : limit_(options.max_connections != 0 ? options.max_connections : default_limit()),
       drain_(options.drain),
+      unwind_(options.unwind),
       first_pause_(options.first_pause),
       longest_pause_(std::max(options.longest_pause, options.first_pause)),
       name_(options.name) {
-    if (options.first_pause <= Duration::zero() || options.drain < Duration::zero()) {
+    if (options.first_pause <= Duration::zero() || options.drain < Duration::zero() ||
+        options.unwind < Duration::zero()) {
         throw std::invalid_argument(
-            "ServeOptions: the pauses are above zero, and the time to drain is not negative");
+            "ServeOptions: the pauses are above zero, and the times to drain and to unwind are not "
+            "negative");
     }
 }
 
@@ -95,8 +101,7 @@ void Server::drain(Duration patience) {
     draining_ = true;
     for (detail::ListLink* link = runs_.next; runs_.linked() && link != &runs_; link = link->next) {
         auto& run = static_cast<detail::ServeRun&>(*link);
-        run.accepting.cancel("the server drains");
-        run.handlers.set_deadline(end_);
+        run.drain_until(end_);
     }
     drain_waiters_.wake_all();
 }
@@ -110,16 +115,78 @@ namespace detail {
 
 // --- one serve() -------------------------------------------------------------------------------
 
-ServeRun::ServeRun(Server& server) : server_(server) {
-    server.bound_.check("serve");
-    if (server.draining_) {
-        accepting.cancel("the server drains");
-        handlers.set_deadline(server.end_);
+ServeRun::ServeRun(ServeState& state)
+    : state_(&state), server_(*state.server()), core_(require_loop("serve")) {
+    server_.bound_.check("serve");
+    if (server_.draining_) {
+        drain_until(server_.end_);
     }
-    insert_before(server.runs_);
+    insert_before(server_.runs_);
 }
 
-ServeRun::~ServeRun() { unlink_self(); }
+ServeRun::~ServeRun() {
+    unlink_self();
+    core_.deadlines.remove(*this);
+}
+
+void ServeRun::drain_until(TimePoint end) {
+    accepting.cancel("the server drains");
+    handlers.set_deadline(end);
+    core_.deadlines.remove(*this);
+    unwinding_ = false;
+    if (end != never) {
+        core_.deadlines.insert(*this, end);
+    }
+}
+
+/// The time to clean up counts from when the handlers were really cancelled, not from when they
+/// should have been: a loop that is late does not take it from them.
+void ServeRun::due() noexcept {
+    if (unwinding_) {
+        leave_alone();
+        return;
+    }
+    unwinding_ = true;
+    try {
+        const TimePoint end = after(core_.clock->now(), server_.unwind_);
+        if (end != never) {
+            core_.deadlines.insert(*this, end);
+        }
+    } catch (const std::bad_alloc&) {
+        leave_alone();
+    }
+}
+
+/// Whoever still runs goes to the loop's own group, for which nobody waits before the loop ends.
+void ServeRun::leave_alone() noexcept {
+    if (group_ == nullptr || group_->live == 0) {
+        return;
+    }
+    const std::size_t left = state_->connections();
+    state_->let_go_of_server();
+    server_.counts_.left += left;
+    server_.active_ -= left;
+    server_.freed_.wake_all();
+    for (ScopeNode* node = group_->scope.first_child; node != nullptr;) {
+        ScopeNode* const sibling = node->next;
+        if (node->job_root && node->occupant()->nursery == group_) {
+            leave_alone(*node->occupant());
+        }
+        node = sibling;
+    }
+    group_->wake_host_if_empty();
+}
+
+void ServeRun::leave_alone(Job& job) noexcept {
+    // For itself: it stays cancelled in a scope around it that is not.
+    job.own_scope().cancel(CancelSource::deadline, "the server has drained");
+    core_.observe(Observer::no_hooks,
+                  [&](Observer& o) { o.job_left(job.info(), describe_job(job)); });
+    --group_->live;
+    ++core_.root.live;
+    job.nursery = &core_.root;
+    job.own_scope().move_under(core_.root.scope);
+}
 
 std::optional<Duration> ServeRun::accept_failed(const std::exception_ptr& error) {
     try {
@@ -160,19 +227,25 @@ Duration ServeRun::turned_away(const std::exception_ptr& error) {
 
 // --- one connection ----------------------------------------------------------------------------
 
-ServedConnection::ServedConnection(Server& server) noexcept : server_(&server) {
+ServedConnection::ServedConnection(ServeState& state) noexcept : state_(&state) {
+    state.retain();
+    Server& server = *state.server();
     ++server.counts_.accepted;
     server.counts_.peak = std::max(server.counts_.peak, ++server.active_);
 }
 
 ServedConnection::~ServedConnection() {
-    if (server_ != nullptr) {
-        if (!handled_) {
-            ++server_->counts_.cancelled;
-        }
-        --server_->active_;
-        server_->freed_.wake_all();
+    if (state_ == nullptr) {
+        return;
     }
+    if (Server* const server = state_->server()) {
+        if (!handled_) {
+            ++server->counts_.cancelled;
+        }
+        --server->active_;
+        server->freed_.wake_all();
+    }
+    state_->release();
 }
 
 void ServedConnection::handled(const std::exception_ptr& error) {
@@ -180,12 +253,30 @@ void ServedConnection::handled(const std::exception_ptr& error) {
         std::rethrow_exception(error);
     }
     handled_ = true;
-    if (!error) {
-        ++server_->counts_.completed;
-        return;
+    if (Server* const server = state_->server()) {
+        ++(error ? server->counts_.failed : server->counts_.completed);
     }
-    ++server_->counts_.failed;
-    thread_state.core->report_failure(thread_state.job, error, "connection handler");
+    if (error) {
+        thread_state.core->report_failure(thread_state.job, error, "connection handler");
+    }
+}
+
+// --- until a signal ----------------------------------------------------------------------------
+
+SignalsTaken::SignalsTaken()
+    : core_(require_loop("serve_until_signal")), signals_({SIGINT, SIGTERM}) {
+    ++core_.signal_takers;
+}
+
+SignalsTaken::~SignalsTaken() { --core_.signal_takers; }
+
+Task<> drain_on_signals(Server& server, SignalSet& signals) {
+    co_await signals.next();
+    server.drain();
+    while (true) {
+        co_await signals.next();
+        server.drain(Duration::zero());
+    }
 }
 
 }  // namespace detail

@@ -11,6 +11,10 @@ void RecordingObserver::failure(const JobInfo& job,
     failures.push_back({std::string(job.name), std::string(where), error, detail::describe(error)});
 }
 
+void RecordingObserver::job_left(const JobInfo&, std::string_view backtrace) {
+    left.emplace_back(backtrace);
+}
+
 void RecordingObserver::job_abandoned(const JobInfo&, std::string_view backtrace) {
     abandoned.emplace_back(backtrace);
 }

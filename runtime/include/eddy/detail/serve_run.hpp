@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/list_link.hpp>
+#include <eddy/detail/loop_core.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/scope.hpp>
@@ -22,21 +27,68 @@
 
 namespace eddy::detail {
 
+/// What the connections of one `serve` refer to: a handler that has been left alone may be the last
+/// one that needs it.
+///
+/// Counted, on the loop's thread: one reference is the run's, each connection has one.
+class ServeState {
+public:
+    ServeState(const ServeState&) = delete;
+    ServeState& operator=(const ServeState&) = delete;
+
+    [[nodiscard]] Server* server() const noexcept { return server_; }
+    [[nodiscard]] std::size_t connections() const noexcept { return references_ - 1; }
+    /// The connections that are left count in no server any more.
+    void let_go_of_server() noexcept { server_ = nullptr; }
+
+    void retain() noexcept { ++references_; }
+    void release() noexcept {
+        if (--references_ == 0) {
+            delete this;
+        }
+    }
+
+protected:
+    explicit ServeState(Server& server) noexcept : server_(&server) {}
+    virtual ~ServeState() = default;
+
+private:
+    Server* server_;
+    std::size_t references_ = 1;
+};
+
+/// The same with the handler, and what it is called with.
+template <class H, class... Args>
+class ServeStateOf final : public ServeState {
+public:
+    explicit ServeStateOf(Server& server, H&& its_handler, Args&&... its_args)
+        : ServeState(server),
+          handler(std::forward<H>(its_handler)),
+          args(std::forward<Args>(its_args)...) {}
+
+    H handler;
+    std::tuple<Args...> args;
+};
+
 /// What one call of `serve` has with its server: one listener, and the connections from it.
-class ServeRun final : private ListLink {
+class ServeRun final : private ListLink, private DeadlineNode {
 public:
     class Freed;
 
-    explicit ServeRun(Server& server);
+    /// Takes over the reference a new state is born with, whatever is thrown.
+    explicit ServeRun(ServeState& state);
     ServeRun(const ServeRun&) = delete;
     ServeRun& operator=(const ServeRun&) = delete;
-    ~ServeRun();
+    ~ServeRun() override;
 
     CancelScope accepting;  // cancelled when the server drains
     CancelScope handlers;   // around all of it; gets a deadline then
     std::exception_ptr failure;
 
-    [[nodiscard]] Server& server() const noexcept { return server_; }
+    /// Whose jobs the handlers are.
+    void serve_in(TaskGroup& group) noexcept { group_ = &group; }
+
+    [[nodiscard]] ServeState& state() const noexcept { return *state_; }
     [[nodiscard]] std::string_view name() const noexcept { return server_.name_; }
     [[nodiscard]] bool full() const noexcept { return server_.active_ >= server_.limit_; }
     [[nodiscard]] bool over_full() const noexcept { return server_.active_ > server_.limit_; }
@@ -52,10 +104,24 @@ public:
 
 private:
     friend class eddy::Server;
+
+    struct Release {
+        void operator()(ServeState* state) const noexcept { state->release(); }
+    };
+
+    void drain_until(TimePoint end);
+    /// The handlers have had their time; later: and that to clean up.
+    void due() noexcept override;
+    void leave_alone() noexcept;
+    void leave_alone(Job& job) noexcept;
     [[nodiscard]] Duration back_off(const std::exception_ptr& error);
 
+    std::unique_ptr<ServeState, Release> state_;
     Server& server_;
-    Duration pause_{};  // zero: the last accept was good
+    LoopCore& core_;
+    Nursery* group_ = nullptr;
+    bool unwinding_ = false;  // the drain is over
+    Duration pause_{};        // zero: the last accept was good
 };
 
 class ServeRun::Freed final : public QueuedWaiter {
@@ -72,12 +138,12 @@ private:
 
 inline ServeRun::Freed ServeRun::freed() noexcept { return Freed(server_); }
 
-/// A connection counts as active from its accept until its stream is gone.
+/// A connection counts as active from its accept until its stream is gone, or it is left alone.
 class ServedConnection final {
 public:
-    explicit ServedConnection(Server& server) noexcept;
+    explicit ServedConnection(ServeState& state) noexcept;
     ServedConnection(ServedConnection&& other) noexcept
-        : server_(std::exchange(other.server_, nullptr)) {}
+        : state_(std::exchange(other.state_, nullptr)) {}
     ServedConnection& operator=(ServedConnection&&) = delete;
     ~ServedConnection();
 
@@ -86,7 +152,7 @@ public:
     void handled(const std::exception_ptr& error);
 
 private:
-    Server* server_;
+    ServeState* state_;
     bool handled_ = false;
 };
 
@@ -101,17 +167,17 @@ Task<> call_handler(H& handler, S& stream, Args&... args) {
     }
 }
 
-/// The job of one connection. Its stream dies before its place is given back: parameters go in
-/// reverse order.
+/// The job of one connection. Its stream dies before its place is given back, and that before
+/// handler and arguments can: parameters go in reverse order.
 template <class S, class H, class... Args>
-Task<> serve_one(ServedConnection connection, S stream, H& handler, std::tuple<Args...>& args) {
-    const auto outcome = co_await outcome_of(
-        std::apply([&](Args&... each) { return call_handler(handler, stream, each...); }, args));
+Task<> serve_one(ServedConnection connection, S stream, ServeStateOf<H, Args...>& state) {
+    const auto outcome = co_await outcome_of(std::apply(
+        [&](Args&... each) { return call_handler(state.handler, stream, each...); }, state.args));
     connection.handled(outcome.error());
 }
 
-template <class L, class H, class Args>
-Task<> accept_connections(ServeRun& run, L& listener, H& handler, Args& args, TaskGroup& group) {
+template <class L, class State>
+Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& group) {
     using S = accepted_t<L>;
     Duration pause{};
     while (true) {
@@ -134,14 +200,13 @@ Task<> accept_connections(ServeRun& run, L& listener, H& handler, Args& args, Ta
             pause = *next;
         } else {
             run.accept_succeeded();
-            ServedConnection connection(run.server());
+            ServedConnection connection(state);
             while (run.over_full()) {  // another listener of the server was faster
                 co_await run.freed();
             }
             try {
-                group.spawn(
-                    serve_one<S, H>(std::move(connection), std::move(*stream), handler, args),
-                    {.name = run.name()});
+                group.spawn(serve_one(std::move(connection), std::move(*stream), state),
+                            {.name = run.name()});
                 continue;
             } catch (const std::bad_alloc&) {
                 error = std::current_exception();
@@ -158,10 +223,11 @@ Task<> accept_connections(ServeRun& run, L& listener, H& handler, Args& args, Ta
     }
 }
 
-template <class L, class H, class Args>
-Task<> serve_listener(ServeRun& run, L& listener, H& handler, Args& args, TaskGroup& group) {
+template <class L, class State>
+Task<> serve_listener(ServeRun& run, L& listener, State& state, TaskGroup& group) {
+    run.serve_in(group);
     const auto outcome = co_await outcome_of(
-        with_scope(run.accepting, accept_connections(run, listener, handler, args, group)));
+        with_scope(run.accepting, accept_connections(run, listener, state, group)));
     listener.close();
     if (outcome.error() && !outcome.cancelled()) {
         run.failure = outcome.error();
@@ -174,11 +240,9 @@ Task<> serve_listener(ServeRun& run, L& listener, H& handler, Args& args, TaskGr
 /// `L`: a reference, or the listener itself.
 template <class L, class H, class... Args>
 Task<> host_serve(Server& server, L listener, H handler, Args... args) {
-    ServeRun run(server);
-    std::tuple<Args&...> refs(args...);
-    auto body = [&](TaskGroup& group) {
-        return serve_listener(run, listener, handler, refs, group);
-    };
+    auto& state = *new ServeStateOf<H, Args...>(server, std::move(handler), std::move(args)...);
+    ServeRun run(state);
+    auto body = [&](TaskGroup& group) { return serve_listener(run, listener, state, group); };
     const bool in_time = co_await with_scope(run.handlers, with_task_group(body));
     static_cast<void>(in_time);  // no: those that were left have been cancelled
     if (run.failure) {

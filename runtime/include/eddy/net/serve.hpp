@@ -28,14 +28,22 @@ namespace eddy {
 /// fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
 /// once; connections that are gone before they are accepted are passed over.
 ///
+/// A drain ends: handlers that go on when its time is over are cancelled, and those that have not
+/// ended `ServeOptions::unwind` later are reported (`Observer::job_left`), counted, and left alone:
+/// `serve` returns without them. They belong to the loop from then on, stay cancelled, and end when
+/// what they wait for does, or with the grace of the loop (runtime/README.md, "How a server ends").
+///
 /// Throws:       what `accept` throws otherwise, after the handlers were cancelled.
-/// Cancellation: the handlers are cancelled at once and waited for. To let them finish, `drain`.
+/// Cancellation: the handlers are cancelled at once and waited for, however long that takes. To let
+///               them finish, `drain`.
 /// Lifetime:     the server outlives the await, and so does a listener that is not moved in: one
 ///               that is local to a group's body ends before the group's jobs. It is closed as soon
 ///               as nothing is accepted any more, whatever the reason. `handler` and `args` are
-///               kept here; `args` are passed as lvalues, to every call anew.
+///               kept until the last handler has ended; `args` are passed as lvalues, to every call
+///               anew. What they *refer* to outlives every handler, also one that is left alone:
+///               put it before `run`, or hold it by `shared_ptr`.
 /// Cost:         a job per connection; nothing is allocated for it when the thread's pools are
-/// warm.
+///               warm.
 template <class L, class H, class... Args>
     requires Listener<std::remove_reference_t<L>>
 [[nodiscard]] Task<> serve(Server& server, L&& listener, H&& handler, Args&&... args) {
@@ -49,7 +57,7 @@ namespace detail {
 template <class L, class H>
 Task<> host_serve_alone(L listener, H handler, ServeOptions options) {
     Server server(options);
-    co_await host_serve<std::remove_reference_t<L>&, H&>(server, listener, handler);
+    co_await host_serve<std::remove_reference_t<L>&, H>(server, listener, std::move(handler));
 }
 
 }  // namespace detail
@@ -64,3 +72,5 @@ template <class L, class H>
 }
 
 }  // namespace eddy
+
+#include <eddy/net/serve_until_signal.hpp>

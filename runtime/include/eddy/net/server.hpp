@@ -27,6 +27,9 @@ struct ServeOptions {
     std::size_t max_connections = 0;
     /// How long handlers may go on once the server drains; then they are cancelled.
     Duration drain = std::chrono::seconds(30);
+    /// What they have left then, to clean up. Those that need longer (an offloaded call that cannot
+    /// be abandoned, a shield) are reported and left alone: `serve` returns without them.
+    Duration unwind = std::chrono::milliseconds(100);
     /// Pauses after an accept for which the process or the machine was short of something; the
     /// first, doubled each time until the longest. A connection that ends cuts them short.
     Duration first_pause = std::chrono::milliseconds(5);
@@ -37,11 +40,12 @@ struct ServeOptions {
 struct ServeStatistics {
     std::size_t active = 0;      ///< connections now
     std::size_t peak = 0;        ///< the most there were
-    std::uint64_t accepted = 0;  ///< the sum of `active` and the next four
+    std::uint64_t accepted = 0;  ///< the sum of `active` and the next five
     std::uint64_t completed = 0;
     std::uint64_t failed = 0;     ///< handlers that threw
     std::uint64_t cancelled = 0;  ///< handlers that were, or never got to run
     std::uint64_t rejected = 0;   ///< accepted, but closed unserved for want of memory
+    std::uint64_t left = 0;       ///< handlers that the drain has left alone; not `active` any more
     std::uint64_t aborted = 0;    ///< gone before they were accepted
     std::uint64_t pauses = 0;     ///< for want of descriptors, memory or leave
     bool draining = false;
@@ -57,7 +61,8 @@ struct ServeStatistics {
 ///
 /// One server may serve several listeners: limit and statistics are for all of them.
 ///
-/// Throws:   `std::invalid_argument` for options with pauses not above zero, or a negative drain.
+/// Throws:   `std::invalid_argument` for options with pauses not above zero, or a negative drain or
+///           unwind.
 /// Lifetime: outlives its `serve`s.
 class Server final {
 public:
@@ -73,8 +78,9 @@ public:
     [[nodiscard]] bool draining() const;
 
     /// Accepts no more, closes the listeners, and lets the handlers that run finish: until
-    /// `patience` from now, at once if that is not above zero, then they are cancelled. For good: a
-    /// `serve` that comes later returns at once. Called again, it sets that moment anew.
+    /// `patience` from now, at once if that is not above zero, then they are cancelled;
+    /// `ServeOptions::unwind` later `serve` returns, whatever they do. For good: a `serve` that
+    /// comes later returns at once. Called again, it sets that moment anew.
     void drain(Duration patience);
     void drain() { drain(drain_); }
 
@@ -92,6 +98,7 @@ private:
     LoopBound bound_;
     std::size_t limit_;
     Duration drain_;
+    Duration unwind_;
     Duration first_pause_;
     Duration longest_pause_;
     std::string name_;

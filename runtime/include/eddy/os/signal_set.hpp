@@ -37,7 +37,7 @@ struct SignalSetStatistics {
 /// on whatever loop, is told of every signal; within a set each goes to one waiter.
 ///
 /// Beside `RunOptions::handle_signals` both happen: the set yields the signal, and the loop is
-/// cancelled. To drain first, leave that option off and wait here.
+/// cancelled. To drain first, `serve_until_signal`, or leave that option off and wait here.
 ///
 /// Throws:   constructor: `std::invalid_argument` for an empty set and for numbers that cannot be
 ///           caught; `InvalidState` outside a loop, `LoopClosed` when it is ending, `IoError`.

@@ -23,8 +23,11 @@ public:
     std::vector<Failure> failures;
     /// The backtraces of jobs that ignored their cancellation.
     std::vector<std::string> abandoned;
+    /// Those of handlers that a server has left alone.
+    std::vector<std::string> left;
 
     void failure(const JobInfo& job, std::exception_ptr error, std::string_view where) override;
+    void job_left(const JobInfo& job, std::string_view backtrace) override;
     void job_abandoned(const JobInfo& job, std::string_view backtrace) override;
 };
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include <eddy/net/serve.hpp>
+#include <eddy/os/signal_set.hpp>
+
+namespace eddy {
+
+namespace detail {
+
+/// SIGINT and SIGTERM are the server's, not the loop's, while this lives.
+class SignalsTaken final {
+public:
+    SignalsTaken();
+    SignalsTaken(const SignalsTaken&) = delete;
+    SignalsTaken& operator=(const SignalsTaken&) = delete;
+    ~SignalsTaken();
+
+    [[nodiscard]] SignalSet& signals() noexcept { return signals_; }
+
+private:
+    LoopCore& core_;
+    SignalSet signals_;
+};
+
+Task<> drain_on_signals(Server& server, SignalSet& signals);
+
+/// The serving itself, so that what it throws comes out raw and not in a group.
+template <class L, class H, class... Args>
+Task<> host_serve_until_signal(Server& server, L listener, H handler, Args... args) {
+    SignalsTaken taken;
+    std::exception_ptr failure;
+    auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(drain_on_signals(server, taken.signals()));
+        auto serving = host_serve<std::remove_reference_t<L>&, H, Args...>(
+            server, listener, std::move(handler), std::move(args)...);
+        const auto outcome = co_await outcome_of(std::move(serving));
+        if (outcome.cancelled()) {
+            std::rethrow_exception(outcome.error());
+        }
+        failure = outcome.error();
+        group.cancel("served");
+    };
+    co_await with_task_group(body);
+    if (failure) {
+        std::rethrow_exception(failure);
+    }
+}
+
+template <class L, class H>
+Task<> host_serve_alone_until_signal(L listener, H handler, ServeOptions options) {
+    Server server(options);
+    co_await host_serve_until_signal<std::remove_reference_t<L>&, H>(
+        server, listener, std::move(handler));
+}
+
+}  // namespace detail
+
+/// `serve` for a program that ends well when it is told to: SIGINT or SIGTERM drains the server, a
+/// second one ends what is left of it at once; it returns when that is done.
+///
+///     Task<> handle(TcpStream stream, Room& room) { ... }
+///
+///     Task<> program(Room& room) {
+///         Server server({.drain = 10s});
+///         TcpListener listener = TcpListener::listen(address);
+///         co_await serve_until_signal(server, listener, handle, std::ref(room));
+///     }
+///     int main() {
+///         Room room;  // before the loop: see `serve`, "Lifetime"
+///         return run_main(program(room));
+///     }
+///
+/// Meanwhile `RunOptions::handle_signals` leaves both signals to it: they do not cancel the loop.
+/// Signals after the second change nothing; those after it has returned do what they did before, if
+/// they have not come before, or else what they do by default. Several may serve at a time.
+///
+/// Everything else is as for `serve`.
+///
+/// Throws: as `serve`, and as the constructor of `SignalSet`.
+template <class L, class H, class... Args>
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve_until_signal(Server& server, L&& listener, H&& handler, Args&&... args) {
+    EDDY_CHECK_CALLABLE(H);
+    return detail::host_serve_until_signal<L, std::decay_t<H>, std::decay_t<Args>...>(
+        server, std::forward<L>(listener), std::forward<H>(handler), std::forward<Args>(args)...);
+}
+
+/// The same with a server of its own.
+template <class L, class H>
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve_until_signal(L&& listener,
+                                        H&& handler,
+                                        const ServeOptions& options = {}) {
+    EDDY_CHECK_CALLABLE(H);
+    return detail::host_serve_alone_until_signal<L, std::decay_t<H>>(
+        std::forward<L>(listener), std::forward<H>(handler), options);
+}
+
+}  // namespace eddy
