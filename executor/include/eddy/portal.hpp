@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/blocking_region.hpp>
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/portal_call.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/loop.hpp>
@@ -44,6 +45,7 @@ public:
     /// Has the loop run `fn(args...)`. Dropping the future lets it go on alone.
     template <class F, class... Args>
     [[nodiscard]] auto submit(F&& fn, Args&&... args) const {
+        EDDY_CHECK_LASTING(F);
         using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
         detail::FutureReply<T> reply;
         std::future<T> future = reply.future();
@@ -70,6 +72,7 @@ public:
     ///               job too, and `Cancelled` comes out here: let it pass.
     template <class F, class... Args>
     auto call(F&& fn, Args&&... args) const {
+        EDDY_CHECK_LASTING(F);
         detail::require_off_loop("Portal::call");
         using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
         const auto slot = std::make_shared<detail::CallSlot<T>>();

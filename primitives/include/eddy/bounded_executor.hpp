@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/map_bounded.hpp>
 #include <eddy/outcome.hpp>
@@ -68,6 +69,10 @@ public:
     template <class... Work>
     [[nodiscard]] auto execute(Work&&... work) {
         return host(*this, detail::as_task(std::forward<Work>(work)...));
+    }
+    template <class T>
+    [[nodiscard]] auto execute(detail::ExpressionTask<T> work) {
+        return detail::ExpressionTask(host(*this, work.release()));
     }
 
     /// Runs `fn(item, args...)`, a task, for every item; returns the results in the order of the

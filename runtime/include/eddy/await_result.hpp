@@ -27,6 +27,10 @@ template <class T>
 struct AwaitResult<Task<T>> {
     using type = T;
 };
+template <class T>
+struct AwaitResult<ExpressionTask<T>> {
+    using type = T;
+};
 template <WaitOperation Op>
 struct AwaitResult<Op> {
     using type = decltype(std::declval<Op&>().take());

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
@@ -55,9 +56,14 @@ template <class T>
     Task<T> work, std::source_location where = std::source_location::current()) {
     return detail::host_detached(std::move(work), where);
 }
+template <class T>
+[[nodiscard]] Task<T> detach_on_cancel(detail::ExpressionTask<T> work) {
+    return detach_on_cancel(Task<T>(work));  // does not compile, and says why
+}
 template <class F, class... Args>
     requires detail::NotTask<F>
 [[nodiscard]] auto detach_on_cancel(F&& fn, Args&&... args) {
+    EDDY_CHECK_LASTING(F);
     EDDY_CHECK_CALLABLE(F);
     using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
     return detail::host_detached_call<T, std::decay_t<F>, std::decay_t<Args>...>(

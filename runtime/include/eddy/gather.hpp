@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <eddy/detail/collecting_nursery.hpp>
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/task.hpp>
 
@@ -66,6 +67,13 @@ template <class... Ts>
         jobs);
 }
 
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+template <class... Tasks>
+    requires detail::ExpressionTasks<Tasks...>
+[[nodiscard]] auto gather(Tasks... tasks) {
+    return detail::ExpressionTask(gather(detail::release(tasks)...));
+}
+
 /// The same for any number of tasks of one type: a vector of the results (nothing for void,
 /// `std::reference_wrapper` for references).
 template <class T>
@@ -106,6 +114,12 @@ template <class... Ts>
             return std::tuple<Outcome<Ts>...>(detail::outcome_of_job<Ts>(*job)...);
         },
         jobs);
+}
+
+template <class... Tasks>
+    requires detail::ExpressionTasks<Tasks...>
+[[nodiscard]] auto gather_settled(Tasks... tasks) {
+    return detail::ExpressionTask(gather_settled(detail::release(tasks)...));
 }
 
 template <class T>

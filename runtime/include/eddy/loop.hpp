@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <eddy/clock.hpp>
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/loop_handle.hpp>
@@ -125,6 +126,13 @@ public:
             }
         }
         return detail::take_result(*main);
+    }
+    /// It all happens within the expression, so the task may refer to what ends with that.
+    template <class T>
+    T run(detail::ExpressionTask<T> task,
+          const RunOptions& options = {},
+          std::source_location where = std::source_location::current()) {
+        return run(task.release(), options, where);
     }
 
     /// Joins a loop that the host runs, on the thread that will run it: on another one the program

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <eddy/detail/collecting_nursery.hpp>
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
@@ -85,6 +86,13 @@ template <class T, class... Ts>
         co_return detail::winner_as<detail::RaceResult<T, Ts...>, T, Ts...>(
             jobs, winner, std::index_sequence_for<T, Ts...>());
     }
+}
+
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+template <class... Tasks>
+    requires detail::ExpressionTasks<Tasks...>
+[[nodiscard]] auto race(Tasks... tasks) {
+    return detail::ExpressionTask(race(detail::release(tasks)...));
 }
 
 /// The same for any number of tasks of one type.

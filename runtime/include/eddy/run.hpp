@@ -37,6 +37,13 @@ T run(Task<T> task,
     Loop loop(loop_options);
     return loop.run(std::move(task), options, where);
 }
+template <class T>
+T run(detail::ExpressionTask<T> task,
+      const RunOptions& options = {},
+      const LoopOptions& loop_options = {},
+      std::source_location where = std::source_location::current()) {
+    return run(task.release(), options, loop_options, where);
+}
 
 /// How `run_main` runs: `RunOptions`, but signals are handled unless one says otherwise.
 struct MainOptions {

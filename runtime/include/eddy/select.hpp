@@ -19,7 +19,7 @@ namespace eddy {
 
 namespace detail {
 
-/// An operation `select` was given: it lives with the caller.
+/// An operation `select` was given: it lives with the caller. `A` as of a forwarding reference.
 template <class A>
 class Selected final {
     static_assert(!is_task<std::remove_cvref_t<A>>,
@@ -29,25 +29,39 @@ class Selected final {
                       WaitOperation<std::remove_cvref_t<A>>,
                   "select takes wait operations of Eddy, and handles that make one");
 
+    static_assert(!std::is_lvalue_reference_v<A> || !ExpressionOperation<std::remove_cvref_t<A>>,
+                  "this select refers to temporaries, which have ended with the expression that "
+                  "made them: nest it there, or name the operations first");
+
 public:
+    static constexpr bool refers_to_temporary = !std::is_lvalue_reference_v<A>;
+
     explicit Selected(A& op) noexcept : op_(&op) {}
     [[nodiscard]] A& op() noexcept { return *op_; }
 
 private:
-    A* op_;
+    std::remove_reference_t<A>* op_;
 };
 
-/// An operation that a handle makes on the spot: it lives here.
+/// An operation that a handle makes on the spot: it lives here, with the handle if that is a
+/// temporary that can be moved here.
 template <class A>
     requires(!WaitOperation<std::remove_cvref_t<A>> && HasCoAwait<A>)
 class Selected<A> final {
+    static constexpr bool keeps_handle = std::is_move_constructible_v<A>;
+    using Handle = std::conditional_t<keeps_handle, A, A&&>;
+
 public:
-    explicit Selected(A& handle) : op_(static_cast<A&&>(handle).operator co_await()) {}
+    static constexpr bool refers_to_temporary = !keeps_handle;
+
+    explicit Selected(A& handle)
+        : handle_(static_cast<A&&>(handle)), op_(static_cast<A&&>(handle_).operator co_await()) {}
     Selected(const Selected&) = delete;
     Selected& operator=(const Selected&) = delete;
     [[nodiscard]] auto& op() noexcept { return op_; }
 
 private:
+    Handle handle_;  // A& for one with a name
     decltype(std::declval<A>().operator co_await()) op_;
 };
 
@@ -83,12 +97,16 @@ using SelectedResult = std::conditional_t<
 
 }  // namespace detail
 
-/// A wait for the first of several operations; what `select` returns.
+/// A wait for the first of several operations; what `select` returns. `A` as of forwarding
+/// references: what has a name is a `T&`.
 template <class... A>
 class Select final : public detail::SelectBase {
     static_assert(sizeof...(A) != 0, "select needs something to wait for");
 
 public:
+    /// It may live no longer than they do: only a temporary can be awaited then.
+    static constexpr bool ends_with_expression = (detail::Selected<A>::refers_to_temporary || ...);
+
     using Result = std::variant<
         detail::SelectedResult<decltype(std::declval<detail::Selected<A>&>().op().take())>...>;
 
@@ -205,16 +223,18 @@ private:
 ///               none has happened.
 /// Cancellation: none has happened.
 /// Order:        those that can finish at once are tried in the order of the arguments.
-/// Lifetime:     temporaries among the arguments live as long as the `co_await` expression, so
-///               await it in the same expression.
+/// Lifetime:     it refers to its arguments, but keeps a handle that is a temporary (`spawn(...)`).
+///               Operations that are temporaries, as above, end with the expression: the select is
+///               then awaited in it, alone or inside others (`fail_after(1s, select(...))`). One of
+///               operations that have names may have a name, too, and be awaited again.
 /// Cost:         no allocation; linear in the number of operations.
 ///
 /// An operation on the outside world that is in flight (see `from_callback`) cannot be taken back:
 /// when another one has won, or the job is cancelled, it is asked to end and waited for. What a
 /// loser brings then is dropped.
 template <class... A>
-[[nodiscard]] Select<std::remove_reference_t<A>...> select(A&&... operations EDDY_LIFETIMEBOUND) {
-    return Select<std::remove_reference_t<A>...>(operations...);
+[[nodiscard]] Select<A...> select(A&&... operations EDDY_LIFETIMEBOUND) {
+    return Select<A...>(operations...);
 }
 
 }  // namespace eddy

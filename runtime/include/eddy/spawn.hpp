@@ -4,6 +4,7 @@
 #include <source_location>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/loop.hpp>
 
 namespace eddy {
@@ -19,6 +20,15 @@ JoinHandle<T> spawn(Task<T> task, std::source_location where = std::source_locat
 template <class T>
 JoinHandle<T> spawn(Task<T> task, const SpawnOptions& options) {
     return Loop::current().spawn(std::move(task), options);
+}
+/// These do not compile, and say why.
+template <class T>
+JoinHandle<T> spawn(detail::ExpressionTask<T> task) {
+    return spawn(Task<T>(task));
+}
+template <class T>
+JoinHandle<T> spawn(detail::ExpressionTask<T> task, const SpawnOptions& options) {
+    return spawn(Task<T>(task), options);
 }
 /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
 template <class F, class... Args>

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawn_job.hpp>
@@ -108,6 +109,10 @@ Task<T> host_stop_source(F fn, Args... args) {
 template <class... Work>
 [[nodiscard]] auto with_stop_token(std::stop_token token, Work&&... work) {
     return detail::host_stop_token(std::move(token), detail::as_task(std::forward<Work>(work)...));
+}
+template <class T>
+[[nodiscard]] auto with_stop_token(std::stop_token token, detail::ExpressionTask<T> work) {
+    return detail::ExpressionTask(detail::host_stop_token(std::move(token), work.release()));
 }
 
 /// Runs `fn(token, args...)` with a token for code that knows nothing of Eddy: it is stopped when

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
 #include <eddy/with_scope.hpp>
@@ -49,6 +50,19 @@ template <class Body, class Cleanup>
 [[nodiscard]] auto with_cleanup(Body&& body, Cleanup&& cleanup) {
     return detail::host_cleanup(detail::as_task(std::forward<Body>(body)),
                                 detail::as_task(std::forward<Cleanup>(cleanup)));
+}
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+template <class T, class Cleanup>
+[[nodiscard]] auto with_cleanup(detail::ExpressionTask<T> body, Cleanup&& cleanup) {
+    return detail::ExpressionTask(with_cleanup(body.release(), std::forward<Cleanup>(cleanup)));
+}
+template <class Body, class C>
+[[nodiscard]] auto with_cleanup(Body&& body, detail::ExpressionTask<C> cleanup) {
+    return detail::ExpressionTask(with_cleanup(std::forward<Body>(body), cleanup.release()));
+}
+template <class T, class C>
+[[nodiscard]] auto with_cleanup(detail::ExpressionTask<T> body, detail::ExpressionTask<C> cleanup) {
+    return detail::ExpressionTask(with_cleanup(body.release(), cleanup.release()));
 }
 
 }  // namespace eddy

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/scope.hpp>
@@ -13,11 +14,14 @@
 
 /// Work under a scope of its own: `with_scope`, timeouts, shields.
 ///
-/// All of them start when awaited, and take a task, `(fn, args...)`, or an operation; a callable
-/// and its arguments are kept until the work has ended, an operation lives with the caller, so the
-/// result is awaited at once:
+/// All of them start when awaited, and take a task, `(fn, args...)`, a handle, or an operation:
 ///
 ///     const auto item = co_await move_on_after(1s, queue.get());
+///
+/// A callable, its arguments and a handle that is a temporary (`spawn(...)`) are kept until the
+/// work has ended; what has a name is referred to. An operation cannot be kept: one that is a
+/// temporary, as above, ends with the expression, so the result has to be awaited there, on its own
+/// or inside other wrappers and combinators. To keep it, or spawn it, does not compile.
 ///
 /// The work is always waited for: a timeout asks it to stop, and returns when it has.
 
@@ -56,6 +60,11 @@ Task<Maybe<T>> run_in_scope(CancelScope& scope, Task<T> work) {
     co_return to_maybe(outcome);
 }
 
+template <class T>
+ExpressionTask<Maybe<T>> run_in_scope(CancelScope& scope, ExpressionTask<T> work) {
+    return ExpressionTask<Maybe<T>>(run_in_scope(scope, work.release()));
+}
+
 template <class F, class... Args>
 auto scoped_call(CancelScope& scope, F& fn, Args&... args) {
     if constexpr (std::is_invocable_v<F&, CancelScope&, Args...>) {
@@ -86,6 +95,11 @@ Task<Maybe<T>> host_task(ScopeOptions options, Task<T> work) {
     co_return co_await run_in_scope(scope, std::move(work));
 }
 
+template <class T>
+ExpressionTask<Maybe<T>> host_task(ScopeOptions options, ExpressionTask<T> work) {
+    return ExpressionTask<Maybe<T>>(host_task(options, work.release()));
+}
+
 /// Throws `TimedOut` if the deadline is what cancelled `scope`, `JobCancelled` otherwise.
 [[noreturn]] void throw_timed_out(const CancelScope& scope);
 
@@ -103,6 +117,11 @@ Task<T> host_fail(ScopeOptions options, Task<T> work) {
     }
 }
 
+template <class T>
+ExpressionTask<T> host_fail(ScopeOptions options, ExpressionTask<T> work) {
+    return ExpressionTask<T>(host_fail(options, work.release()));
+}
+
 /// `fn(args...)` as a task that keeps both.
 template <class T, class F, class... Args>
 Task<T> host_call(F fn, Args... args) {
@@ -113,20 +132,56 @@ Task<T> host_call(F fn, Args... args) {
     }
 }
 
+/// A temporary operation is awaited as a temporary, so that a select knows; a handle as what it is
+/// here, something with a name.
+template <class A>
+using AwaitedAs =
+    std::conditional_t<WaitOperation<std::remove_cvref_t<A>>, A&&, std::remove_reference_t<A>&>;
+
 /// The operation, or what a handle makes one of, is awaited where it lies.
-template <Operation A>
-Task<operation_result_t<A>> host_operation(A& operation) {
+template <class A>
+Task<operation_result_t<A>> host_referred(A&& operation) {
     if constexpr (std::is_void_v<operation_result_t<A>>) {
-        co_await operation;
+        co_await static_cast<AwaitedAs<A>>(operation);
     } else {
-        co_return co_await operation;
+        co_return co_await static_cast<AwaitedAs<A>>(operation);
     }
 }
 
-/// A task is itself; a callable with its arguments becomes one.
+template <class A>
+[[nodiscard]] auto host_operation(A&& operation) {
+    if constexpr (std::is_lvalue_reference_v<A>) {
+        return host_referred<A>(operation);
+    } else {
+        return ExpressionTask<operation_result_t<A>>(host_referred<A>(std::forward<A>(operation)));
+    }
+}
+
+/// A handle that is a temporary is kept, as a callable is.
+template <class A>
+concept KeptHandle = Operation<A> && !WaitOperation<A> && !std::is_lvalue_reference_v<A> &&
+                     std::is_move_constructible_v<A>;
+template <class A>
+concept ReferredOperation = Operation<A> && !KeptHandle<A>;
+
+template <class H>
+Task<operation_result_t<H>> host_handle(H handle) {
+    if constexpr (std::is_void_v<operation_result_t<H>>) {
+        co_await handle;
+    } else {
+        co_return co_await handle;
+    }
+}
+
+/// A task is itself; a handle, or a callable with its arguments, becomes one.
 template <class T>
 [[nodiscard]] Task<T> as_task(Task<T>&& task) {
     return std::move(task);
+}
+template <class H>
+    requires KeptHandle<H>
+[[nodiscard]] auto as_task(H&& handle) {
+    return host_handle<std::remove_cv_t<H>>(std::forward<H>(handle));
 }
 template <class F, class... Args>
     requires(!is_task<std::remove_cvref_t<F>> && !Operation<std::remove_cvref_t<F>>)
@@ -168,9 +223,17 @@ template <class T>
 [[nodiscard]] auto with_scope(CancelScope& scope, Task<T> work) {
     return detail::run_in_scope(scope, std::move(work));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto with_scope(CancelScope& scope, A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::run_in_scope(scope, detail::host_operation(operation));
+    return detail::run_in_scope(scope, detail::host_operation(std::forward<A>(operation)));
+}
+template <detail::KeptHandle H>
+[[nodiscard]] auto with_scope(CancelScope& scope, H&& handle) {
+    return detail::run_in_scope(scope, detail::as_task(std::forward<H>(handle)));
+}
+template <class T>
+[[nodiscard]] auto with_scope(CancelScope& scope, detail::ExpressionTask<T> work) {
+    return detail::run_in_scope(scope, work.forward());
 }
 
 /// Gives the work at most `timeout`, counted from the await: the result, or empty (`false`) when
@@ -181,17 +244,27 @@ template <class... Work>
 [[nodiscard]] auto move_on_after(Duration timeout, Work&&... work) {
     return detail::host_task(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto move_on_after(Duration timeout, A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::host_task(detail::within(timeout), detail::host_operation(operation));
+    return detail::host_task(detail::within(timeout),
+                             detail::host_operation(std::forward<A>(operation)));
+}
+template <class T>
+[[nodiscard]] auto move_on_after(Duration timeout, detail::ExpressionTask<T> work) {
+    return detail::host_task(detail::within(timeout), work.forward());
 }
 template <class... Work>
 [[nodiscard]] auto move_on_at(TimePoint deadline, Work&&... work) {
     return detail::host_task(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto move_on_at(TimePoint deadline, A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::host_task(detail::until(deadline), detail::host_operation(operation));
+    return detail::host_task(detail::until(deadline),
+                             detail::host_operation(std::forward<A>(operation)));
+}
+template <class T>
+[[nodiscard]] auto move_on_at(TimePoint deadline, detail::ExpressionTask<T> work) {
+    return detail::host_task(detail::until(deadline), work.forward());
 }
 
 /// The same, but a passed deadline is an error.
@@ -201,17 +274,27 @@ template <class... Work>
 [[nodiscard]] auto fail_after(Duration timeout, Work&&... work) {
     return detail::host_fail(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto fail_after(Duration timeout, A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::host_fail(detail::within(timeout), detail::host_operation(operation));
+    return detail::host_fail(detail::within(timeout),
+                             detail::host_operation(std::forward<A>(operation)));
+}
+template <class T>
+[[nodiscard]] auto fail_after(Duration timeout, detail::ExpressionTask<T> work) {
+    return detail::host_fail(detail::within(timeout), work.forward());
 }
 template <class... Work>
 [[nodiscard]] auto fail_at(TimePoint deadline, Work&&... work) {
     return detail::host_fail(detail::until(deadline), detail::as_task(std::forward<Work>(work)...));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto fail_at(TimePoint deadline, A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::host_fail(detail::until(deadline), detail::host_operation(operation));
+    return detail::host_fail(detail::until(deadline),
+                             detail::host_operation(std::forward<A>(operation)));
+}
+template <class T>
+[[nodiscard]] auto fail_at(TimePoint deadline, detail::ExpressionTask<T> work) {
+    return detail::host_fail(detail::until(deadline), work.forward());
 }
 
 /// Waits for the work whatever is cancelled outside; the cancellation arrives after it. For the few
@@ -221,9 +304,14 @@ template <class... Work>
     return detail::host_fail(ScopeOptions{.shield = true},
                              detail::as_task(std::forward<Work>(work)...));
 }
-template <detail::Operation A>
+template <detail::ReferredOperation A>
 [[nodiscard]] auto shield(A&& operation EDDY_LIFETIMEBOUND) {
-    return detail::host_fail(ScopeOptions{.shield = true}, detail::host_operation(operation));
+    return detail::host_fail(ScopeOptions{.shield = true},
+                             detail::host_operation(std::forward<A>(operation)));
+}
+template <class T>
+[[nodiscard]] auto shield(detail::ExpressionTask<T> work) {
+    return detail::host_fail(ScopeOptions{.shield = true}, work.forward());
 }
 
 }  // namespace eddy

@@ -28,6 +28,8 @@ template <class Op>
 class ContainedAwaiting;
 template <class T>
 class TaskAwaiter;
+template <class T>
+class ExpressionTask;
 
 /// The part of an awaiter of a child task that the child knows: whose turn it is when it ends.
 struct TaskAwaiterBase {
@@ -66,6 +68,10 @@ struct OperationResult<Op> {
 };
 template <class A>
 using operation_result_t = typename OperationResult<std::remove_reference_t<A>>::type;
+
+/// One that refers to temporaries, and says so: it is awaited where they are made.
+template <class Op>
+concept ExpressionOperation = requires { requires Op::ends_with_expression; };
 
 template <class A>
 concept EddyAwaiter = requires { typename std::remove_cvref_t<A>::eddy_awaiter; };
@@ -117,6 +123,9 @@ public:
             static_assert(!std::is_lvalue_reference_v<A>, "await a temporary");
             return typename Plain::eddy_awaiter(std::forward<A>(awaitable));
         } else if constexpr (WaitOperation<Plain>) {
+            static_assert(!std::is_lvalue_reference_v<A> || !ExpressionOperation<Plain>,
+                          "this select refers to temporaries, which have ended with the expression "
+                          "that made them: co_await it there, or name the operations first");
             return Awaiting<Plain>(awaitable);
         } else if constexpr (HasCoAwait<A>) {
             using Op = decltype(std::forward<A>(awaitable).operator co_await());
@@ -129,6 +138,12 @@ public:
                           "Eddy's tasks await Eddy's awaitables only: bridge other asynchronous "
                           "APIs with eddy::from_callback(fn)");
         }
+    }
+
+    /// By value: a temporary is the parameter itself, and nothing else gets here.
+    template <class T>
+    TaskAwaiter<T> await_transform(ExpressionTask<T> task) {
+        return TaskAwaiter<T>(task.release());
     }
 
 protected:

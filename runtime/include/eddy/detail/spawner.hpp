@@ -4,6 +4,7 @@
 #include <source_location>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/spawn_options.hpp>
 #include <eddy/task.hpp>
@@ -27,11 +28,21 @@ public:
     auto spawn(Task<T> task, const SpawnOptions& options) {
         return self().launch(make_job(std::move(task)), options.name, options.where);
     }
+    /// These do not compile, and say why.
+    template <class T>
+    auto spawn(ExpressionTask<T> task) {
+        return spawn(Task<T>(task));
+    }
+    template <class T>
+    auto spawn(ExpressionTask<T> task, const SpawnOptions& options) {
+        return spawn(Task<T>(task), options);
+    }
 
     /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
     template <class F, class... Args>
         requires NotTask<F>
     auto spawn(F&& fn, Args&&... args) {
+        EDDY_CHECK_LASTING(F);
         EDDY_CHECK_CALLABLE(F);
         auto job = make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
         const auto where = origin_of(*job);
@@ -40,6 +51,7 @@ public:
     template <class F, class... Args>
         requires NotTask<F>
     auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
+        EDDY_CHECK_LASTING(F);
         EDDY_CHECK_CALLABLE(F);
         return self().launch(make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
                              options.name,

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// A function that is no coroutine ends before the task begins.
+
+#include <chrono>
+
+#include <eddy/sleep.hpp>
+#include <eddy/task.hpp>
+#include <eddy/with_scope.hpp>
+
+using namespace std::chrono_literals;
+
+eddy::Task<> correct() { co_await eddy::fail_after(1s, eddy::sleep_for(2s)); }
+
+#ifdef EDDY_MUST_NOT_COMPILE
+eddy::Task<> wrong() { return eddy::fail_after(1s, eddy::sleep_for(2s)); }
+#endif
