@@ -80,6 +80,7 @@ Task<> takes_often(Locks& locks, int times) {
 struct Key {
     explicit Key(int n) : number(n) {}
     Key(const Key& other) : number(other.number) { ++copies; }
+    Key(Key&&) = default;
     Key& operator=(const Key&) = delete;
     friend bool operator==(const Key& a, const Key& b) { return a.number == b.number; }
     int number;
@@ -245,7 +246,7 @@ EDDY_TEST_CASE_FIFO("waiting for a key that is held asks the heap for nothing, a
     CHECK(Key::copies == 2);
     auto waiting = eddy::spawn(
         [](eddy::KeyedLock<Key, KeyHash>& l) -> Task<> {
-            const auto guard = co_await l.acquire(Key(7));  // lives as long as the await
+            const auto guard = co_await l.acquire(Key(7));  // moved into the wait
         },
         std::ref(counted));
     co_await settle();
@@ -301,3 +302,28 @@ TEST_CASE("broken contracts of a keyed lock say what to do") {
 
 EDDY_WAIT_MATRIX("KeyedLock::acquire", KeyedLockFixture)
 EDDY_EXCLUSION_SUITE("a key of a KeyedLock", KeyedLockExclusion)
+
+EDDY_TEST_CASE("a key that is a temporary is kept by the wait, one that has a name is referred to") {
+    Locks locks;
+    auto held = locks.try_acquire(alice);
+    auto job = eddy::spawn(
+        [](Locks& l) -> Task<std::string> {
+            auto wait = l.acquire(std::string(alice));
+            const std::string elsewhere(alice.size(), '?');  // where the temporary may have been
+            const auto guard = co_await wait;
+            co_return guard.key() + elsewhere.substr(0, 1);
+        },
+        std::ref(locks));
+    co_await settle();
+    CHECK(locks.statistics(alice).waiters == 1);
+    held.reset();
+    const std::string key = co_await job;
+    CHECK(key == alice + "?");
+    CHECK(locks.statistics().keys == 0);
+
+    std::string name = "carol";
+    auto wait = locks.acquire(name);
+    name = "dave";
+    const auto guard = co_await wait;
+    CHECK(guard.key() == "dave");
+}

@@ -31,7 +31,7 @@ namespace eddy {
 /// Order:        as `Queue`: an item goes to the longest waiting receiver, room to the longest
 ///               waiting sender or reservation, at once.
 /// Lifetime:     a handle may go while jobs wait through it: it closes. An item that `send` was
-///               given to move from lives until the wait is over.
+///               given to move from lives until the wait is over, unless it is trivial to copy.
 /// Cost:         as `Queue`; closing a handle looks at those who wait at its end.
 /// Source:       trio's memory channels; tokio's `reserve`, and tokio issue 8260.
 template <class T>
@@ -52,8 +52,11 @@ public:
     }
 
     /// Waits until a receiver takes the item or the channel has room for it. It is moved from when,
-    /// and only if, it goes in.
-    [[nodiscard]] Send send(T&& item EDDY_LIFETIMEBOUND) const {
+    /// and only if, it goes in. Of an item that is trivial to copy, or that has to be copied, the
+    /// operation has a copy.
+    [[nodiscard]] Send send(T&& item EDDY_LIFETIMEBOUND) const
+        requires(!detail::copied_when_given<T>)
+    {
         return Send(handle_.state("Sender::send"), handle_.id(), item);
     }
     [[nodiscard]] SendCopy send(const T& item) const

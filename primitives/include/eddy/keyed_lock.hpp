@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/lock_core.hpp>
 #include <eddy/error.hpp>
 #include <eddy/lock.hpp>
@@ -36,7 +38,8 @@ struct KeyedLockStatistics {
 /// Requires: hashing, comparing and destroying a key do not throw.
 /// Throws:   `InvalidState` when the owner of a key asks for it again.
 /// Order:    as for `Lock`, per key.
-/// Lifetime: it outlives its guards and waiters; the key given to `acquire` outlives the await.
+/// Lifetime: it outlives its guards and waiters. `acquire` keeps a key that is a temporary, as
+///           above, and refers to one that has a name, which then outlives the await.
 /// Cost:     one hash and, for a key that nobody holds, one allocation; waiting allocates nothing.
 template <class K, class Hash = std::hash<K>, class Equal = std::equal_to<K>>
 class KeyedLock final {
@@ -46,6 +49,7 @@ class KeyedLock final {
 public:
     class Guard;
     class Acquire;
+    class AcquireOwn;
 
     KeyedLock() = default;
     KeyedLock(const KeyedLock&) = delete;
@@ -61,7 +65,12 @@ public:
     [[nodiscard]] std::optional<Guard> try_acquire(const K& key);
 
     /// Waits for the key's lock. Cancellation: the job leaves the queue; nobody else can tell.
-    [[nodiscard]] Acquire acquire(const K& key) { return Acquire(*this, key); }
+    [[nodiscard]] Acquire acquire(const K& key EDDY_LIFETIMEBOUND) { return Acquire(*this, key); }
+    [[nodiscard]] AcquireOwn acquire(K&& key)
+        requires std::move_constructible<K>
+    {
+        return AcquireOwn(*this, std::move(key));
+    }
 
 private:
     void release(Entry& entry) noexcept {
@@ -127,7 +136,7 @@ private:
 };
 
 template <class K, class Hash, class Equal>
-class KeyedLock<K, Hash, Equal>::Acquire final : public QueuedWaiter {
+class KeyedLock<K, Hash, Equal>::Acquire : public QueuedWaiter {
 public:
     Acquire(KeyedLock& locks, const K& key) noexcept : locks_(locks), key_(key) {}
 
@@ -149,6 +158,16 @@ private:
     KeyedLock& locks_;
     const K& key_;
     Entry* entry_ = nullptr;
+};
+
+/// Brings its own key.
+template <class K, class Hash, class Equal>
+class KeyedLock<K, Hash, Equal>::AcquireOwn final : public Acquire {
+public:
+    explicit AcquireOwn(KeyedLock& locks, K&& key) : Acquire(locks, key_), key_(std::move(key)) {}
+
+private:
+    K key_;
 };
 
 template <class K, class Hash, class Equal>

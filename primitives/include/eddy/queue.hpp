@@ -45,8 +45,8 @@ struct FirstInFirstOut {
 /// Order:        an item goes to the job that has waited longest, and room that comes free to the
 ///               longest put, at once: nobody can come between.
 /// Lifetime:     a queue outlives its waiters, also those that have their item and have not run
-/// yet;
-///               an item that `put` was given to move from lives until the wait is over.
+///               yet; an item that `put` was given to move from lives until the wait is over,
+///               unless it is trivial to copy.
 /// Cost:         a wait allocates nothing. The room for a bounded queue is allocated with it; more
 ///               is, should that many jobs at a time have an item and not have run yet.
 template <class T, class Order = FirstInFirstOut>
@@ -95,8 +95,13 @@ public:
     /// as done. It can be repeated: `immediate` after `drain` drops the rest, nothing is undone.
     void shutdown(Shutdown how = Shutdown::drain);
 
-    /// Waits for room and puts the item in. It is moved from when, and only if, it goes in.
-    [[nodiscard]] Put put(T&& item EDDY_LIFETIMEBOUND) { return Put(*this, item); }
+    /// Waits for room and puts the item in. It is moved from when, and only if, it goes in. Of an
+    /// item that is trivial to copy, or that has to be copied, the operation has a copy.
+    [[nodiscard]] Put put(T&& item EDDY_LIFETIMEBOUND)
+        requires(!detail::copied_when_given<T>)
+    {
+        return Put(*this, item);
+    }
     [[nodiscard]] PutCopy put(const T& item)
         requires std::copy_constructible<T>
     {

@@ -13,6 +13,12 @@
 
 namespace eddy::detail {
 
+/// Items that are given away by copying them: there is nothing to move from, so the wait need not
+/// refer to the caller's.
+template <class T>
+inline constexpr bool copied_when_given =
+    std::is_trivially_copyable_v<T> && std::is_copy_constructible_v<T>;
+
 /// A wait on an exchange: for an item, for room for one, or for a slot.
 class ExchangeWait : public QueuedWaiter {
 public:
