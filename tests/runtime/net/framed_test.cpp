@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/gather.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/cancel_at.hpp>
@@ -235,3 +236,24 @@ EDDY_TEST_CASE_FIFO("warm frames allocate nothing") {
 }
 
 #endif
+
+EDDY_TEST_CASE("a message that is a temporary is sent within its expression") {
+    auto [a, b] = memory_stream_pair({.capacity = 3});
+    eddy::Framed sending(a);
+    FrameReader reader(b);
+    CHECK(eddy::detail::is_expression_task<decltype(sending.send(std::string("x")))>);
+    CHECK(eddy::detail::is_expression_task<decltype(sending.send(std::vector<std::byte>(1)))>);
+    CHECK(eddy::detail::is_task<decltype(sending.send(std::string_view("x")))>);
+    CHECK(eddy::detail::is_task<decltype(sending.send("x"))>);
+    const auto read = [](FrameReader<MemoryStream>& from) -> Task<std::string> {
+        const auto frame = co_await from.next();
+        co_return text_of(*frame);
+    };
+    const auto [none, first] = co_await eddy::gather(
+        sending.send(std::string("a message that is longer than a small string")), read(reader));
+    CHECK(first == "a message that is longer than a small string");
+    const auto [nothing, second] = co_await eddy::gather(
+        eddy::fail_after(1s, sending.send(std::vector<std::byte>(5, std::byte{'x'}))),
+        read(reader));
+    CHECK(second == "xxxxx");
+}

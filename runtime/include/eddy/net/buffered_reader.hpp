@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
@@ -131,6 +132,12 @@ public:
             detail::throw_ended("read_until", buffer_.size());
         }
         co_return std::nullopt;
+    }
+
+    /// Of a temporary delimiter: to be awaited in the same expression.
+    template <detail::TemporaryOwner Text>
+    [[nodiscard]] auto read_until(Text&& delimiter, std::size_t limit = default_read_limit) {
+        return detail::ExpressionTask(read_until(delimiter, limit));
     }
 
     /// The next line, without the LF or CRLF that ends it. At the end of the stream: what is there

@@ -8,7 +8,9 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
 #include <eddy/net/buffered_reader.hpp>
 #include <eddy/net/stream.hpp>
@@ -146,6 +148,11 @@ public:
     [[nodiscard]] Task<> send(std::string_view message) {
         return send(std::as_bytes(std::span(message)));
     }
+    /// Of a temporary: to be awaited in the same expression.
+    template <detail::TemporaryOwner Message>
+    [[nodiscard]] detail::ExpressionTask<void> send(Message&& message) {
+        return detail::ExpressionTask(send(message));
+    }
 
 private:
     S& stream_;
@@ -162,8 +169,8 @@ public:
 
     [[nodiscard]] auto next() { return reader_.next(); }
     template <class Message>
-    [[nodiscard]] Task<> send(const Message& message) {
-        return writer_.send(message);
+    [[nodiscard]] auto send(Message&& message) {
+        return writer_.send(std::forward<Message>(message));
     }
 
 private:

@@ -3,8 +3,10 @@
 
 #include <concepts>
 #include <cstddef>
+#include <ranges>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include <eddy/await_result.hpp>
 
@@ -21,9 +23,20 @@
 /// - A read that was cancelled has read nothing. A write that was cancelled before its first byte
 ///   has not happened; after that the stream cannot be written any more (`BrokenResource`), and
 ///   closing it resets the connection: the other side never takes half for the whole.
-/// - Spans, and the spans in a span of spans, belong to the caller until the await ends.
+/// - Spans, and the spans in a span of spans, belong to the caller until the await ends: a
+/// temporary
+///   string or vector is for a `co_await` in the same expression.
 
 namespace eddy {
+
+namespace detail {
+
+/// A string, vector or array that ends with the expression, and the task that looks into it too.
+template <class M>
+concept TemporaryOwner =
+    !std::is_reference_v<M> && std::ranges::contiguous_range<M> && !std::ranges::borrowed_range<M>;
+
+}  // namespace detail
 
 /// `read_some(into)`: waits for at least one byte and reads what is there, up to the span's size.
 /// Returns how many; zero at the end of the stream.

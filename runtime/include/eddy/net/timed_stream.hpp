@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/stream_watch.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
@@ -84,6 +85,15 @@ public:
     [[nodiscard]] Task<> write_all(Spans several) { return write_each(state(), several); }
     [[nodiscard]] Task<> write_all(std::string_view text) {
         return write_one(state(), std::as_bytes(std::span(text)));
+    }
+    /// Of temporaries: to be awaited in the same expression.
+    template <detail::TemporaryOwner Bytes>
+    [[nodiscard]] detail::ExpressionTask<std::size_t> write_some(Bytes&& bytes) {
+        return detail::ExpressionTask(write_some(bytes));
+    }
+    template <detail::TemporaryOwner Bytes>
+    [[nodiscard]] detail::ExpressionTask<void> write_all(Bytes&& bytes) {
+        return detail::ExpressionTask(write_all(bytes));
     }
     [[nodiscard]] Task<> shutdown() { return shut_down(state()); }
     void close() { state()->close(); }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// A task that looks into a temporary string would look for it after its end.
+
+#include <string>
+
+#include <eddy/net/framed.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
+#include <eddy/task.hpp>
+#include <eddy/task_group.hpp>
+
+eddy::Task<> correct(eddy::TaskGroup& group,
+                     eddy::FrameWriter<eddy::TcpStream>& writer,
+                     eddy::TimedStream<eddy::TcpStream>& stream,
+                     const std::string& text) {
+    group.spawn(writer.send(text));
+    group.spawn(writer.send("literals last"));
+    group.spawn(stream.write_all(text));
+    co_await writer.send(text + "!");
+    co_await stream.write_all(text + "!");
+}
+
+#ifdef EDDY_MUST_NOT_COMPILE
+void wrong(eddy::TaskGroup& group,
+           eddy::FrameWriter<eddy::TcpStream>& writer,
+           const std::string& text) {
+    group.spawn(writer.send(text + "!"));
+}
+#endif
