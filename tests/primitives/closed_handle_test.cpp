@@ -48,6 +48,8 @@ Task<> ends(Op& operation,
         text = "broken";
     } catch (const eddy::EndOfStream&) {
         text = "end";
+    } catch (const eddy::InvalidState&) {
+        text = "invalid state";
     }
     CHECK_MESSAGE(text == expected, "line " << where.line());
 }
@@ -156,6 +158,43 @@ EDDY_TEST_CASE("waits on feeds and oneshots through a handle that was closed mea
     queue.shutdown();
     co_await ends(put, "closed");
     co_await ends(get, "end");
+}
+
+EDDY_TEST_CASE("an operation that has given its item away says so; plain values go again") {
+    eddy::Queue<std::string> texts(4);
+    const std::string text = "a text that is too long to be kept without a place of its own";
+    auto put = texts.put(text);
+    co_await put;
+    co_await ends(put, "invalid state");
+    CHECK(texts.size() == 1);
+    CHECK(texts.try_get() == text);
+    auto [sender, receiver] = open_channel<std::string>(4);
+    auto send = sender.send(text);
+    co_await send;
+    co_await ends(send, "invalid state");
+    CHECK(receiver.try_receive() == text);
+    eddy::Queue<int> numbers(4);
+    auto seven = numbers.put(7);
+    co_await seven;
+    co_await seven;
+    CHECK(numbers.size() == 2);
+    // One that was not put is kept.
+    eddy::Queue<std::string> full(1);
+    CHECK(full.try_put(text));
+    auto waits = full.put(text);
+    const auto lost = co_await eddy::select(waits, eddy::sleep_for(1ms));
+    CHECK(lost.index() == 1);
+    CHECK(full.try_get() == text);
+    co_await waits;
+    CHECK(full.try_get() == text);
+    // One that is given to move from says what the variable holds then.
+    std::string variable = "first";
+    auto moves = texts.put(std::move(variable));
+    co_await moves;
+    variable = "second";
+    co_await moves;
+    CHECK(texts.try_get() == "first");
+    CHECK(texts.try_get() == "second");
 }
 
 EDDY_TEST_CASE(

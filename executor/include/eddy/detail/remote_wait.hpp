@@ -12,10 +12,10 @@ class RemoteSender<T>::Send final : public detail::RemoteWait {
 
 public:
     explicit Send(std::shared_ptr<detail::RemoteStateOf<T>> state, T item)
-        : RemoteWait(std::move(state), State::sending), item_(std::in_place, std::move(item)) {}
+        : RemoteWait(std::move(state), State::sending), brought_(std::in_place, std::move(item)) {}
 
     [[nodiscard]] bool try_now() {
-        item_.require(what());
+        brought_.require(what());
         return RemoteWait::try_now();
     }
     void take() {
@@ -29,12 +29,12 @@ private:
     void serve() noexcept override {
         why_ = state_->closed();
         if (why_ == State::Closed::no) {
-            static_cast<detail::RemoteStateOf<T>&>(*state_).push(std::move(item_.get()));
-            item_.given();
+            static_cast<detail::RemoteStateOf<T>&>(*state_).push(std::move(brought_.item));
+            brought_.given();
         }
     }
 
-    detail::BroughtItem<T> item_;
+    detail::BroughtItem<T> brought_;
     State::Closed why_ = State::Closed::no;  // when it was this wait's turn
 };
 

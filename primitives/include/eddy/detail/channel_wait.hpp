@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <eddy/channel.hpp>
+#include <eddy/detail/brought_item.hpp>
 #include <eddy/error.hpp>
 
 namespace eddy {
@@ -16,10 +17,25 @@ public:
     explicit SendCopy(detail::LocalRef<State> state,
                       detail::ChannelCore::Handle handle,
                       const T& item)
-        : Send(std::move(state), handle, item_), item_(item) {}
+        : Send(std::move(state), handle, brought_.item), brought_(std::in_place, item) {}
+
+    [[nodiscard]] bool try_now() {
+        brought_.require("Sender::send");
+        return Send::try_now();
+    }
+    void take() {
+        Send::take();
+        brought_.given();
+    }
 
 private:
-    T item_;
+    void pass_on() noexcept override {
+        if (this->end_ == detail::ExchangeWait::End::done) {
+            brought_.given();
+        }
+    }
+
+    detail::BroughtItem<T> brought_;
 };
 
 /// Room for one item that nobody can take away; sending into it does not wait.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <eddy/detail/brought_item.hpp>
 #include <eddy/queue.hpp>
 
 namespace eddy {
@@ -32,10 +33,26 @@ private:
 template <class T, class Order>
 class Queue<T, Order>::PutCopy final : public Put {
 public:
-    explicit PutCopy(Queue& queue, const T& item) : Put(queue, item_), item_(item) {}
+    explicit PutCopy(Queue& queue, const T& item)
+        : Put(queue, brought_.item), brought_(std::in_place, item) {}
+
+    [[nodiscard]] bool try_now() {
+        brought_.require(Order::names.put);
+        return Put::try_now();
+    }
+    void take() {
+        Put::take();
+        brought_.given();
+    }
 
 private:
-    T item_;
+    void pass_on() noexcept override {
+        if (this->end_ == Exchange::End::done) {
+            brought_.given();
+        }
+    }
+
+    detail::BroughtItem<T> brought_;
 };
 
 /// R is T, or optional<T>, which is empty at the end.

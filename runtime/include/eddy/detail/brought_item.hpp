@@ -15,10 +15,10 @@ template <class T>
 class BroughtItem final {
 public:
     template <class U>
-    explicit BroughtItem(std::in_place_t, U&& item) : item_(std::forward<U>(item)) {}
+    explicit BroughtItem(std::in_place_t, U&& brought) : item(std::forward<U>(brought)) {}
 
-    /// To be moved from; `given` is said when that has happened.
-    [[nodiscard]] T& get() noexcept { return item_; }
+    T item;  ///< to be moved from; `given` is said when that has happened
+
     void given() noexcept { given_ = !std::is_trivially_copyable_v<T>; }
 
     /// Throws: `InvalidState`.
@@ -29,7 +29,6 @@ public:
     }
 
 private:
-    T item_;
     bool given_ = false;
 };
 
