@@ -2,6 +2,7 @@
 // Loop::cancel on a host's loop: a grace, an end, and what is left until detach.
 #include <chrono>
 #include <functional>
+#include <list>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -171,12 +172,18 @@ TEST_CASE("a host that runs its loop itself sees the same") {
     loop->spawn(stubborn());
     bool done = false;
     eddy::testing::HostTimer cancels(host, 1, [&] { loop->cancel(); });
-    eddy::testing::HostTimer looks(host, 10, [&] {
-        CHECK(observer.abandoned.size() == 1);
+    std::list<eddy::testing::HostTimer> looks;
+    const std::function<void()> look = [&] {
+        if (observer.abandoned.empty()) {  // timers of the same phase: it has had no turn yet
+            looks.emplace_back(host, 1, look);
+            return;
+        }
         CHECK_THROWS_AS(loop->spawn(sleeps(0s)), eddy::LoopClosed);
         loop->detach([&done] { done = true; });
-    });
+    };
+    looks.emplace_back(host, 2, look);
     host.run();
+    CHECK(observer.abandoned.size() == 1);
     CHECK(done);
     CHECK(clock.now().time_since_epoch() == 10s);
     CHECK(host.close() == 0);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <uv.h>
@@ -54,12 +55,16 @@ public:
         nested += polling ? 1 : 0;
         polling = true;
         timeouts.push_back(timeout);
+        if (timeout != 0s && on_block) {
+            std::exchange(on_block, nullptr)();
+        }
     }
     void after_poll() override {
         ended += polling ? 1 : 0;
         polling = false;
     }
 
+    std::function<void()> on_block;  // called once, before a poll that may block
     std::vector<eddy::Duration> timeouts;
     std::size_t ended = 0;
     int nested = 0;
@@ -402,11 +407,11 @@ TEST_CASE("observers see the polls of an attached loop, and how long they may bl
     Gate gate;
     const auto job = [&]() -> eddy::Task<> {
         co_await eddy::yield();
-        opens.emplace(host, 1, [&] { gate.open(); });
+        observer.on_block = [&] { opens.emplace(host, 1, [&] { gate.open(); }); };
         const std::size_t before_wait = observer.timeouts.size();
         co_await gate.wait();
         CHECK(observer.timeouts.at(before_wait) == eddy::Duration::max());
-        cancels.emplace(host, 1, [&] { loop->detach([] {}); });
+        observer.on_block = [&] { cancels.emplace(host, 1, [&] { loop->detach([] {}); }); };
         const std::size_t before_sleep = observer.timeouts.size();
         try {
             co_await eddy::sleep_for(1h);
