@@ -45,6 +45,7 @@ ThreadPool& default_pool() {
     detail::LoopCore& core = detail::require_loop("default_pool");
     if (default_pool_of_thread && !default_pool_of_thread->belongs_to(core)) {
         // A child that was forked by a job: that pool is the parent's. Leaked on purpose.
+        // NOLINTNEXTLINE(bugprone-unused-return-value)
         static_cast<void>(default_pool_of_thread.release());
     }
     if (!default_pool_of_thread) {

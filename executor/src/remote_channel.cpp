@@ -223,7 +223,7 @@ RemotePort& RemoteWait::port(RemoteState::Lock& lock) {
 }
 
 bool RemoteWait::try_now() {
-    auto lock = state_->lock();
+    auto lock = state_->enter();
     if (state_->closed_ == RemoteState::Closed::no && (port(lock).busy() || !state_->ready(end_))) {
         return false;
     }

@@ -486,6 +486,7 @@ Loop::Impl::~Impl() {
     const ThreadBinding binding(core);
     close_core();
     if (inherited()) {
+        // NOLINTNEXTLINE(bugprone-unused-return-value)
         static_cast<void>(driver.release());  // what was posted has forked
         return;
     }

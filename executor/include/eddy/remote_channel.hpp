@@ -62,7 +62,7 @@ public:
     /// Throws: as `send`, and `item` is untouched; `InvalidState` on a thread that runs a loop;
     ///         `JobCancelled` in an offloaded call that is asked to stop.
     void blocking_send(T&& item) const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         state_->block(detail::RemoteState::sending, lock, "RemoteSender::blocking_send");
         if (const auto why = state_->closed(); why != detail::RemoteState::Closed::no) {
             lock.unlock();
@@ -75,7 +75,7 @@ public:
 
     /// Anywhere: false, and `item` untouched, when it would have to wait or the channel is closed.
     [[nodiscard]] bool try_send(T&& item) const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         if (!state_->has_room() || state_->closed() != detail::RemoteState::Closed::no) {
             return false;
         }
@@ -87,14 +87,14 @@ public:
 
     /// No more items, from any sender; what is in the channel can still be received.
     void close() const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         state_->close(detail::RemoteState::Closed::by_sender, lock);
     }
     [[nodiscard]] bool closed() const {
         if (state_->inherited()) {
             return true;
         }
-        const auto lock = state_->lock();
+        const auto lock = state_->enter();
         return state_->closed() != detail::RemoteState::Closed::no;
     }
 
@@ -148,23 +148,23 @@ public:
 
     /// Anywhere: empty when there is none now.
     [[nodiscard]] std::optional<T> try_receive() const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         return take(lock);
     }
 
     /// Senders get `BrokenResource` from now on; what is in the channel can still be received.
     void close() const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         state_->close(detail::RemoteState::Closed::by_receiver, lock);
     }
     [[nodiscard]] std::size_t size() const {
-        const auto lock = state_->lock();
+        const auto lock = state_->enter();
         return state_->size();
     }
 
 private:
     [[nodiscard]] std::optional<T> blocking_next(const char* what) const {
-        auto lock = state_->lock();
+        auto lock = state_->enter();
         state_->block(detail::RemoteState::receiving, lock, what);
         return take(lock);
     }

@@ -15,6 +15,7 @@ void SignalPipe::leave() noexcept {}
 #include <fcntl.h>
 #include <mutex>
 #include <pthread.h>
+#include <type_traits>
 #include <unistd.h>
 
 namespace eddy::detail {
@@ -26,10 +27,10 @@ struct Joined {
     ListLink pipes;
 };
 
-/// Never destroyed: a fork may come late.
 Joined& joined() noexcept {
-    static auto* const all = new Joined;
-    return *all;
+    static Joined all;
+    static_assert(std::is_trivially_destructible_v<Joined>, "a fork may come late");
+    return all;
 }
 
 }  // namespace

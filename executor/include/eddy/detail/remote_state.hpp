@@ -35,14 +35,17 @@ public:
     enum class Closed : unsigned char { no, by_sender, by_receiver };
 
     using Lock = std::unique_lock<std::mutex>;
+    [[nodiscard]] Lock lock() const { return Lock(mutex_); }
+    /// The same, for who comes from outside.
+    ///
     /// Throws: `BrokenResource` in a child that was forked since the channel was opened: whoever
     /// had
     ///         the lock then is not there.
-    [[nodiscard]] Lock lock() const {
+    [[nodiscard]] Lock enter() const {
         if (inherited()) [[unlikely]] {
             throw_inherited();
         }
-        return Lock(mutex_);
+        return lock();
     }
     /// Of that child. Without the lock.
     [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
