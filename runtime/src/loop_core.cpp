@@ -241,7 +241,7 @@ void LoopCore::finish(Job& job) noexcept {
     }
     end_scope(job);
     job.ended = true;
-    if (abandoned != nullptr) [[unlikely]] {
+    if (severing && abandoned != nullptr) [[unlikely]] {
         abandoned->ended(job);
     }
     job.joiners.wake_all();
