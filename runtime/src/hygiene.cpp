@@ -31,6 +31,7 @@ namespace {
 /// job that forked goes on until its next wait, and nobody after it.
 void forked() noexcept {
     forks.fetch_add(1, std::memory_order_relaxed);
+    forget_loops();
     ThreadState& thread = thread_state;
     if (thread.core != nullptr && thread.identity != 0) {
         thread.inherited = thread.identity;

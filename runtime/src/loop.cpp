@@ -56,7 +56,7 @@ LoopOptions prepare_process(const LoopOptions& options) {
 class ThreadBinding final {
 public:
     explicit ThreadBinding(detail::LoopCore& core) noexcept : core_(core), outer_(thread_state) {
-        const std::uint64_t identity = detail::identify_thread();
+        const std::uint64_t identity = detail::loop_begins();
         thread_state = {
             &core, nullptr, nullptr, detail::max_hops, identity, thread_state.inherited};
         core.runs_on.store(identity, std::memory_order_release);
@@ -64,7 +64,7 @@ public:
     ThreadBinding(const ThreadBinding&) = delete;
     ThreadBinding& operator=(const ThreadBinding&) = delete;
     ~ThreadBinding() {
-        core_.runs_on.store(0, std::memory_order_release);
+        detail::loop_ends(core_.runs_on.exchange(0, std::memory_order_acq_rel));
         // What was there before: nothing, or, in a child, the parent's job that has forked. The
         // thread stays the one it has become.
         thread_state.core = outer_.core;
@@ -441,7 +441,7 @@ void Loop::Impl::finish_host_turn() noexcept {
         return;
     }
     thread_state.core = nullptr;
-    core.runs_on.store(0, std::memory_order_release);
+    detail::loop_ends(core.runs_on.exchange(0, std::memory_order_acq_rel));
     core.notify(nullptr, nullptr);
     driver.release()->close_attached(std::move(on_detached_));
 }
@@ -500,7 +500,7 @@ Loop::Loop(const LoopOptions& options) : impl_(std::make_unique<Impl>(*this, opt
 Loop::Loop(uv_loop_s* host, const AttachOptions& options)
     : impl_(std::make_unique<Impl>(*this, options.loop, host, options.keep_alive)) {
     thread_state.core = &impl_->core;
-    impl_->core.runs_on.store(detail::identify_thread(), std::memory_order_release);
+    impl_->core.runs_on.store(detail::loop_begins(), std::memory_order_release);
 }
 
 Loop::~Loop() {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -406,6 +408,57 @@ EDDY_ABORT_TEST_CASE("a loop that is destroyed while it runs says so",
         }(loop));
     });
     co_return;
+}
+
+TEST_CASE("when its loop is over, any thread may let go of what is left") {
+    std::unique_ptr<JoinHandle<void>> job;
+    std::unique_ptr<eddy::JoinSet<>> set;
+    std::unique_ptr<CancelScope> scope;
+    std::unique_ptr<eddy::LoopMetrics> metrics;
+    std::optional<eddy::CancelHandle> handle;
+    const auto main = [&]() -> Task<> {
+        job = std::make_unique<JoinHandle<void>>(eddy::spawn(sleeps()));
+        set = std::make_unique<eddy::JoinSet<>>();
+        set->spawn(sleeps());
+        scope = std::make_unique<CancelScope>();
+        handle = scope->handle();
+        metrics = std::make_unique<eddy::LoopMetrics>();
+        co_await eddy::yield();
+    };
+    on_another_thread([&] { eddy::run(main()); });
+    CHECK_THROWS_AS(static_cast<void>(job->done()), eddy::WrongThread);
+    job.reset();
+    set.reset();
+    scope.reset();
+    metrics.reset();
+    CHECK_FALSE(handle->cancel());
+}
+
+TEST_CASE("a hundred loops at a time are more than are kept count of, and none is taken for over") {
+    check_aborts("a JoinHandle ended or was detached off its job's thread", [] {
+        std::vector<std::unique_ptr<Loop>> loops;
+        std::vector<std::thread> threads;
+        std::unique_ptr<JoinHandle<void>> job;
+        std::atomic<int> running{0};
+        for (int i = 0; i < 100; ++i) {
+            loops.push_back(std::make_unique<Loop>());
+            Loop& loop = *loops.back();
+            while (running.load() != i) {
+                std::this_thread::yield();
+            }
+            static_cast<void>(loop.post([&job, &running, last = i == 99] {
+                if (last) {
+                    job = std::make_unique<JoinHandle<void>>(eddy::spawn(sleeps()));
+                }
+                ++running;
+            }));
+            threads.emplace_back([&loop] { loop.run(sleeps()); });
+        }
+        while (running.load() != 100) {
+            std::this_thread::yield();
+        }
+        job.reset();
+    });
 }
 
 EDDY_TEST_CASE("a forked child may let go of all it has inherited") {

@@ -62,8 +62,8 @@ void cancel_job(Job& job, std::string_view reason);
 ///               `InvalidState` for an empty handle, for oneself, or when the result is gone;
 ///               everything: `WrongThread` off the job's thread.
 /// Cancellation: cancelling the waiting job does not cancel the awaited one.
-/// Threading:    the thread the job was spawned on, also after its loop, and for the handle's end:
-///               elsewhere that aborts, unless it is empty. Others cancel by `cancel_handle`.
+/// Threading:    the thread the job was spawned on, also after its loop. While that runs, the end
+///               of a handle elsewhere aborts, unless it is empty. Others have `cancel_handle`.
 /// Lifetime:     may outlive the loop.
 template <class T>
 class JoinHandle final {

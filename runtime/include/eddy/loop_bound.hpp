@@ -18,8 +18,9 @@ namespace eddy {
 /// Made while a loop runs on the thread, it belongs to that thread. Made before (a global, set up
 /// in `main`), it belongs to nobody, and any thread may use it, until it is first used on one with
 /// a loop. After the loop, the thread that ran it may: to look at the result, or to run another
-/// loop. A child that was forked while the loop ran is another thread: it may let go of what it has
-/// inherited (destructors), and nothing else. Copies belong where the original does.
+/// loop. A child that was forked while the loop ran is another thread. Letting go (destructors) is
+/// for everybody once no loop runs on that thread: after its end, and in a child. Copies belong
+/// where the original does.
 ///
 /// Cost: a compare with a thread-local, in every build; 8 bytes.
 class LoopBound final {
@@ -34,10 +35,10 @@ public:
         }
     }
 
-    /// The same question where nothing can be thrown: in the destructors of guards.
+    /// Where nothing can be thrown, in the destructors of guards: may this thread let go?
     [[nodiscard]] bool here() const noexcept {
         const detail::ThreadState& thread = detail::thread_state;
-        return thread_ == thread.identity || thread_ == 0 || thread_ == thread.inherited;
+        return thread_ == thread.identity || thread_ == 0 || detail::loop_is_over(thread_);
     }
 
 private:

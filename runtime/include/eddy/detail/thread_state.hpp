@@ -31,7 +31,14 @@ struct ThreadState {
 
 inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops, 0, 0};
 
-/// The identity of this thread, which is to have a loop now.
-std::uint64_t identify_thread() noexcept;
+/// A loop runs, or is attached, on this thread from now on. Returns the thread's identity.
+std::uint64_t loop_begins() noexcept;
+/// It does no more, on the thread of that identity; what it did is seen by whom `loop_is_over`
+/// tells.
+void loop_ends(std::uint64_t identity) noexcept;
+/// No loop runs on the thread of that identity. False if that cannot be told.
+[[nodiscard]] bool loop_is_over(std::uint64_t identity) noexcept;
+/// In a forked child: none of the loops there were is there.
+void forget_loops() noexcept;
 
 }  // namespace eddy::detail
