@@ -29,9 +29,10 @@ class Selected final {
                       WaitOperation<std::remove_cvref_t<A>>,
                   "select takes wait operations of Eddy, and handles that make one");
 
-    static_assert(!std::is_lvalue_reference_v<A> || !ExpressionOperation<std::remove_cvref_t<A>>,
-                  "this select refers to temporaries, which have ended with the expression that "
-                  "made them: nest it there, or name the operations first");
+    static_assert(
+        !std::is_lvalue_reference_v<A> || !ExpressionOperation<std::remove_cvref_t<A>>,
+        "this refers to temporaries, which have ended with the expression that made them: "
+        "nest it there, or name them first");
 
 public:
     static constexpr bool refers_to_temporary = !std::is_lvalue_reference_v<A>;

@@ -124,8 +124,8 @@ public:
             return typename Plain::eddy_awaiter(std::forward<A>(awaitable));
         } else if constexpr (WaitOperation<Plain>) {
             static_assert(!std::is_lvalue_reference_v<A> || !ExpressionOperation<Plain>,
-                          "this select refers to temporaries, which have ended with the expression "
-                          "that made them: co_await it there, or name the operations first");
+                          "this refers to temporaries, which have ended with the expression that "
+                          "made them: co_await it there, or name them first");
             return Awaiting<Plain>(awaitable);
         } else if constexpr (HasCoAwait<A>) {
             using Op = decltype(std::forward<A>(awaitable).operator co_await());

@@ -152,7 +152,7 @@ private:
     Amount amount_;
 };
 
-class SocketWriteSome final : public SocketWrite {
+class SocketWriteSome : public SocketWrite {
 public:
     SocketWriteSome(Socket* socket, Bytes bytes) noexcept
         : SocketWrite(socket, bytes, Amount::some) {}
@@ -163,7 +163,7 @@ public:
     }
 };
 
-class SocketWriteAll final : public SocketWrite {
+class SocketWriteAll : public SocketWrite {
 public:
     SocketWriteAll(Socket* socket, Bytes bytes) noexcept
         : SocketWrite(socket, bytes, Amount::all) {}

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <eddy/detail/socket_waits.hpp>
+#include <eddy/net/stream.hpp>
 
 namespace eddy {
 
@@ -47,6 +49,22 @@ public:
     [[nodiscard]] SocketWriteAll write_all(
         std::span<const std::span<const std::byte>> parts) noexcept {
         return {socket_.get(), parts};
+    }
+
+    /// Of a temporary string, vector or array: to be awaited in the same expression.
+    template <TemporaryOwner Owner>
+    [[nodiscard]] OfTemporary<SocketWriteSome> write_some(Owner&& bytes) noexcept {
+        return {socket_.get(), std::span<const std::byte>(bytes)};
+    }
+    template <TemporaryOwner Owner>
+    [[nodiscard]] OfTemporary<SocketWriteAll> write_all(Owner&& bytes) noexcept {
+        if constexpr (std::is_convertible_v<Owner&, std::string_view>) {
+            return {socket_.get(), std::as_bytes(std::span(std::string_view(bytes)))};
+        } else if constexpr (std::is_convertible_v<Owner&, std::span<const std::byte>>) {
+            return {socket_.get(), std::span<const std::byte>(bytes)};
+        } else {
+            return {socket_.get(), std::span<const std::span<const std::byte>>(bytes)};
+        }
     }
 
     /// Ends the writing side: the peer reads everything, then the end of the stream. Reading goes

@@ -31,10 +31,18 @@ namespace eddy {
 
 namespace detail {
 
-/// A string, vector or array that ends with the expression, and the task that looks into it too.
+/// A string, vector or array that ends with the expression, and so does what looks into it.
 template <class M>
 concept TemporaryOwner =
     !std::is_reference_v<M> && std::ranges::contiguous_range<M> && !std::ranges::borrowed_range<M>;
+
+/// An operation that looks into one.
+template <class Op>
+class OfTemporary final : public Op {
+public:
+    static constexpr bool ends_with_expression = true;
+    using Op::Op;
+};
 
 }  // namespace detail
 
