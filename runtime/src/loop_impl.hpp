@@ -90,7 +90,7 @@ private:
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);
     TimePoint real_grace_end_ = never;  // on the steady clock; only of a loop with virtual time
-    bool in_host_turn_ = false;  // the host's loop has called us, and we have not returned
+    bool in_host_turn_ = false;         // the host's loop has called us, and we have not returned
     bool detaching_ = false;
     bool detached_ = false;
     std::function<void()> on_detached_;

@@ -303,7 +303,8 @@ TEST_CASE("broken contracts of a keyed lock say what to do") {
 EDDY_WAIT_MATRIX("KeyedLock::acquire", KeyedLockFixture)
 EDDY_EXCLUSION_SUITE("a key of a KeyedLock", KeyedLockExclusion)
 
-EDDY_TEST_CASE("a key that is a temporary is kept by the wait, one that has a name is referred to") {
+EDDY_TEST_CASE(
+    "a key that is a temporary is kept by the wait, one that has a name is referred to") {
     Locks locks;
     auto held = locks.try_acquire(alice);
     auto job = eddy::spawn(

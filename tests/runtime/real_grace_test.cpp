@@ -119,7 +119,7 @@ TEST_CASE("whatever holds virtual time, a loop that ends is over after the grace
         REQUIRE(observer.abandoned.size() == 1);
         CHECK(observer.abandoned[0].find("culprit") != std::string::npos);
         CHECK(observer.abandoned[0].find("real_grace_test.cpp") != std::string::npos);
-        CHECK(observer.failures.size() == (way == Way::callback ? 1U : 0U));  // LoopClosed
+        CHECK(observer.failures.empty());  // a LoopClosed says what the report says
     }
 }
 
