@@ -60,8 +60,8 @@ void keep_failure(Job& job, Waiter& waiter) noexcept;
 /// `co_await operation`: the one checkpoint contract (rule R6) around every wait of the library.
 ///
 /// A prvalue that points at the operation, which is pinned in the awaiting frame: g++ 12 copies
-/// awaiters it gets by reference.
-template <class Op>
+/// awaiters it gets by reference. `named`: it is an object that others may know.
+template <class Op, bool named>
 class Awaiting final {
 public:
     explicit Awaiting(Op& op) noexcept : op_(op) {}
@@ -77,7 +77,9 @@ public:
     [[nodiscard]] bool await_ready() {
         LoopCore& core = *thread_state.core;
         Job& job = *thread_state.job;
-        WaiterAccess::require_free(op_);
+        if constexpr (named) {
+            WaiterAccess::require_free(op_);
+        }
         if (--job.budget == 0) [[unlikely]] {
             return spend_last(core, job);
         }
@@ -218,7 +220,7 @@ public:
 
 private:
     Op op_;
-    Awaiting<Op> awaiting_;
+    Awaiting<Op, false> awaiting_;
 };
 
 }  // namespace eddy::detail

@@ -19,16 +19,24 @@ public:
 
     T item;  ///< to be moved from; `given` is said when that has happened
 
-    void given() noexcept { given_ = !std::is_trivially_copyable_v<T>; }
+    void given() noexcept {
+        if constexpr (!as_good_as_new) {
+            given_ = true;
+        }
+    }
 
     /// Throws: `InvalidState`.
-    void require(const char* what) const {
-        if (given_) [[unlikely]] {
-            throw_given_away(what);
+    void require([[maybe_unused]] const char* what) const {
+        if constexpr (!as_good_as_new) {
+            if (given_) [[unlikely]] {
+                throw_given_away(what);
+            }
         }
     }
 
 private:
+    static constexpr bool as_good_as_new = std::is_trivially_copyable_v<T>;
+
     bool given_ = false;
 };
 

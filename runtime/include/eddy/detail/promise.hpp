@@ -22,7 +22,7 @@ class Task;
 namespace detail {
 
 class PromiseBase;
-template <class Op>
+template <class Op, bool named>
 class Awaiting;
 template <class Op>
 class ContainedAwaiting;
@@ -126,7 +126,7 @@ public:
             static_assert(!std::is_lvalue_reference_v<A> || !ExpressionOperation<Plain>,
                           "this refers to temporaries, which have ended with the expression that "
                           "made them: co_await it there, or name them first");
-            return Awaiting<Plain>(awaitable);
+            return Awaiting<Plain, std::is_lvalue_reference_v<A>>(awaitable);
         } else if constexpr (HasCoAwait<A>) {
             using Op = decltype(std::forward<A>(awaitable).operator co_await());
             static_assert(WaitOperation<Op>,
