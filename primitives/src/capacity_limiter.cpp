@@ -137,7 +137,7 @@ bool CapacityLimiter::Acquire::try_now() {
     if (for_caller_) {
         borrower_ = current_job(what());
     }
-    if (!limiter_.take_now(*borrower_)) {
+    if (!limiter_.take_now(borrower())) {
         return false;
     }
     answer_ = Answer::granted;

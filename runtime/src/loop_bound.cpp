@@ -14,12 +14,12 @@ namespace detail {
 namespace {
 
 // The identities of threads on which a loop runs; 0: a free place. Who has found none is counted.
-constinit std::atomic<std::uint64_t> running[64]{};
+constinit std::atomic<std::uint64_t> with_loop[64]{};
 constinit std::atomic<std::size_t> unlisted{0};
 
 /// Puts `to` in the place of one `from`. False: there is none.
 bool replace(std::uint64_t from, std::uint64_t to) noexcept {
-    for (std::atomic<std::uint64_t>& place : running) {
+    for (std::atomic<std::uint64_t>& place : with_loop) {
         std::uint64_t expected = from;
         // release: of what the loop did. acquire: who sees a later identity has seen that, too.
         if (place.load(std::memory_order_relaxed) == from &&
@@ -54,7 +54,7 @@ bool loop_is_over(std::uint64_t identity) noexcept {
     if (unlisted.load(std::memory_order_acquire) != 0) {
         return false;
     }
-    for (const std::atomic<std::uint64_t>& place : running) {
+    for (const std::atomic<std::uint64_t>& place : with_loop) {
         if (place.load(std::memory_order_acquire) == identity) {
             return false;
         }
@@ -63,7 +63,7 @@ bool loop_is_over(std::uint64_t identity) noexcept {
 }
 
 void forget_loops() noexcept {
-    for (std::atomic<std::uint64_t>& place : running) {
+    for (std::atomic<std::uint64_t>& place : with_loop) {
         place.store(0, std::memory_order_relaxed);
     }
     unlisted.store(0, std::memory_order_relaxed);

@@ -12,6 +12,7 @@
     "this refers to an operation that ends with the expression: co_await it here, or spawn a " \
     "coroutine that does"
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type.
 /// For functions that take a callable and run it after the expression has ended.
 #define EDDY_CHECK_LASTING(F)                                                             \
     static_assert(!::eddy::detail::is_expression_task<std::remove_cvref_t<F>>,            \
@@ -20,6 +21,7 @@
         !::eddy::detail::Operation<std::remove_cvref_t<F>>,                               \
         "an operation is awaited and does not run by itself: co_await it here, or spawn " \
         "a coroutine that does")
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace eddy::detail {
 
