@@ -127,6 +127,9 @@ private:
     const bool measure_;
     detail::ThreadPoolHooks* const hooks_;
     const Duration patience_;
+    // Whose threads these are: written under the lock, in a child, and looked at by every
+    // submission, so on a line that does not change.
+    std::atomic<std::uint32_t> generation_{detail::fork_generation()};
 
     // On lines of their own: of the loops' writing, and of the workers'.
     alignas(cache_line) detail::WorkStack stack_;
@@ -146,9 +149,8 @@ private:
     std::uint64_t rejected_ = 0;
     bool closed_ = false;
     bool detached_ = false;  // nobody will join who is still here
-    // Written under the lock: whose threads these are, and how many there are or are coming, at
-    // least. Read without it in a child, where nobody else is.
-    std::atomic<std::uint32_t> generation_{detail::fork_generation()};
+    // Written under the lock: how many threads there are or are coming, at least. Read without it
+    // in a child, where nobody else is.
     std::atomic<std::size_t> threads_{0};
     std::shared_ptr<Impl> leaked_;  // itself, once lost
     std::unique_ptr<Histogram> queue_wait_;

@@ -124,12 +124,16 @@ private:
     }
     [[nodiscard]] bool push_first(InboxNode& node) noexcept;
 
-    std::atomic<InboxNode*> top_{nullptr};
-    std::atomic<std::uint64_t> gate_{0};
+    static constexpr std::size_t cache_line = 64;
+
     Wake wake_;
     void* target_;
     const std::uint32_t generation_ = fork_generation();
     InboxNode* last_ = nullptr;
+    // On a line of their own, which senders take from each other: to look at what does not change
+    // costs none of them a second way to it.
+    alignas(cache_line) std::atomic<InboxNode*> top_{nullptr};
+    std::atomic<std::uint64_t> gate_{0};
 };
 
 }  // namespace eddy::detail
