@@ -27,15 +27,6 @@
 // What a forked child finds of its parent's pools and doors: nothing that works, and nothing that
 // hangs. A child returns zero when all is well.
 
-// The thread sanitizer supports no threads in a child of a process that has some.
-#if defined(__SANITIZE_THREAD__)
-#define EDDY_NO_FORK 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define EDDY_NO_FORK 1
-#endif
-#endif
-
 #ifndef EDDY_NO_FORK
 
 namespace {

@@ -19,15 +19,6 @@
 
 #include "child_process.hpp"
 
-// The thread sanitizer supports no threads in a child of a process that has some.
-#if defined(__SANITIZE_THREAD__)
-#define EDDY_NO_FORK 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define EDDY_NO_FORK 1
-#endif
-#endif
-
 #ifndef EDDY_NO_FORK
 
 using namespace eddy;

@@ -22,15 +22,6 @@
 
 // A server that drains while its handlers await offloaded calls. In real time, as calls take that.
 
-// The thread sanitizer supports no threads in a child of a process that has some.
-#if defined(__SANITIZE_THREAD__)
-#define EDDY_NO_FORK 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define EDDY_NO_FORK 1
-#endif
-#endif
-
 using namespace eddy;
 using namespace eddy::testing;
 using namespace std::chrono_literals;

@@ -18,12 +18,12 @@
 #include <eddy/task_group.hpp>
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
-#include <eddy/waiter.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
 #include "child_process.hpp"
 #include "test_kit.hpp"
+#include "unanswered.hpp"
 
 // What is said of jobs that outlast the grace of their loop: what really became of them, once.
 
@@ -34,21 +34,6 @@ using eddy::JobInfo;
 using eddy::JobState;
 using eddy::Task;
 using eddy::testing::let_run;
-
-/// Waits for an answer of the outside world that never comes, and lets go only when the loop is
-/// over.
-class Unanswered final : public eddy::Waiter {
-public:
-    [[nodiscard]] bool try_now() const noexcept { return false; }
-    void start() const noexcept {}
-    void take() const noexcept {}
-    [[nodiscard]] const char* what() const noexcept override { return "Unanswered"; }
-
-private:
-    void unlink() noexcept override {}
-    [[nodiscard]] bool abort() noexcept override { return false; }
-    [[nodiscard]] bool sever() noexcept override { return true; }
-};
 
 struct Reported {
     JobState state = JobState::pending;
@@ -94,7 +79,7 @@ private:
     bool& flag_;
 };
 
-Task<> unanswered() { co_await Unanswered(); }
+Task<> unanswered() { co_await eddy::testing::Unanswered(); }
 Task<> sleeps() { co_await eddy::sleep_forever(); }
 
 struct Bench {

@@ -12,11 +12,11 @@
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
-#include <eddy/waiter.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
 #include "child_process.hpp"
+#include "unanswered.hpp"
 
 // Whole programs, each in a child process: what status they end with, and what they say.
 
@@ -73,23 +73,9 @@ Task<> fails_twice() {
     });
 }
 
-/// Waits for an answer that never comes, and cannot be taken back before the loop is over.
-class Unanswered final : public eddy::Waiter {
-public:
-    [[nodiscard]] bool try_now() const noexcept { return false; }
-    void start() const noexcept {}
-    void take() const noexcept {}
-    [[nodiscard]] const char* what() const noexcept override { return "Unanswered"; }
-
-private:
-    void unlink() noexcept override {}
-    [[nodiscard]] bool abort() noexcept override { return false; }
-    [[nodiscard]] bool sever() noexcept override { return true; }
-};
-
 Task<> does_not_hear(int number) {
     static_cast<void>(raise(number));
-    co_await Unanswered();
+    co_await eddy::testing::Unanswered();
 }
 
 }  // namespace

@@ -16,10 +16,10 @@
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/gate.hpp>
 #include <eddy/testing/settle.hpp>
-#include <eddy/waiter.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
+#include "unanswered.hpp"
 #include "worked_clock.hpp"
 
 // How a loop ends when jobs do not; the ordinary ends are in run_test.cpp.
@@ -320,23 +320,9 @@ TEST_CASE("threads that post while jobs are cancelled are served until the last 
 
 namespace {
 
-/// Waits for an answer of the outside world that never comes, and cannot be taken back.
-class Unanswered final : public eddy::Waiter {
-public:
-    [[nodiscard]] bool try_now() const noexcept { return false; }
-    void start() const noexcept {}
-    void take() const noexcept {}
-    [[nodiscard]] const char* what() const noexcept override { return "Unanswered"; }
-
-private:
-    void unlink() noexcept override {}
-    [[nodiscard]] bool abort() noexcept override { return false; }
-    [[nodiscard]] bool sever() noexcept override { return true; }
-};
-
 eddy::Task<> cleans_up(eddy::testing::WorkedClock& clock, int& cleaned) {
     try {
-        co_await Unanswered();
+        co_await eddy::testing::Unanswered();
     } catch (const eddy::LoopClosed&) {
         clock.work(1ms);
         ++cleaned;

@@ -7,6 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// The thread sanitizer supports no threads in a child of a process that has some.
+#if defined(__SANITIZE_THREAD__)
+#define EDDY_NO_FORK 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EDDY_NO_FORK 1
+#endif
+#endif
+
 namespace eddy::testing {
 
 /// How a child process ended, and what it wrote to its standard error.
