@@ -46,9 +46,14 @@ AbandonedJobs::~AbandonedJobs() { core_.abandoned = nullptr; }
 
 void AbandonedJobs::add(const Job& job) {
     const JobInfo info = job.info();
-    by_id_.emplace(job.id, entries_.size());
     entries_.push_back(
         {info, std::string(info.name), std::string(info.waiting_for), describe_job(job)});
+    try {
+        by_id_.emplace(job.id, entries_.size() - 1);
+    } catch (...) {
+        entries_.pop_back();
+        throw;
+    }
 }
 
 void AbandonedJobs::note_cut_off() noexcept {
@@ -76,18 +81,27 @@ bool AbandonedJobs::explain(const Job& job, const std::exception_ptr& error) con
 }
 
 void AbandonedJobs::report() noexcept {
-    try {
-        for (const Job* job : core_.living_jobs()) {
-            if (!by_id_.contains(job->id)) {
-                add(*job);
-            }
-        }
-    } catch (const std::bad_alloc&) {
-        log_error("no memory to say which jobs are destroyed with their loop");
-    }
     for (Entry& entry : entries_) {
         tell(entry);
     }
+    // Some were spawned meanwhile, or there was no memory for their entries.
+    core_.for_each_job([this](const Job& job) {
+        if (!by_id_.contains(job.id)) {
+            tell(job);
+        }
+    });
+}
+
+void AbandonedJobs::tell(const Job& job) noexcept {
+    std::string backtrace;
+    try {
+        backtrace = describe_job(job);
+    } catch (const std::bad_alloc&) {
+        log_error("no memory to say where a job stands that is destroyed with its loop");
+    }
+    const JobInfo info = job.info();
+    core_.observe(Observer::no_hooks,
+                  [&](Observer& observer) { observer.job_abandoned(info, backtrace); });
 }
 
 void AbandonedJobs::tell(Entry& entry) noexcept {

@@ -48,6 +48,7 @@ private:
 
     void add(const Job& job);
     void tell(Entry& entry) noexcept;
+    void tell(const Job& job) noexcept;
 
     LoopCore& core_;
     std::vector<Entry> entries_;  // parents before children

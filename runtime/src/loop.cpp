@@ -127,7 +127,7 @@ void Loop::Impl::turn() {
     } else if (virtual_time_ || !core.settled.empty()) [[unlikely]] {
         poll_when_idle();
     } else {
-        poll(core.deadlines.next());
+        poll(next_deadline());
     }
     require_not_forked();  // a callback of the user's own handles may have done that
     core.run_turn();
@@ -136,7 +136,7 @@ void Loop::Impl::turn() {
 void Loop::Impl::poll_when_idle() {
     poll(TimePoint::min());  // everybody waits: does the world have something to say?
     if (!core.has_work() && core.inbox->empty() && !core.on_idle()) {
-        const TimePoint next = core.deadlines.next();
+        const TimePoint next = next_deadline();
         if (virtual_time_ && next > core.clock->now()) {
             poll_in_real_time();
         } else {
@@ -174,7 +174,7 @@ void Loop::Impl::poll_timed(TimePoint until) {
     if (wait && until != never) {
         now = core.clock->now();
         wait = until > now;
-        until = core.next_wake(now);
+        until = std::min(core.next_wake(now), untimed_grace_end_);
     }
     if (observed) [[unlikely]] {
         observe_poll(!wait ? Duration::zero() : until == never ? Duration::max() : until - now);
@@ -219,14 +219,16 @@ void Loop::Impl::begin_grace() {
         return;
     }
     const TimePoint end = after(core.clock->now(), grace_);
+    grace_timer_.started = true;
+    untimed_grace_end_ = never;
     try {
         if (end != never) {
             core.deadlines.move(grace_timer_, end);
         } else {
             core.deadlines.remove(grace_timer_);
         }
-        grace_timer_.started = true;
-    } catch (const std::bad_alloc&) {  // the next turn tries again
+    } catch (const std::bad_alloc&) {  // it has to come all the same
+        untimed_grace_end_ = end;
     }
     if (virtual_time_) {
         real_grace_end_ = after(Clock::steady().now(), std::max(grace_, least_real_grace));
@@ -240,15 +242,19 @@ void Loop::Impl::look_at_real_grace() noexcept {
         return;
     }
     grace_timer_.over = true;
-    std::string held = core.has_work() ? "a job is always ready" : "nobody moves it";
-    if (core.in_flight != 0) {
-        held = "what holds it (offloads, callbacks, requests, HoldTime) is under way " +
-               std::to_string(core.in_flight) + (core.in_flight == 1 ? " time" : " times");
-    }
-    detail::log_error(
+    constexpr std::string_view what =
         "a loop that is ending has used up its grace in real time, virtual time has not come so "
-        "far: " +
-        held);
+        "far";
+    try {
+        std::string held = core.has_work() ? "a job is always ready" : "nobody moves it";
+        if (core.in_flight != 0) {
+            held = "what holds it (offloads, callbacks, requests, HoldTime) is under way " +
+                   std::to_string(core.in_flight) + (core.in_flight == 1 ? " time" : " times");
+        }
+        detail::log_error(std::string(what) + ": " + held);
+    } catch (const std::bad_alloc&) {
+        detail::log_error(what);
+    }
 }
 
 /// No job is left, or the grace is over.
@@ -261,7 +267,7 @@ void Loop::Impl::end_jobs() {
     }
     core.root.closed = true;
     core.deadlines.remove(grace_timer_);
-    real_grace_end_ = never;
+    real_grace_end_ = untimed_grace_end_ = never;
 }
 
 /// Every job that was cut off from the outside world has its chance to clean up. Those that are
@@ -339,11 +345,17 @@ void Loop::Impl::finish_run() {
     close_driver();
 }
 
-void Loop::Impl::close_driver() {
-    const std::string leaked = driver.release()->close_own();
-    if (!leaked.empty()) {
-        detail::log_error("libuv handles were still open when the loop ended, and were closed: " +
-                          leaked);
+void Loop::Impl::close_driver() noexcept {
+    constexpr std::string_view what =
+        "libuv handles were still open when the loop ended, and were closed";
+    const detail::Driver::Leaked leaked = driver.release()->close_own();
+    if (leaked.count == 0) {
+        return;
+    }
+    try {
+        detail::log_error(std::string(what) + ": " + leaked.names);
+    } catch (const std::bad_alloc&) {
+        detail::log_error(what);
     }
 }
 
@@ -391,7 +403,7 @@ Duration Loop::Impl::limit_host_poll() noexcept {
         return Duration::zero();
     }
     // In virtual time no deadline ends a poll, but the grace does, which also counts in real time.
-    const TimePoint next = virtual_time_ ? real_grace_end_ : core.deadlines.next();
+    const TimePoint next = virtual_time_ ? real_grace_end_ : next_deadline();
     if (next == never) {
         driver->block_until({}, never);
         return Duration::max();
@@ -401,7 +413,8 @@ Duration Loop::Impl::limit_host_poll() noexcept {
         driver->dont_block();
         return Duration::zero();
     }
-    const TimePoint until = virtual_time_ ? next : core.next_wake(now);
+    const TimePoint until =
+        virtual_time_ ? next : std::min(core.next_wake(now), untimed_grace_end_);
     driver->block_until(now, until);
     return until - now;
 }

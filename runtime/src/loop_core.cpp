@@ -2,12 +2,14 @@
 #include <eddy/detail/loop_core.hpp>
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
@@ -235,9 +237,11 @@ void LoopCore::finish(Job& job) noexcept {
         job.error = nullptr;
     } else {
         job.state = JobState::failed;
-        job.error = std::make_exception_ptr(InvalidState(
-            "Cancelled reached the root of " + job.label() +
-            ", although none of its scopes is cancelled: do not store and rethrow it elsewhere"));
+        job.error = failure_from([&job] {
+            return InvalidState("Cancelled reached the root of " + job.label() +
+                                ", although none of its scopes is cancelled: do not store and "
+                                "rethrow it elsewhere");
+        });
     }
     end_scope(job);
     job.ended = true;
@@ -292,27 +296,66 @@ void LoopCore::destroy_frames(Job& job) noexcept {
     job.forget_root();
 }
 
+namespace {
+
+/// Null if there is none.
+Job* first_job_below(ScopeNode& top) noexcept {
+    ScopeNode* node = &top;
+    do {
+        if (node->first_child != nullptr) {
+            node = node->first_child;
+            continue;
+        }
+        while (node != &top && node->next == nullptr) {
+            node = node->parent;
+        }
+        if (node == &top) {
+            return nullptr;
+        }
+        node = node->next;
+    } while (!node->job_root);
+    return node->occupant();
+}
+
+}  // namespace
+
+Job* LoopCore::innermost_job() noexcept {
+    Job* found = first_job_below(root.scope);
+    for (Job* inner = found; inner != nullptr; inner = first_job_below(found->own_scope())) {
+        found = inner;
+    }
+    return found;
+}
+
 void LoopCore::destroy_jobs() noexcept {
     root.closed = true;
-    std::vector<Job*> doomed = living_jobs();  // parents before children, so: from the back
     ready.clear();
-    while (!doomed.empty()) {
-        Job& job = *doomed.back();
-        doomed.pop_back();
-        thread_state.job = &job;
-        destroy_frames(job);
-        thread_state.job = nullptr;
-        job.error = nullptr;  // what its last await would have thrown
-        ready.clear();        // whom its destructors woke goes the same way
-        job.state = JobState::cancelled;
-        end_scope(job);
-        job.ended = true;
-        job.joiners.wake_all();
-        std::exchange(job.nursery, nullptr)->child_gone(job);
-        ready.clear();
-        observe(Observer::exited, [&](Observer& o) { o.job_exited(job.info()); });
-        job.release();
+    try {
+        std::vector<Job*> doomed = living_jobs();  // parents before children, so: from the back
+        for (; !doomed.empty(); doomed.pop_back()) {
+            destroy_job(*doomed.back());
+        }
+    } catch (const std::bad_alloc&) {  // children before parents, in no other order
+        while (Job* const job = innermost_job()) {
+            destroy_job(*job);
+        }
     }
+}
+
+void LoopCore::destroy_job(Job& job) noexcept {
+    thread_state.job = &job;
+    destroy_frames(job);
+    thread_state.job = nullptr;
+    job.error = nullptr;  // what its last await would have thrown
+    ready.clear();        // whom its destructors woke goes the same way
+    job.state = JobState::cancelled;
+    end_scope(job);
+    job.ended = true;
+    job.joiners.wake_all();
+    std::exchange(job.nursery, nullptr)->child_gone(job);
+    ready.clear();
+    observe(Observer::exited, [&](Observer& o) { o.job_exited(job.info()); });
+    job.release();
 }
 
 void LoopCore::close() noexcept {
@@ -370,7 +413,11 @@ bool LoopCore::drop_observer(Observer& observer) noexcept {
 }
 
 void LoopCore::disable_observer(Observer& observer) noexcept {
-    log_error("an observer threw and was removed: " + describe(std::current_exception()));
+    try {
+        log_error("an observer threw and was removed: " + describe(std::current_exception()));
+    } catch (const std::bad_alloc&) {
+        log_error("an observer threw and was removed, and there was no memory to say what");
+    }
     drop_observer(observer);  // unless it has left by itself
 }
 

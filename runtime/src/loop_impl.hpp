@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -77,20 +78,27 @@ private:
         if (real_grace_end_ != never) [[unlikely]] {
             look_at_real_grace();
         }
-        return grace_timer_.over;
+        return grace_timer_.over || (untimed_grace_end_ != never && untimed_grace_over());
+    }
+    [[nodiscard]] bool untimed_grace_over() const noexcept {
+        return untimed_grace_end_ <= core.clock->now();
+    }
+    [[nodiscard]] TimePoint next_deadline() const noexcept {
+        return std::min(core.deadlines.next(), untimed_grace_end_);
     }
     void look_at_real_grace() noexcept;
     void end_jobs();
     void abandon_jobs();
     void finish_run();
     void close_core();
-    void close_driver();
+    void close_driver() noexcept;
 
     const bool virtual_time_;
     GraceTimer grace_timer_;
     Duration grace_ = std::chrono::seconds(10);
-    TimePoint real_grace_end_ = never;  // on the steady clock; only of a loop with virtual time
-    bool in_host_turn_ = false;         // the host's loop has called us, and we have not returned
+    TimePoint real_grace_end_ = never;     // on the steady clock; only of a loop with virtual time
+    TimePoint untimed_grace_end_ = never;  // for which there was no memory in the heap of deadlines
+    bool in_host_turn_ = false;  // the host's loop has called us, and we have not returned
     bool detaching_ = false;
     bool detached_ = false;
     std::function<void()> on_detached_;

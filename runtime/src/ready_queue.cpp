@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/ready_queue.hpp>
 
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -41,7 +42,16 @@ Job* ReadyQueue::pop_seeded() noexcept {
 
 void ReadyQueue::shuffle() noexcept {
     std::vector<Job*> jobs;
-    jobs.reserve(size());
+    const std::size_t count = size();
+    try {
+        jobs.reserve(count);
+    } catch (const std::bad_alloc&) {  // one is as random as any other
+        batch_ = 1;
+        if (woken_.head == nullptr) {
+            push(woken_, pop(willing_));
+        }
+        return;
+    }
     for (const Line* line : {&woken_, &willing_}) {
         for (Job* job = line->head; job != nullptr; job = job->ready_next) {
             jobs.push_back(job);

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include <eddy/require.hpp>
@@ -221,21 +222,19 @@ void Driver::handle_closed() noexcept {
     }
 }
 
-std::string Driver::close_own() noexcept {
+Driver::Leaked Driver::close_own() noexcept {
     stop_signals();
     close_handle(waker_.handle());
     close_handle(base(timer_));
     if (fine_timer_.handle() != nullptr) {
         close_handle(fine_timer_.handle());
     }
-    std::string leaked;
+    Leaked leaked;
     uv_walk(
         loop_,
-        [](uv_handle_t* handle, void* names) {
+        [](uv_handle_t* handle, void* found) {
             if (uv_is_closing(handle) == 0) {
-                auto& text = *static_cast<std::string*>(names);
-                text += text.empty() ? "" : ", ";
-                text += uv_handle_type_name(handle->type);
+                static_cast<Leaked*>(found)->add(uv_handle_type_name(handle->type));
                 uv_close(handle, nullptr);
             }
         },
@@ -245,6 +244,15 @@ std::string Driver::close_own() noexcept {
                  "the loop's libuv handles did not close: a close callback opened new ones");
     delete this;
     return leaked;
+}
+
+void Driver::Leaked::add(const char* name) noexcept {
+    ++count;
+    try {
+        names += names.empty() ? "" : ", ";
+        names += name;
+    } catch (const std::bad_alloc&) {  // the number has to do
+    }
 }
 
 void Driver::close_attached(std::function<void()> done) noexcept {

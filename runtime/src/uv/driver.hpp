@@ -82,9 +82,16 @@ public:
     void watch_signals();
     void stop_signals() noexcept;
 
+    /// Handles that the user has left open.
+    struct Leaked {
+        std::size_t count = 0;
+        std::string names;  // of their types, as far as there was memory
+        void add(const char* name) noexcept;
+    };
+
     /// Closes the handles. Own loop: runs it until they are gone, then closes it, and is deleted.
-    /// Returns the types of handles the user left open, which are closed too.
-    [[nodiscard]] std::string close_own() noexcept;
+    /// Returns what the user left open, which is closed too.
+    [[nodiscard]] Leaked close_own() noexcept;
     /// Host's loop: `done` is called from the last close callback; the driver is deleted before.
     void close_attached(std::function<void()> done) noexcept;
 

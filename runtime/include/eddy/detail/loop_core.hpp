@@ -257,6 +257,9 @@ private:
     void made_woken(Job& job) noexcept;
     void made_ready(Job& job) noexcept;
     void disable_observer(Observer& observer) noexcept;
+    /// One without jobs below it; null if none is left. For when there is no memory for a list.
+    [[nodiscard]] Job* innermost_job() noexcept;
+    void destroy_job(Job& job) noexcept;
     static void destroy_frames(Job& job) noexcept;
     void end_scope(Job& job) noexcept;
 
