@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/task_group.hpp>
 
+#include <new>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <eddy/detail/thread_state.hpp>
 
@@ -62,19 +65,9 @@ bool GroupHost::leave() {
     entered_ = false;
     group_.scope.caught = absorbs && body_error_ != nullptr;
 
-    std::vector<std::exception_ptr> failures;
     const bool body_failed = body_error_ && !is_cancelled(body_error_);
-    for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
-        if (body_failed && failures.size() == failures_before_body_) {
-            failures.push_back(body_error_);
-        }
-        failures.push_back(job->error);
-    }
-    if (body_failed && failures.size() == failures_before_body_) {
-        failures.push_back(body_error_);
-    }
-    if (!failures.empty()) {
-        throw ExceptionGroup(std::move(failures));
+    if (body_failed || group_.first_failure_ != nullptr) {
+        throw_failures(body_failed);
     }
     if (body_error_ && !absorbs) {
         std::rethrow_exception(body_error_);
@@ -83,6 +76,31 @@ bool GroupHost::leave() {
         throw job_.scope->make_cancelled();  // it has cost a child its result
     }
     return body_error_ != nullptr;
+}
+
+void GroupHost::throw_failures(bool body_failed) {
+    try {
+        std::vector<std::exception_ptr> failures;
+        for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+            if (body_failed && failures.size() == failures_before_body_) {
+                failures.push_back(body_error_);
+            }
+            failures.push_back(job->error);
+        }
+        if (body_failed && failures.size() == failures_before_body_) {
+            failures.push_back(body_error_);
+        }
+        throw ExceptionGroup(std::move(failures));
+    } catch (const std::bad_alloc&) {  // what is thrown in their place does not tell of them
+        constexpr std::string_view where = "a group without memory for its ExceptionGroup: job";
+        for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+            group_.core->report_failure(job, job->error, where);
+        }
+        if (body_failed) {
+            group_.core->report_failure(&job_, body_error_, where);
+        }
+        throw;
+    }
 }
 
 void throw_group_without_value() {

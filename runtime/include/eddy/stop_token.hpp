@@ -75,26 +75,21 @@ private:
     bool stops_token_ = true;  // a cancellation does
 };
 
-/// A plain function may throw instead of returning its task.
-template <class T, class F, class... Args>
-Task<T> call_with_token(F& fn, const StopHost& host, Args&... args) {
-    try {
-        return std::invoke(fn, host.token(), std::move(args)...);
-    } catch (...) {
-        return failed_task<T>(std::current_exception());
-    }
-}
-
 template <class T, class F, class... Args>
 Task<T> host_stop_source(F fn, Args... args) {
     StopHost host;
-    auto outcome = co_await outcome_of(call_with_token<T>(fn, host, args...));
-    host.body_ended(outcome.cancelled());
+    std::optional<Outcome<T>> outcome;
+    try {
+        outcome.emplace(co_await outcome_of(std::invoke(fn, host.token(), std::move(args)...)));
+    } catch (...) {  // a plain function, or one without a frame
+        outcome.emplace(std::current_exception());
+    }
+    host.body_ended(outcome->cancelled());
     co_await host.join();
     if constexpr (std::is_void_v<T>) {
-        outcome.value();
+        outcome->value();
     } else {
-        co_return outcome.value();
+        co_return outcome->value();
     }
 }
 

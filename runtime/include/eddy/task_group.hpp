@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <exception>
+#include <functional>
+#include <optional>
 #include <source_location>
 #include <string_view>
 #include <type_traits>
@@ -135,6 +137,7 @@ public:
     [[nodiscard]] bool leave();
 
 private:
+    [[noreturn]] void throw_failures(bool body_failed);
     TaskGroup group_;
     Job& job_;
     bool entered_ = true;
@@ -144,27 +147,16 @@ private:
 
 [[noreturn]] void throw_group_without_value();
 
-template <class T>
-Task<T> failed_task(std::exception_ptr error) {
-    std::rethrow_exception(std::move(error));
-    co_return co_await failed_task<T>(nullptr);
-}
-
-/// A plain function may spawn into the group and then throw instead of returning its task.
-template <class T, class F, class... Args>
-Task<T> call_body(F& fn, TaskGroup& group, Args&... args) {
-    try {
-        return std::invoke(fn, group, std::move(args)...);
-    } catch (...) {
-        return failed_task<T>(std::current_exception());
-    }
-}
-
 template <class T, class F, class... Args>
 Task<T> host_group(F fn, Args... args) {
     GroupHost host;
-    auto outcome = co_await outcome_of(call_body<T>(fn, host.group(), args...));
-    host.body_ended(outcome.error());
+    std::optional<Outcome<T>> outcome;
+    try {
+        outcome.emplace(co_await outcome_of(std::invoke(fn, host.group(), std::move(args)...)));
+    } catch (...) {  // a plain function, or one without a frame: it may have spawned all the same
+        outcome.emplace(std::current_exception());
+    }
+    host.body_ended(outcome->error());
     co_await host.join();
     const bool absorbed = host.leave();
     if constexpr (std::is_void_v<T>) {
@@ -173,7 +165,7 @@ Task<T> host_group(F fn, Args... args) {
         if (absorbed) {
             throw_group_without_value();
         }
-        co_return outcome.value();
+        co_return outcome->value();
     }
 }
 

@@ -19,8 +19,10 @@ void throw_failures(const std::exception_ptr& body, const std::exception_ptr& cl
 
 template <class T, class C>
 Task<T> host_cleanup(Task<T> body, Task<C> cleanup) {
+    CancelScope shield({.shield = true});
+    auto shielded = run_in_scope(shield, std::move(cleanup));  // its frame: now there is memory
     auto result = co_await outcome_of(std::move(body));
-    auto cleaned = co_await outcome_of(shield(std::move(cleanup)));
+    auto cleaned = co_await outcome_of(std::move(shielded));
     throw_failures(result.error(), cleaned.error());
     if constexpr (std::is_void_v<T>) {
         result.value();
