@@ -97,12 +97,22 @@ bool Server::draining() const {
 
 void Server::drain(Duration patience) {
     bound_.check("Server::drain");
-    end_ = after(now(), std::max(patience, Duration::zero()));
-    draining_ = true;
-    for (detail::ListLink* link = runs_.next; runs_.linked() && link != &runs_; link = link->next) {
-        auto& run = static_cast<detail::ServeRun&>(*link);
-        run.drain_until(end_);
+    const TimePoint end = after(now(), std::max(patience, Duration::zero()));
+    const auto each_run = [this](auto&& call) {
+        for (auto* link = runs_.next; runs_.linked() && link != &runs_; link = link->next) {
+            call(static_cast<detail::ServeRun&>(*link));
+        }
+    };
+    try {
+        each_run([end](detail::ServeRun& run) { run.set_timers(end); });
+    } catch (const std::bad_alloc&) {
+        const TimePoint before = draining_ ? end_ : never;
+        each_run([before](detail::ServeRun& run) { run.set_timers(before); });
+        throw;
     }
+    end_ = end;
+    draining_ = true;
+    each_run([end](detail::ServeRun& run) { run.drain_until(end); });
     drain_waiters_.wake_all();
 }
 
@@ -129,14 +139,22 @@ ServeRun::~ServeRun() {
     core_.deadlines.remove(*this);
 }
 
-void ServeRun::drain_until(TimePoint end) {
-    accepting.cancel("the server drains");
-    handlers.set_deadline(end);
-    core_.deadlines.remove(*this);
-    unwinding_ = false;
-    if (end != never) {
-        core_.deadlines.insert(*this, end);
+void ServeRun::set_timers(TimePoint end) {
+    if (end == never) {
+        core_.deadlines.remove(*this);
+    } else {
+        core_.deadlines.move(*this, end);
     }
+    unwinding_ = false;
+    if (end > core_.clock->now()) {  // else it cancels, which does not fail
+        handlers.set_deadline(end);
+    }
+}
+
+void ServeRun::drain_until(TimePoint end) {
+    set_timers(end);
+    handlers.set_deadline(end);
+    accepting.cancel("the server drains");
 }
 
 /// The time to clean up counts from when the handlers were really cancelled, not from when they
@@ -180,8 +198,12 @@ void ServeRun::leave_alone() noexcept {
 void ServeRun::leave_alone(Job& job) noexcept {
     // For itself: it stays cancelled in a scope around it that is not.
     job.own_scope().cancel(CancelSource::deadline, "the server has drained");
-    core_.observe(Observer::no_hooks,
-                  [&](Observer& o) { o.job_left(job.info(), describe_job(job)); });
+    std::string where;
+    try {
+        where = describe_job(job);
+    } catch (const std::bad_alloc&) {  // its name has to do
+    }
+    core_.observe(Observer::no_hooks, [&](Observer& o) { o.job_left(job.info(), where); });
     --group_->live;
     ++core_.root.live;
     job.nursery = &core_.root;
@@ -201,6 +223,7 @@ std::optional<Duration> ServeRun::accept_failed(const std::exception_ptr& error)
         if (!is_shortage(failed.code())) {
             throw;
         }
+    } catch (const std::bad_alloc&) {  // for the connection, or to say what is wrong with it
     }
     return back_off(error);
 }

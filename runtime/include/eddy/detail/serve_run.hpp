@@ -99,7 +99,7 @@ public:
     /// listener was closed. Throws what is not a matter of time.
     [[nodiscard]] std::optional<Duration> accept_failed(const std::exception_ptr& error);
     void accept_succeeded() noexcept;
-    /// There is no memory for its job: as a failed accept.
+    /// There is no memory for its job: as a failed accept, which has none for the stream.
     [[nodiscard]] Duration turned_away(const std::exception_ptr& error);
 
 private:
@@ -109,6 +109,8 @@ private:
         void operator()(ServeState* state) const noexcept { state->release(); }
     };
 
+    /// When the handlers are to be cancelled. Throws: `std::bad_alloc`, but not where they were.
+    void set_timers(TimePoint end);
     void drain_until(TimePoint end);
     /// The handlers have had their time; later: and that to clean up.
     void due() noexcept override;
@@ -160,20 +162,23 @@ template <class S, class H, class... Args>
 Task<> call_handler(H& handler, S& stream, Args&... args) {
     static_assert(std::is_same_v<std::invoke_result_t<H&, S, Args&...>, Task<>>,
                   "a connection handler is called as handler(stream, args...) and returns Task<>");
-    try {
-        return std::invoke(handler, std::move(stream), args...);
-    } catch (...) {
-        return failed_task<void>(std::current_exception());
-    }
+    return std::invoke(handler, std::move(stream), args...);
 }
 
 /// The job of one connection. Its stream dies before its place is given back, and that before
 /// handler and arguments can: parameters go in reverse order.
 template <class S, class H, class... Args>
 Task<> serve_one(ServedConnection connection, S stream, ServeStateOf<H, Args...>& state) {
-    const auto outcome = co_await outcome_of(std::apply(
-        [&](Args&... each) { return call_handler(state.handler, stream, each...); }, state.args));
-    connection.handled(outcome.error());
+    std::exception_ptr error;
+    try {
+        const auto outcome = co_await outcome_of(
+            std::apply([&](Args&... each) { return call_handler(state.handler, stream, each...); },
+                       state.args));
+        error = outcome.error();
+    } catch (...) {  // a plain function, or one without a frame
+        error = std::current_exception();
+    }
+    connection.handled(error);
 }
 
 template <class L, class State>
@@ -215,11 +220,14 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
             pause = run.turned_away(error);
         }
         error = nullptr;
-        if (pause == Duration::zero()) {
-            co_await yield();
-        } else {
-            co_await select(run.freed(), sleep_for(pause));
+        try {
+            if (pause != Duration::zero()) {
+                co_await select(run.freed(), sleep_for(pause));
+                continue;
+            }
+        } catch (const std::bad_alloc&) {  // none for the pause: it is short
         }
+        co_await yield();
     }
 }
 
