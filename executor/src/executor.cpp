@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/offload.hpp>
@@ -74,8 +75,11 @@ void Work::run() noexcept {
     }
     if (detail::thread_state.core != nullptr) {
         drop_call();
-        error_ = std::make_exception_ptr(WrongThread(
-            "an Executor ran offloaded work on the thread of a loop, which it would have blocked"));
+        error_ = detail::failure_from([] {
+            return WrongThread(
+                "an Executor ran offloaded work on the thread of a loop, which it would have "
+                "blocked");
+        });
     } else {
         execute();
     }

@@ -2,8 +2,10 @@
 #include <eddy/portal.hpp>
 
 #include <exception>
+#include <new>
 #include <utility>
 
+#include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
@@ -22,12 +24,17 @@ void Portal::send(Task<> job) const {
 
 namespace detail {
 
-std::exception_ptr portal_loop_closed() {
-    return std::make_exception_ptr(LoopClosed("Portal: the loop ended before this had a result"));
+std::exception_ptr portal_dropped() noexcept {
+    const LoopCore* const core = thread_state.core;
+    if (core != nullptr && core->here() && !core->root.closed) {
+        return std::make_exception_ptr(std::bad_alloc());
+    }
+    return failure_from(
+        [] { return LoopClosed("Portal: the loop ended before this had a result"); });
 }
 
-std::exception_ptr portal_job_cancelled() {
-    return std::make_exception_ptr(JobCancelled("Portal: the job was cancelled on its loop"));
+std::exception_ptr portal_job_cancelled() noexcept {
+    return failure_from([] { return JobCancelled("Portal: the job was cancelled on its loop"); });
 }
 
 void PortalStart::operator()() {

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/log.hpp>
 #include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
@@ -171,7 +172,7 @@ void ThreadPool::Impl::withdraw(Work& work) noexcept {
     WorkAccess::release(work);
 }
 
-/// `why`: makes the error, for each one of its own.
+/// `why`: the error, for each one of its own.
 template <class F>
 void ThreadPool::Impl::reject_queued(Lock& lock, F&& why) noexcept {
     detail::ListLink rejected;
@@ -183,7 +184,7 @@ void ThreadPool::Impl::reject_queued(Lock& lock, F&& why) noexcept {
     while (rejected.linked()) {
         Work& work = WorkAccess::from_link(*rejected.next);
         WorkAccess::link(work).unlink_self();
-        WorkAccess::fail(work, why());
+        WorkAccess::fail(work, detail::failure_from(why));
         WorkAccess::complete(work);
     }
     lock.lock();
@@ -387,10 +388,9 @@ void ThreadPool::Impl::look() noexcept {
     } else if (clock_now() - stuck_since_ >= patience_) {
         stuck_since_ = never;
         reject_queued(lock, [this] {
-            return std::make_exception_ptr(
-                IoError(std::make_error_code(std::errc::resource_unavailable_try_again),
-                        "all threads of the pool \"" + name_ +
-                            "\" wait for loops, and no other can be started"));
+            return IoError(std::make_error_code(std::errc::resource_unavailable_try_again),
+                           "all threads of the pool \"" + name_ +
+                               "\" wait for loops, and no other can be started");
         });
     }
     lock.unlock();
@@ -413,8 +413,7 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
     idle_.clear();
     open_or_shut();
     reject_queued(lock, [this] {
-        return std::make_exception_ptr(
-            ClosedResource("the pool \"" + name_ + "\" was shut down before this ran"));
+        return ClosedResource("the pool \"" + name_ + "\" was shut down before this ran");
     });
     stop_running(lock);
     if (detached_) {
@@ -429,24 +428,38 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
     lock.unlock();
     join_ended();
     if (left != 0) {
-        detail::log_warning("the pool \"" + name_ + "\" ended while " + std::to_string(left) +
-                            (left == 1 ? " call still ran" : " calls still ran") +
-                            " after its grace period: left alone with a detached thread");
+        report_left(left);
     }
 }
 
+void ThreadPool::Impl::report_left(std::size_t calls) noexcept {
+    try {
+        detail::log_warning("the pool \"" + name_ + "\" ended while " + std::to_string(calls) +
+                            (calls == 1 ? " call still ran" : " calls still ran") +
+                            " after its grace period: left alone with a detached thread");
+    } catch (const std::bad_alloc&) {
+        detail::log_warning(
+            "a pool ended while calls still ran after its grace period: left alone");
+    }
+}
+
+/// One by one, and the lock is given up for each: what the calls have registered runs here. There
+/// are no new ones any more.
 void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
-    std::vector<std::stop_source> stops;
-    for (const WorkerRef& worker : workers_) {
-        if (worker->current != nullptr) {
-            stops.push_back(WorkAccess::stop_handle(*worker->current));
+    while (true) {
+        const auto found = std::find_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+            return worker->current != nullptr && worker->current != worker->asked_to_stop;
+        });
+        if (found == workers_.end()) {
+            return;
         }
+        Worker& worker = **found;
+        worker.asked_to_stop = worker.current;
+        std::stop_source stop = WorkAccess::stop_handle(*worker.current);
+        lock.unlock();
+        stop.request_stop();
+        lock.lock();
     }
-    lock.unlock();
-    for (std::stop_source& stop : stops) {
-        stop.request_stop();  // runs what the calls have registered
-    }
-    lock.lock();
 }
 
 std::size_t ThreadPool::Impl::detach_threads() noexcept {

@@ -70,6 +70,7 @@ private:
         std::condition_variable called;
         bool awake = true;                     // not in idle_
         Work* current = nullptr;               // what it runs: stays alive while this says so
+        const Work* asked_to_stop = nullptr;   // at the pool's end; only compared
         std::list<WorkerRef>::iterator place;  // in workers_
     };
 
@@ -103,6 +104,7 @@ private:
     template <class F>
     void reject_queued(Lock& lock, F&& why) noexcept;
     void stop_running(Lock& lock) noexcept;
+    void report_left(std::size_t calls) noexcept;
     [[nodiscard]] std::size_t detach_threads() noexcept;
 
     /// More threads than allowed are not waiting for a loop: some came back from that.

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <eddy/detail/failure_from.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/report_failure.hpp>
@@ -21,8 +22,10 @@ std::exception_ptr without_cancelled(std::exception_ptr error) noexcept {
     try {
         std::rethrow_exception(std::move(error));
     } catch (const Cancelled& cancelled) {
-        return std::make_exception_ptr(JobCancelled(
-            "the job that was to bring this result was cancelled: " + cancelled.message()));
+        return failure_from([&] {
+            return JobCancelled("the job that was to bring this result was cancelled: " +
+                                cancelled.message());
+        });
     } catch (...) {
         return std::current_exception();
     }
@@ -64,7 +67,7 @@ bool FutureState::try_fail(std::exception_ptr error) {
 }
 
 void FutureState::abandon(const char* why) noexcept {
-    error_ = std::make_exception_ptr(BrokenResource(why));
+    error_ = failure_from([why] { return BrokenResource(why); });
     settle(Phase::broken);
 }
 

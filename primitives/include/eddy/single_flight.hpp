@@ -159,8 +159,8 @@ private:
 
     [[nodiscard]] detail::StateRef<Flight> launch() {
         detail::StateRef<Flight> flight(*new Flight(owner_));
-        used_ = true;
         const auto [entry, inserted] = owner_.flights_.try_emplace(std::move(key_), flight);
+        used_ = true;
         flight->key = &entry->first;
         std::apply(
             [&](Args&... args) {

@@ -34,19 +34,21 @@ struct PortalResult<Task<T>> {
 template <class F, class... Args>
 using portal_result_t = typename PortalResult<std::invoke_result_t<F&, Args...>>::type;
 
-[[nodiscard]] std::exception_ptr portal_loop_closed();
-[[nodiscard]] std::exception_ptr portal_job_cancelled();
+/// Why a call that was dropped unanswered has no result: the loop is over; or it goes on, and had
+/// no memory for the job.
+[[nodiscard]] std::exception_ptr portal_dropped() noexcept;
+[[nodiscard]] std::exception_ptr portal_job_cancelled() noexcept;
 
 /// What a cancelled portal job means to who asked for it, as a plain `Cancelled` must not reach
 /// somebody who was not cancelled himself.
 template <class T>
-void translate_cancellation(Outcome<T>& outcome, bool caller_cancelled) {
+void translate_cancellation(Outcome<T>& outcome, bool caller_cancelled) noexcept {
     if (outcome.cancelled() && !caller_cancelled) {
         outcome = Outcome<T>(portal_job_cancelled());
     }
 }
 
-/// Answers through a future; if the loop drops it, with `LoopClosed`.
+/// Answers through a future; if the loop drops it, with `portal_dropped()`.
 ///
 /// The promise goes as soon as it is kept: the caller's thread is to have the last reference to an
 /// exception.
@@ -59,28 +61,41 @@ public:
     FutureReply& operator=(FutureReply&&) = delete;
     ~FutureReply() {
         if (promise_) {
-            settle(Outcome<T>(portal_loop_closed()), false);
+            settle(Outcome<T>(portal_dropped()), false);
         }
     }
 
     [[nodiscard]] std::future<T> future() { return promise_->get_future(); }
 
-    void settle(Outcome<T> outcome, bool caller_cancelled) {
+    void settle(Outcome<T> outcome, bool caller_cancelled) noexcept {
         translate_cancellation(outcome, caller_cancelled);
         std::promise<T> promise = std::move(*promise_);
         promise_.reset();
-        if (outcome.error()) {
-            std::exception_ptr error = outcome.error();
+        std::exception_ptr error = outcome.error();
+        if (!error) {
+            error = keep_value(promise, outcome);
+        }
+        if (error) {
             outcome = Outcome<T>();
             promise.set_exception(std::move(error));
-        } else if constexpr (std::is_void_v<T>) {
-            promise.set_value();
-        } else {
-            promise.set_value(outcome.value());
         }
     }
 
 private:
+    /// Returns what moving the value has thrown.
+    static std::exception_ptr keep_value(std::promise<T>& promise, Outcome<T>& outcome) noexcept {
+        try {
+            if constexpr (std::is_void_v<T>) {
+                promise.set_value();
+            } else {
+                promise.set_value(outcome.value());
+            }
+            return nullptr;
+        } catch (...) {
+            return std::current_exception();
+        }
+    }
+
     std::optional<std::promise<T>> promise_;
 };
 
@@ -107,16 +122,20 @@ public:
     CallReply& operator=(CallReply&&) = delete;
     ~CallReply() {
         if (slot_) {
-            settle(Outcome<T>(portal_loop_closed()), false);
+            settle(Outcome<T>(portal_dropped()), false);
         }
     }
 
-    void settle(Outcome<T> outcome, bool caller_cancelled) {
+    void settle(Outcome<T> outcome, bool caller_cancelled) noexcept {
         translate_cancellation(outcome, caller_cancelled);
         const std::shared_ptr<CallSlot<T>> slot = std::move(slot_);
         {
             const std::lock_guard lock(slot->mutex);
-            slot->outcome.emplace(std::move(outcome));
+            try {
+                slot->outcome.emplace(std::move(outcome));
+            } catch (...) {  // moving the value: the thread must not wait for ever
+                slot->outcome.emplace(std::current_exception());
+            }
         }
         slot->ready.notify_one();
     }
@@ -150,13 +169,19 @@ Task<T> portal_body(F fn, Args... args) {
 /// The job a portal call becomes: cancelled when `token` is stopped.
 template <class Reply, class T>
 Task<> portal_job(Reply reply, std::stop_token token, Task<T> body) {
-    CancelScope scope;
-    CancelOnStop cancel(scope);
-    const std::stop_callback on_stop(std::move(token), std::ref(cancel));
-    ScopeEntry entry(scope);
-    auto outcome = co_await outcome_of(std::move(body));
-    const bool linked = scope.cancel_called();
-    static_cast<void>(entry.leave_absorbing());
+    Outcome<T> outcome;
+    bool linked = false;
+    try {
+        CancelScope scope;
+        CancelOnStop cancel(scope);
+        const std::stop_callback on_stop(std::move(token), std::ref(cancel));
+        ScopeEntry entry(scope);
+        outcome = co_await outcome_of(std::move(body));
+        linked = scope.cancel_called();
+        static_cast<void>(entry.leave_absorbing());
+    } catch (...) {  // no memory for one of these
+        outcome = Outcome<T>(std::current_exception());
+    }
     reply.settle(std::move(outcome), linked);
 }
 
