@@ -25,7 +25,7 @@ struct HeapCounters {
 [[nodiscard]] HeapCounters heap_counters() noexcept;
 
 /// While it lives, the n-th allocation of this thread from now, counted from zero, throws
-/// `std::bad_alloc`; with `and_after`, so does every later one.
+/// `std::bad_alloc`; with `and_after`, so does every later one. For all threads: `Shortage`.
 class FailAllocation final {
 public:
     enum class Mode : bool { once, and_after };
@@ -37,6 +37,25 @@ public:
 
     /// True once an allocation has failed. Everything succeeds from then on.
     bool stop() noexcept;
+};
+
+/// The same for all threads of the process together, the library's own among them. One at a time.
+///
+/// Each allocation that fails is remembered by how it was reached, the innermost sixteen calls.
+class Shortage final {
+public:
+    using Mode = FailAllocation::Mode;
+
+    explicit Shortage(std::size_t nth, Mode mode) noexcept;
+    Shortage(const Shortage&) = delete;
+    Shortage& operator=(const Shortage&) = delete;
+    ~Shortage() { lift(); }
+
+    /// True once an allocation has failed. There is memory again.
+    static bool lift() noexcept;
+
+    /// In how many different ways an allocation that failed was reached, since the process began.
+    [[nodiscard]] static std::size_t sites() noexcept;
 };
 
 }  // namespace eddy::testing
