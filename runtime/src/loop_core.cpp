@@ -41,6 +41,9 @@ void LoopCore::run_turn() {
     begin_turn();
     drain_inbox();
     fire_deadlines();
+    if (housekeeping.next() <= turn_time) [[unlikely]] {
+        housekeeping.fire_due(turn_time, turn_deadlines);
+    }
     run_callbacks_and_jobs();
 }
 
@@ -140,7 +143,8 @@ void LoopCore::run_ready() {
 }
 
 bool LoopCore::on_idle() noexcept {
-    if (!deadlines.empty() && deadlines.next() <= clock->now()) {
+    const TimePoint next = next_deadline();
+    if (next != never && next <= clock->now()) {
         return true;
     }
     if (in_flight != 0 || undelivered_ != nullptr || !inbox->empty()) {
@@ -153,7 +157,7 @@ bool LoopCore::on_idle() noexcept {
         return false;
     }
     const TimePoint before = clock->now();
-    if (!clock->idle(deadlines.next())) {
+    if (!clock->idle(next)) {  // housekeeping on the way is done at its time
         return false;
     }
     turn.skip(clock->now() - before);

@@ -84,7 +84,7 @@ private:
         return untimed_grace_end_ <= core.clock->now();
     }
     [[nodiscard]] TimePoint next_deadline() const noexcept {
-        return std::min(core.deadlines.next(), untimed_grace_end_);
+        return std::min(core.next_deadline(), untimed_grace_end_);
     }
     void look_at_real_grace() noexcept;
     void end_jobs();

@@ -66,14 +66,15 @@ Server::Server(const ServeOptions& options)
     : limit_(options.max_connections != 0 ? options.max_connections : default_limit()),
       drain_(options.drain),
       unwind_(options.unwind),
+      silence_(options.silence),
       first_pause_(options.first_pause),
       longest_pause_(std::max(options.longest_pause, options.first_pause)),
       name_(options.name) {
     if (options.first_pause <= Duration::zero() || options.drain < Duration::zero() ||
-        options.unwind < Duration::zero()) {
+        options.unwind < Duration::zero() || options.silence <= Duration::zero()) {
         throw std::invalid_argument(
-            "ServeOptions: the pauses are above zero, and the times to drain and to unwind are not "
-            "negative");
+            "ServeOptions: the pauses and the silence (no_limit for none) are above zero, and the "
+            "times to drain and to unwind are not negative");
     }
 }
 
@@ -128,6 +129,9 @@ namespace detail {
 ServeRun::ServeRun(ServeState& state)
     : state_(&state), server_(*state.server()), core_(require_loop("serve")) {
     server_.bound_.check("serve");
+    if (server_.silence_ != ServeOptions::no_limit) {
+        silence_.reset(new SilenceLimit(core_, server_.silence_));
+    }
     if (server_.draining_) {
         drain_until(server_.end_);
     }

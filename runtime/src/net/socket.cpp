@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <utility>
@@ -72,6 +73,7 @@ bool Socket::try_read(SocketRead& read) {
 
 void Socket::start_read(SocketRead& read) noexcept {
     reader_ = &read;
+    wait_began();
     arm(readable);
 }
 
@@ -84,6 +86,7 @@ bool Socket::receive(SocketRead& read) noexcept {
         read.count_ = static_cast<std::size_t>(count);
         read.hold();
         bytes_read_ += read.count_;
+        moved();
         maybe_more_ = read.count_ == read.into_.size();
         return true;
     }
@@ -129,6 +132,7 @@ bool Socket::try_write(SocketWrite& write) {
         return write_rest(write, count);
     }
     bytes_written_ += bytes.size();
+    moved();
     write.sent_ = bytes.size();
     write.next_ = 1;
     return true;
@@ -153,6 +157,7 @@ void Socket::start_write(SocketWrite& write) noexcept {
         return;
     }
     writer_ = &write;
+    wait_began();
     arm(writable);
 }
 
@@ -195,6 +200,7 @@ bool Socket::send(SocketWrite& write, std::ptrdiff_t count) noexcept {
         }
         const std::size_t before = write.next_;
         bytes_written_ += static_cast<std::uint64_t>(count);
+        moved();
         write.advance(static_cast<std::size_t>(count));
         if (write.finished() || write.amount_ == SocketWrite::Amount::some) [[likely]] {
             write_bars_ &= static_cast<std::uint8_t>(~write_torn);
@@ -306,12 +312,36 @@ void Socket::on_ready(unsigned events) noexcept {
     }
 }
 
+// --- a silent peer -----------------------------------------------------------------------------
+
+std::size_t Socket::undelivered() const noexcept {
+    int bytes = 0;
+    return is_open() && ::ioctl(fd(), TIOCOUTQ, &bytes) == 0 && bytes > 0
+               ? static_cast<std::size_t>(bytes)
+               : 0;
+}
+
+/// A write that waits for such a peer is torn even before its first byte: what was written earlier
+/// is still in the kernel, and must not stay there for as long as the peer likes.
+void Socket::peer_was_silent() noexcept {
+    fail_reading(SocketWait::silent);
+    fail_writing(SocketWait::silent);
+    if (SocketRead* read = std::exchange(reader_, nullptr)) {
+        read->end(SocketWait::silent);
+    }
+    if (SocketWrite* write = std::exchange(writer_, nullptr)) {
+        write_bars_ |= write_torn;
+        write->end(SocketWait::silent);
+    }
+}
+
 // --- the end -----------------------------------------------------------------------------------
 
 void Socket::close(bool reset) noexcept {
     if (!is_open()) {
         return;
     }
+    leave();
     if ((reset || (write_bars_ & write_torn) != 0) && !is_inherited()) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));

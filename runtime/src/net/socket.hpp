@@ -8,6 +8,7 @@
 #include <eddy/detail/socket_waits.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/net/address.hpp>
+#include <eddy/net/peer_watch.hpp>
 #include <eddy/net/socket_stream.hpp>
 
 #include "../uv/poll_handle.hpp"
@@ -39,7 +40,7 @@ private:
 ///
 /// Reading stays armed from the first wait on, until an event finds nobody reading. Then
 /// `maybe_more_` is set: the next read asks the kernel before it waits.
-class Socket final : public PollHandle {
+class Socket final : public PollHandle, public PeerWatch {
 public:
     /// Takes the descriptor over, also when it throws. `peer` is named in errors.
     Socket(int fd, SocketKind kind, const Address& peer);
@@ -67,12 +68,18 @@ public:
     // --- for the waits -------------------------------------------------------------------------
     [[nodiscard]] bool try_read(SocketRead& read);
     void start_read(SocketRead& read) noexcept;
-    void stop_read() noexcept { reader_ = nullptr; }
+    void stop_read() noexcept {
+        reader_ = nullptr;
+        wait_stopped();
+    }
     void lose_read() noexcept { read_bars_ |= read_lost; }
 
     [[nodiscard]] bool try_write(SocketWrite& write);
     void start_write(SocketWrite& write) noexcept;
-    void stop_write() noexcept { writer_ = nullptr; }
+    void stop_write() noexcept {
+        writer_ = nullptr;
+        wait_stopped();
+    }
 
     [[nodiscard]] bool try_connect(SocketConnect& connect);
     void start_connect(SocketConnect& connect) noexcept;
@@ -88,6 +95,11 @@ private:
     void on_ready(unsigned events) noexcept override;
     void on_loop_end() noexcept override { close(false); }
     void connect_ended() noexcept;
+    [[nodiscard]] bool waits_for_peer() const noexcept override {
+        return reader_ != nullptr || writer_ != nullptr;
+    }
+    [[nodiscard]] std::size_t undelivered() const noexcept override;
+    void peer_was_silent() noexcept override;
 
     [[noreturn]] void refuse_read(const SocketRead& read) const;
     [[nodiscard]] bool read_at_once(SocketRead& read);

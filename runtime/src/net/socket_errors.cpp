@@ -70,6 +70,9 @@ void Socket::fail(const char* what, int error) const {
     if (error == SocketWait::closed) {
         throw ClosedResource(prefix(what) + ": the stream was closed, or its loop has ended");
     }
+    if (error == SocketWait::silent) {
+        throw_silent(prefix(what));
+    }
     const std::error_code code(error, std::system_category());
     if (std::string_view(what) != "connect" && peer_is_gone(error)) {
         throw BrokenResource(prefix(what) + ": " + code.message());

@@ -52,6 +52,8 @@ bool SocketStream::is_open() const { return socket_ && socket("is_open").is_open
 
 StreamStatistics SocketStream::statistics() const { return socket("statistics").statistics(); }
 
+PeerWatch& SocketStream::peer_watch() { return socket("peer_watch"); }
+
 void SocketStream::close() { socket_to_close("close").close(false); }
 
 void SocketStream::close_reset() { socket_to_close("close_reset").close(true); }

@@ -12,9 +12,35 @@ namespace eddy::testing {
 
 namespace detail {
 
+class MemoryPipe;
+
+/// One end, as a server's limit on silence sees it.
+class MemoryWatch final : public PeerWatch {
+public:
+    using PeerWatch::leave;
+    using PeerWatch::moved;
+    using PeerWatch::throw_silent;
+    using PeerWatch::wait_began;
+    using PeerWatch::wait_stopped;
+
+    MemoryPipe* in = nullptr;
+    MemoryPipe* out = nullptr;
+
+private:
+    [[nodiscard]] bool waits_for_peer() const noexcept override;
+    [[nodiscard]] std::size_t undelivered() const noexcept override;
+    void peer_was_silent() noexcept override;
+};
+
 /// One direction: a ring of bytes between a writer and a reader.
 class MemoryPipe final {
 public:
+    MemoryPipe(MemoryWatch& reader, MemoryWatch& writer) noexcept
+        : reader_watch_(reader), writer_watch_(writer) {
+        reader.in = this;
+        writer.out = this;
+    }
+
     void open(std::size_t capacity, std::optional<std::uint64_t> seed) {
         ring_.resize(capacity);
         split_ = seed.has_value();
@@ -34,6 +60,9 @@ public:
         if (reader_ != nullptr) {
             throw BusyResource("read_some: another job reads from this stream");
         }
+        if (writer_silent_) {
+            reader_watch_.throw_silent("read_some");
+        }
         if (reset_) {
             throw BrokenResource("read_some: the connection was reset by the other side");
         }
@@ -49,9 +78,25 @@ public:
             read.commit();
         } else {
             reader_ = &read;
+            reader_watch_.wait_began();
         }
     }
-    void forget(MemoryRead&) noexcept { reader_ = nullptr; }
+    void forget(MemoryRead&) noexcept {
+        reader_ = nullptr;
+        reader_watch_.wait_stopped();
+    }
+    [[nodiscard]] bool read_waits() const noexcept { return reader_ != nullptr; }
+    [[nodiscard]] bool write_waits() const noexcept { return writer_ != nullptr; }
+    /// The side that writes here has said nothing for too long, or the one that reads.
+    void writer_is_silent() noexcept {
+        writer_silent_ = true;
+        end_read(MemoryEnd::silent);
+    }
+    void reader_is_silent() noexcept {
+        reader_silent_ = true;
+        torn_ = torn_ || writer_ != nullptr;
+        end_write(MemoryEnd::silent);
+    }
 
     void close_reader() noexcept {
         reader_closed_ = true;
@@ -66,6 +111,9 @@ public:
         }
         if (writer_ != nullptr) {
             throw BusyResource("write: another job writes to this stream");
+        }
+        if (reader_silent_) {
+            writer_watch_.throw_silent("write");
         }
         if (torn_) {
             throw BrokenResource("write: an earlier write was cancelled halfway");
@@ -92,10 +140,12 @@ public:
             return;
         }
         writer_ = &write;
+        writer_watch_.wait_began();
         pump();
     }
     void forget(MemoryWrite& write) noexcept {
         writer_ = nullptr;
+        writer_watch_.wait_stopped();
         torn_ = torn_ || write.written_ != 0;
     }
 
@@ -183,6 +233,9 @@ private:
         }
         head_ = (head_ + length) % ring_.size();
         size_ -= length;
+        if (length != 0) {
+            reader_watch_.moved();
+        }
         return length;
     }
     /// As much as fits, or, for `write_some`, as chance has it. Then a waiting reader reads.
@@ -191,6 +244,9 @@ private:
         length = write.all_ ? length : chance(length);
         std::size_t skip = write.written_;
         write.written_ += length;
+        if (length != 0) {
+            writer_watch_.moved();
+        }
         const MemoryWrite::Spans spans =
             write.many_ ? write.several_ : MemoryWrite::Spans(&write.one_, 1);
         for (const std::span<const std::byte> span : spans) {
@@ -217,8 +273,12 @@ private:
     bool reset_ = false;
     bool reader_closed_ = false;
     bool writer_closed_ = false;
+    bool writer_silent_ = false;  // for the reader's limit
+    bool reader_silent_ = false;  // for the writer's
     bool split_ = false;
     std::uint64_t random_ = 0;
+    MemoryWatch& reader_watch_;
+    MemoryWatch& writer_watch_;
     MemoryRead* reader_ = nullptr;
     MemoryWrite* writer_ = nullptr;
 };
@@ -226,8 +286,18 @@ private:
 /// What both ends share. Side i reads pipes[i] and writes pipes[1 - i].
 struct MemoryLink final {
     LoopBound bound;
-    MemoryPipe pipes[2];
+    MemoryWatch watches[2];
+    MemoryPipe pipes[2] = {{watches[0], watches[1]}, {watches[1], watches[0]}};
 };
+
+bool MemoryWatch::waits_for_peer() const noexcept { return in->read_waits() || out->write_waits(); }
+
+std::size_t MemoryWatch::undelivered() const noexcept { return out->size(); }
+
+void MemoryWatch::peer_was_silent() noexcept {
+    in->writer_is_silent();
+    out->reader_is_silent();
+}
 
 namespace {
 
@@ -258,6 +328,9 @@ void MemoryRead::start() { link_->pipes[side_].wait(*this); }
 void MemoryRead::unlink() noexcept { link_->pipes[side_].forget(*this); }
 
 std::size_t MemoryRead::take() {
+    if (end_ == MemoryEnd::silent) {
+        link_->watches[side_].throw_silent("read_some");
+    }
     if (end_ == MemoryEnd::closed) {
         throw ClosedResource("read_some: this stream was closed while a job read from it");
     }
@@ -289,6 +362,9 @@ void MemoryWrite::start() { link_->pipes[1 - side_].wait(*this); }
 void MemoryWrite::unlink() noexcept { link_->pipes[1 - side_].forget(*this); }
 
 std::size_t MemoryWrite::finish() {
+    if (end_ == MemoryEnd::silent) {
+        link_->watches[side_].throw_silent("write");
+    }
     if (end_ == MemoryEnd::closed) {
         throw ClosedResource("write: this stream was closed while a job wrote to it");
     }
@@ -361,9 +437,14 @@ void MemoryStream::end(bool reset) {
         detail::MemoryPipe& in = link->pipes[side_];
         detail::MemoryPipe& out = link->pipes[1 - side_];
         const bool rude = reset || out.torn() || in.size() != 0;
+        link->watches[side_].leave();
         in.close_reader();
         out.close_writer(rude);
     }
+}
+
+PeerWatch& MemoryStream::peer_watch() {
+    return detail::checked(link_, "MemoryStream::peer_watch").watches[side_];
 }
 
 std::size_t MemoryStream::readable() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +79,9 @@ public:
     // --- what the hot paths read ---------------------------------------------------------------
     ReadyQueue ready;
     DeadlineHeap deadlines;
+    // Those that nobody waits for: they come when their time has come, but virtual time does not
+    // move for them alone. A loop that has nothing else is as idle as one without.
+    DeadlineHeap housekeeping;
     Clock* clock;
     TimePoint turn_time;  // the clock when the turn began
     Turn turn;
@@ -144,13 +148,18 @@ public:
     /// The last part of one alone, for a loop that ends.
     void run_jobs();
 
+    /// When there is something to do next, housekeeping included.
+    [[nodiscard]] TimePoint next_deadline() const noexcept {
+        return std::min(deadlines.next(), housekeeping.next());
+    }
+
     /// When a poll that finds nothing has to return: at the next deadline. Of a crowd of deadlines
     /// that follow each other closely, those of 100 us share a wake-up, which costs 5 us or more.
     [[nodiscard]] TimePoint next_wake(TimePoint now) const noexcept {
         const TimePoint next = deadlines.next();
         const TimePoint spaced = after(last_fired_, wake_spacing);
         const bool crowd = next > now && next < spaced && deadlines.second() < spaced;
-        return crowd ? spaced : next;
+        return std::min(crowd ? spaced : next, housekeeping.next());
     }
 
     /// True when something can run at once: the poll must not block.
@@ -168,6 +177,7 @@ public:
     void notify(void (*wake)(void* target) noexcept, void* target) noexcept {
         ready.notify(wake, target);
         deadlines.notify(wake, target);
+        housekeeping.notify(wake, target);
     }
 
     // --- jobs ----------------------------------------------------------------------------------

@@ -15,6 +15,8 @@
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/silence_limit.hpp>
+#include <eddy/net/peer_watch.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/scope.hpp>
@@ -99,6 +101,15 @@ public:
     /// listener was closed. Throws what is not a matter of time.
     [[nodiscard]] std::optional<Duration> accept_failed(const std::exception_ptr& error);
     void accept_succeeded() noexcept;
+    /// Throws: `std::bad_alloc`.
+    template <class S>
+    void limit_silence(S& stream) {
+        if constexpr (PeerWatched<S>) {
+            if (silence_) {
+                silence_->watch(stream.peer_watch());
+            }
+        }
+    }
     /// There is no memory for its job: as a failed accept, which has none for the stream.
     [[nodiscard]] Duration turned_away(const std::exception_ptr& error);
 
@@ -107,6 +118,7 @@ private:
 
     struct Release {
         void operator()(ServeState* state) const noexcept { state->release(); }
+        void operator()(SilenceLimit* limit) const noexcept { limit->release(); }
     };
 
     /// When the handlers are to be cancelled. Throws: `std::bad_alloc`, but not where they were.
@@ -121,6 +133,7 @@ private:
     std::unique_ptr<ServeState, Release> state_;
     Server& server_;
     LoopCore& core_;
+    std::unique_ptr<SilenceLimit, Release> silence_;  // null: none
     Nursery* group_ = nullptr;
     bool unwinding_ = false;  // the drain is over
     Duration pause_{};        // zero: the last accept was good
@@ -210,6 +223,7 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
                 co_await run.freed();
             }
             try {
+                run.limit_silence(*stream);
                 group.spawn(serve_one(std::move(connection), std::move(*stream), state),
                             {.name = run.name()});
                 continue;

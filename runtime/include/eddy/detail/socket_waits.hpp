@@ -65,7 +65,7 @@ protected:
         return *socket_;
     }
     void hold() noexcept;
-    /// Ends a wait: zero, an errno, or `closed`.
+    /// Ends a wait: zero, an errno, `closed` or `silent`.
     void end(int error) noexcept;
     /// Throws what the operation failed with.
     void conclude() {
@@ -76,6 +76,7 @@ protected:
     void pass_on() noexcept override;
 
     static constexpr int closed = -1;
+    static constexpr int silent = -2;  // the peer, for longer than its server allows
 
     Socket* socket_;
     int error_ = 0;

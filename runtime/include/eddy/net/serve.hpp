@@ -24,6 +24,11 @@ namespace eddy {
 /// loop's observer (the default one logs it). To answer a failure in another way, catch it in the
 /// handler.
 ///
+/// A peer that says nothing and takes nothing does not hold its place for ever: after two minutes
+/// of that its handler's reads and writes fail with `IoError` (`std::errc::timed_out`). How long,
+/// and what counts, says `ServeOptions::silence`. Against those who send a byte now and then,
+/// handlers have deadlines of their own (`TimedStream`, `fail_after`).
+///
 /// At the connection limit nobody is accepted: newcomers wait in the system's queue. When accept
 /// fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
 /// once; connections that are gone before they are accepted are passed over.

@@ -30,6 +30,16 @@ struct ServeOptions {
     /// What they have left then, to clean up. Those that need longer (an offloaded call that cannot
     /// be abandoned, a shield) are reported and left alone: `serve` returns without them.
     Duration unwind = std::chrono::milliseconds(100);
+    /// For how long a connection may stay without a byte in either direction while its handler
+    /// waits for the peer: then what waits, and every read and write after it, fails with `IoError`
+    /// (`std::errc::timed_out`), no sooner, and a quarter later at most. A handler that computes,
+    /// or waits for something else alone, is left in peace; bytes that the peer takes out of the
+    /// kernel's buffer count. The limit goes with the stream, also into other jobs. Protocols in
+    /// which both sides may rightly be silent send something now and then, or have `no_limit`.
+    /// For streams with a `PeerWatch`: sockets, memory streams; others have no limit. Virtual time
+    /// does not move for this.
+    Duration silence = std::chrono::minutes(2);
+    static constexpr Duration no_limit = Duration::max();  ///< for `silence`
     /// Pauses after an accept for which the process or the machine was short of something; the
     /// first, doubled each time until the longest. A connection that ends cuts them short.
     Duration first_pause = std::chrono::milliseconds(5);
@@ -61,8 +71,8 @@ struct ServeStatistics {
 ///
 /// One server may serve several listeners: limit and statistics are for all of them.
 ///
-/// Throws:   `std::invalid_argument` for options with pauses not above zero, or a negative drain or
-///           unwind.
+/// Throws:   `std::invalid_argument` for options with pauses or a silence not above zero, or a
+///           negative drain or unwind.
 /// Lifetime: outlives its `serve`s.
 class Server final {
 public:
@@ -99,6 +109,7 @@ private:
     std::size_t limit_;
     Duration drain_;
     Duration unwind_;
+    Duration silence_;
     Duration first_pause_;
     Duration longest_pause_;
     std::string name_;

@@ -25,6 +25,7 @@ struct ListenerStatistics {
     std::size_t waiters = 0;  ///< jobs in `accept`
 };
 
+class PeerWatch;
 class ReadHalf;
 class WriteHalf;
 
@@ -124,6 +125,11 @@ public:
     [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
         return {socket_.get(), into};
     }
+
+    /// How `serve` holds its peer to a limit: see `ServeOptions::silence`.
+    ///
+    /// Throws: `InvalidState` for a stream that was moved from, `WrongThread`.
+    [[nodiscard]] PeerWatch& peer_watch();
 
     /// Parts with the stream for two owners, usually in two jobs:
     ///

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/net/peer_watch.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::testing {
@@ -72,6 +73,9 @@ public:
     void close_reset();
 
     [[nodiscard]] bool is_open() const noexcept { return link_ != nullptr; }
+    /// How `serve` holds the peer to a limit.
+    [[nodiscard]] PeerWatch& peer_watch();
+
     /// Bytes for this end that are on their way.
     [[nodiscard]] std::size_t readable() const;
 
@@ -89,7 +93,7 @@ private:
 namespace detail {
 
 /// How an operation that had to wait was ended.
-enum class MemoryEnd : std::uint8_t { done, closed, broken };
+enum class MemoryEnd : std::uint8_t { done, closed, broken, silent };
 
 /// A read: its result is in the caller's span when it is committed.
 class MemoryRead final : public Waiter {

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <eddy/error.hpp>
+#include <eddy/net/connect.hpp>
+#include <eddy/net/copy.hpp>
+#include <eddy/net/peer_watch.hpp>
+#include <eddy/net/serve.hpp>
+#include <eddy/net/tcp.hpp>
+#include <eddy/net/unix.hpp>
+#include <eddy/run.hpp>
+#include <eddy/select.hpp>
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/task_group.hpp>
+#include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/gate.hpp>
+#include <eddy/testing/memory_listener.hpp>
+#include <eddy/testing/virtual_clock.hpp>
+#include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
+
+#include "../test_kit.hpp"
+#include "serve_kit.hpp"
+
+// How long a peer may be silent. In virtual time the looks come at every quarter of the limit from
+// the first connection on: 30 s, 60 s, ...
+
+namespace {
+
+using namespace serve_kit;
+using eddy::Duration;
+using eddy::IoError;
+using eddy::ServeOptions;
+using eddy::TimePoint;
+using eddy::testing::holds;
+
+/// What a handler met, and when.
+struct Seen {
+    std::vector<long> seconds;
+    std::vector<std::string> words;
+
+    void timed_out(const IoError& error, TimePoint begun) {
+        CHECK(error.code() == std::errc::timed_out);
+        seconds.push_back(
+            std::chrono::duration_cast<std::chrono::seconds>(eddy::now() - begun).count());
+        words.emplace_back(error.what());
+    }
+};
+
+/// Reads until that fails, and notes how long it was after the last byte.
+template <class S>
+Task<> reads_on(S stream, Seen& seen) {
+    std::array<std::byte, 64> buffer{};
+    TimePoint last = eddy::now();
+    try {
+        while (true) {
+            const std::size_t length = co_await stream.read_some(buffer);
+            if (length == 0) {
+                co_return;
+            }
+            last = eddy::now();
+        }
+    } catch (const IoError& error) {
+        seen.timed_out(error, last);
+    }
+}
+
+/// Writes until that fails.
+template <class S>
+Task<> writes_on(S stream, Seen& seen) {
+    const std::vector<std::byte> bytes(4096);
+    TimePoint last = eddy::now();
+    try {
+        while (true) {
+            co_await stream.write_some(bytes);
+            last = eddy::now();
+        }
+    } catch (const IoError& error) {
+        seen.timed_out(error, last);
+    }
+}
+
+/// Lets virtual time pass, in small steps.
+Task<> pass(Duration time, Duration step = 1s) {
+    for (Duration done{}; done < time; done += step) {
+        co_await eddy::sleep_for(step);
+    }
+}
+
+constexpr bool within(long seconds, long least) {
+    return seconds >= least && seconds <= least + least / 4;
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("a peer that says nothing is given up between the limit and a quarter more") {
+    MemoryListener listener;
+    Server server;  // two minutes
+    Seen seen;
+    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+    std::vector<MemoryStream> clients;
+    for (int i = 0; i < 40; ++i) {
+        clients.push_back(listener.connect());
+        co_await eddy::sleep_for(1s);
+    }
+    co_await pass(3min);
+    REQUIRE(seen.seconds.size() == 40);
+    for (const long seconds : seen.seconds) {
+        CHECK(within(seconds, 120));
+    }
+    CHECK(seen.words.front().find("read_some: the peer was silent for 120 s") == 0);
+    CHECK(server.statistics().active == 0);
+    const Ending end = co_await reads(clients[0]);
+    CHECK(end == Ending::zero);  // its handler has returned
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("a byte in either direction is a sign of life") {
+    MemoryListener listener;
+    Server server({.silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](MemoryStream stream, Seen& all) -> Task<> {
+            co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+                group.spawn([&stream]() -> Task<> {
+                    for (int i = 0; i < 10; ++i) {  // says something every 15 s
+                        co_await stream.write_all("tick");
+                        co_await eddy::sleep_for(15s);
+                    }
+                });
+                const TimePoint begun = eddy::now();
+                std::array<std::byte, 64> buffer{};
+                try {
+                    static_cast<void>(co_await stream.read_some(buffer));
+                } catch (const IoError& error) {
+                    all.timed_out(error, begun);
+                }
+            });
+        },
+        std::ref(seen)));
+    auto talker = listener.connect();
+    auto listening = listener.connect();
+    for (int i = 0; i < 10; ++i) {
+        co_await eddy::sleep_for(15s);
+    }
+    CHECK(seen.seconds.empty());
+    co_await pass(1min);
+    REQUIRE(seen.seconds.size() == 2);
+    CHECK(within(seen.seconds[0] - 135, 20));  // after the last tick
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("a write that nobody takes is given up, and tears the stream") {
+    MemoryListener listener({.capacity = 64});
+    Server server({.silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(server, listener, writes_on<MemoryStream>, std::ref(seen)));
+    auto client = listener.connect();
+    co_await pass(40s);
+    REQUIRE(seen.seconds.size() == 1);
+    CHECK(within(seen.seconds[0], 20));
+    CHECK(seen.words[0].find("write: the peer was silent for 20 s") == 0);
+    const Ending end = co_await reads(client);
+    CHECK(end == Ending::broken);
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("a peer that takes what was written, however slowly, is not silent") {
+    MemoryListener listener({.capacity = 1000});
+    Server server({.silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](MemoryStream stream, Seen& all) -> Task<> {
+            const std::vector<std::byte> bytes(1000);
+            co_await stream.write_all(std::span<const std::byte>(bytes));
+            co_await reads_on(std::move(stream), all);  // no byte moves on this side any more
+        },
+        std::ref(seen)));
+    auto client = listener.connect();
+    std::array<std::byte, 10> some{};
+    for (int i = 0; i < 100; ++i) {
+        static_cast<void>(co_await client.read_some(some));
+        co_await eddy::sleep_for(4s);
+    }
+    CHECK(seen.seconds.empty());
+    co_await pass(1min);
+    CHECK(seen.seconds.size() == 1);
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("whoever does not wait for the peer is left in peace, and has all the time later") {
+    MemoryListener listener;
+    Server server({.silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](MemoryStream stream, Seen& all) -> Task<> {
+            co_await eddy::sleep_for(10min);
+            co_await reads_on(std::move(stream), all);
+        },
+        std::ref(seen)));
+    std::vector<MemoryStream> clients;
+    for (int i = 0; i < 10; ++i) {
+        clients.push_back(listener.connect());
+        co_await eddy::sleep_for(700ms);
+    }
+    co_await pass(12min);
+    REQUIRE(seen.seconds.size() == 10);
+    for (const long seconds : seen.seconds) {
+        CHECK(within(seconds, 20));
+    }
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("a loop that comes back to its read has waited all the time") {
+    MemoryListener listener;
+    Server server({.silence = 20s});
+    Seen selecting;
+    Seen cancelling;
+    auto one = eddy::spawn(serve(
+        server,
+        listener,
+        [](MemoryStream stream, Seen& all) -> Task<> {
+            const TimePoint begun = eddy::now();
+            std::array<std::byte, 64> buffer{};
+            try {
+                while (true) {
+                    const auto first =
+                        co_await eddy::select(stream.read_some(buffer), eddy::sleep_for(1s));
+                    CHECK(first.index() == 1);
+                }
+            } catch (const IoError& error) {
+                all.timed_out(error, begun);
+            }
+        },
+        std::ref(selecting)));
+    MemoryListener other;
+    auto two = eddy::spawn(serve(
+        server,
+        other,
+        [](MemoryStream stream, Seen& all) -> Task<> {
+            const TimePoint begun = eddy::now();
+            std::array<std::byte, 64> buffer{};
+            try {
+                while (true) {
+                    auto read = stream.read_some(buffer);
+                    const auto length = co_await eddy::move_on_after(1s, read);
+                    CHECK_FALSE(length);
+                }
+            } catch (const IoError& error) {
+                all.timed_out(error, begun);
+            }
+        },
+        std::ref(cancelling)));
+    auto first = listener.connect();
+    auto second = other.connect();
+    co_await pass(30s);
+    REQUIRE(selecting.seconds.size() == 1);
+    CHECK(within(selecting.seconds[0], 20));
+    REQUIRE(cancelling.seconds.size() == 1);
+    CHECK(within(cancelling.seconds[0], 20));
+    server.drain();
+    co_await one;
+    co_await two;
+}
+
+EDDY_TEST_CASE("what comes after the silence fails like that too, until it is closed") {
+    MemoryListener listener;
+    Server server({.silence = 20s});
+    int timed_out = 0;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](MemoryStream stream, int& count) -> Task<> {
+            std::array<std::byte, 64> buffer{};
+            for (int i = 0; i < 3; ++i) {
+                try {
+                    static_cast<void>(co_await stream.read_some(buffer));
+                } catch (const IoError& error) {
+                    count += error.code() == std::errc::timed_out ? 1 : 0;
+                }
+                try {
+                    co_await stream.write_all("hello");
+                } catch (const IoError& error) {
+                    count += error.code() == std::errc::timed_out ? 1 : 0;
+                }
+            }
+            stream.close();
+            CHECK_THROWS_AS(static_cast<void>(stream.peer_watch()), eddy::ClosedResource);
+        },
+        std::ref(timed_out)));
+    auto client = listener.connect();
+    co_await pass(40s);
+    CHECK(timed_out == 6);
+    server.drain();
+    co_await serving;
+}
+
+EDDY_TEST_CASE("virtual time does not move for connections that are idle") {
+    MemoryListener listener;
+    Server server({.silence = 1s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+    auto client = listener.connect();
+    co_await settle();
+    const TimePoint begun = eddy::now();
+    eddy::testing::Gate open;
+    std::thread later([handle = eddy::Loop::current().handle(), &open] {
+        std::this_thread::sleep_for(20ms);  // as a client in another process: the loop is idle
+        static_cast<void>(handle.post([&open] { open.open(); }));
+    });
+    co_await open.wait();
+    later.join();
+    CHECK(eddy::now() == begun);
+    CHECK(seen.seconds.empty());
+    server.drain(0s);
+    co_await serving;
+}
+
+EDDY_TEST_CASE("the limit goes with the stream into other jobs, and outlives its server") {
+    MemoryListener listener;
+    Seen seen;
+    std::vector<MemoryStream> moved;
+    {
+        Server server({.silence = 20s});
+        auto serving = eddy::spawn(serve(
+            server,
+            listener,
+            [](MemoryStream stream, std::vector<MemoryStream>& place) -> Task<> {
+                place.push_back(std::move(stream));
+                co_return;
+            },
+            std::ref(moved)));
+        auto client = listener.connect();
+        co_await settle();
+        server.drain();
+        co_await serving;
+        REQUIRE(moved.size() == 1);
+        auto job = eddy::spawn(reads_on(std::move(moved[0]), seen));
+        co_await pass(40s);
+        co_await job;
+    }
+    CHECK(seen.seconds.size() == 1);
+}
+
+EDDY_TEST_CASE("no limit is none, and what is not above zero is refused") {
+    CHECK_THROWS_AS(Server({.silence = 0s}), std::invalid_argument);
+    CHECK_THROWS_AS(Server({.silence = -1s}), std::invalid_argument);
+    MemoryListener listener;
+    Server server({.silence = ServeOptions::no_limit});
+    Seen seen;
+    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+    auto client = listener.connect();
+    co_await eddy::sleep_for(std::chrono::hours(24 * 365));
+    CHECK(seen.seconds.empty());
+    CHECK(server.statistics().active == 1);
+    server.drain(0s);
+    co_await serving;
+}
+
+EDDY_TEST_CASE("a drain, a cancellation and a close end limited connections as they end others") {
+    MemoryListener listener;
+    Server server({.drain = 5s, .silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+    auto client = listener.connect();
+    auto gone = listener.connect();
+    co_await settle();
+    gone.close();
+    co_await settle();
+    CHECK(server.statistics().completed == 1);
+    server.drain();
+    co_await serving;
+    CHECK(server.statistics().cancelled == 1);
+    CHECK(seen.seconds.empty());
+}
+
+namespace {
+
+/// The same over the kernel: virtual time passes because the test sleeps.
+template <class L, class S, class Connect>
+Task<> silent_peers(L listener, Connect connect) {
+    Server server({.silence = 20s});
+    Seen reading;
+    Seen writing;
+    int served = 0;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](S stream, Seen& reads, Seen& writes, int& number) -> Task<> {
+            return number++ % 2 == 0 ? reads_on(std::move(stream), reads)
+                                     : writes_on(std::move(stream), writes);
+        },
+        std::ref(reading),
+        std::ref(writing),
+        std::ref(served)));
+    auto silent = co_await connect(listener);
+    auto deaf = co_await connect(listener);
+    while (served < 2) {
+        co_await eddy::yield();
+    }
+    co_await pass(40s);
+    REQUIRE(reading.seconds.size() == 1);
+    CHECK(within(reading.seconds[0], 20));
+    CHECK(reading.words[0].find(": the peer was silent for 20 s") != std::string::npos);
+    REQUIRE(writing.seconds.size() == 1);
+    CHECK(within(writing.seconds[0], 20));
+    server.drain();
+    co_await serving;
+    CHECK(server.statistics().completed == 2);
+}
+
+Task<eddy::TcpStream> connect_tcp(eddy::TcpListener& listener) {
+    return eddy::connect(listener.local_address());
+}
+Task<eddy::UnixStream> connect_local(eddy::UnixListener& listener) {
+    return eddy::connect_unix(listener.local_address());
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("silent and deaf peers of a TcpListener are given up") {
+    co_await silent_peers<eddy::TcpListener, eddy::TcpStream>(
+        eddy::TcpListener::listen(eddy::Address::loopback(0)), connect_tcp);
+}
+
+EDDY_TEST_CASE("silent and deaf peers of a UnixListener are given up") {
+    const std::string path = std::string(1, '\0') + "eddy-silence-" + std::to_string(getpid());
+    co_await silent_peers<eddy::UnixListener, eddy::UnixStream>(eddy::UnixListener::listen(path),
+                                                                connect_local);
+}
+
+EDDY_TEST_CASE("a thousand silent connections go while others are served") {
+    eddy::TcpListener listener = eddy::TcpListener::listen(eddy::Address::loopback(0));
+    constexpr std::size_t crowd = 200;  // descriptors are scarce; both ends are ours
+    Server server({.max_connections = crowd + 1, .silence = 20s});
+    Seen seen;
+    auto serving = eddy::spawn(serve(
+        server,
+        listener,
+        [](eddy::TcpStream stream, Seen& all) -> Task<> {
+            const TimePoint begun = eddy::now();
+            try {
+                co_await eddy::copy(stream, stream);
+            } catch (const IoError& error) {
+                all.timed_out(error, begun);
+            }
+        },
+        std::ref(seen)));
+    std::vector<eddy::TcpStream> silent;
+    auto lively = co_await eddy::connect(listener.local_address());
+    for (std::size_t i = 0; i < crowd; ++i) {
+        silent.push_back(co_await eddy::connect(listener.local_address()));
+    }
+    for (int i = 0; i < 40; ++i) {
+        co_await lively.write_all("ping");
+        const std::string answer = co_await read_text(lively, 4);
+        CHECK(answer == "ping");
+        co_await eddy::sleep_for(1s);
+    }
+    CHECK(seen.seconds.size() == crowd);
+    CHECK(server.statistics().active == 1);
+    lively.close();
+    server.drain();
+    co_await serving;
+}
+
+TEST_CASE("a clock that is moved by hand far past the limit ends who was silent, and no one else") {
+    eddy::testing::VirtualClock clock(eddy::testing::VirtualClock::Autojump::off);
+    const auto body = [&]() -> Task<> {
+        MemoryListener listener;
+        Server server;
+        Seen seen;
+        auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+        auto client = listener.connect();
+        co_await settle();
+        clock.advance(100s);
+        co_await settle();
+        CHECK(seen.seconds.empty());
+        co_await client.write_all("x");
+        co_await settle();
+        clock.advance(100s);
+        co_await settle();
+        CHECK(seen.seconds.empty());
+        clock.advance(50s);
+        co_await settle();
+        CHECK(seen.seconds.size() == 1);
+        server.drain();
+        co_await serving;
+    };
+    eddy::run(body(), {}, {.clock = &clock});
+}
+
+TEST_CASE("a connection may outlive its loop, and end after its limit has") {
+    std::vector<MemoryStream> kept;
+    const auto body = [&]() -> Task<> {
+        MemoryListener listener;
+        Server server;
+        auto serving = eddy::spawn(serve(
+            server,
+            listener,
+            [](MemoryStream stream, std::vector<MemoryStream>& place) -> Task<> {
+                place.push_back(std::move(stream));
+                co_return;
+            },
+            std::ref(kept)));
+        kept.push_back(listener.connect());
+        co_await settle();
+        server.drain();
+        co_await serving;
+    };
+    eddy::run(body());
+    CHECK(kept.size() == 2);
+    kept.clear();
+}
