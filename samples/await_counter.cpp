@@ -14,6 +14,7 @@
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -58,5 +59,5 @@ eddy::Task<> await_counter() {
 
 int main() {
     JumpingClock clock;
-    return eddy::run_main(await_counter(), {}, {.clock = &clock});
+    return finished(eddy::run_main(await_counter(), {}, {.clock = &clock}));
 }

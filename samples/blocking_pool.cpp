@@ -16,6 +16,8 @@
 #include <eddy/thread_pool.hpp>
 #include <eddy/yield.hpp>
 
+#include "finished.hpp"
+
 /// What the loop knows; only its thread touches it.
 struct Progress {
     int connected = 0;
@@ -71,4 +73,4 @@ eddy::Task<> show() {
     std::cout << drivers.statistics().done << " queries done\n";
 }
 
-int main() { return eddy::run_main(show()); }
+int main() { return finished(eddy::run_main(show())); }

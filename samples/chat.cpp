@@ -2,8 +2,9 @@
 // A chat room: lines over TCP, everybody reads what everybody writes.
 //
 // What is said goes to one `Broadcast`, which never waits for anybody: it keeps the last 1024 lines
-// for those who lag behind. A client that is further behind, or takes nothing for a while, is
-// dropped; the others do not notice. Try it with two of `nc 127.0.0.1 PORT`.
+// for those who lag behind. A client that is further behind, takes nothing for a while, does not
+// say its name soon, or is not heard of for ten minutes in a silent room, is dropped; the others do
+// not notice. Only what can be shown is passed on. Try it with two of `nc 127.0.0.1 PORT`.
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -22,21 +23,27 @@
 #include <eddy/net/timed_stream.hpp>
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "finished.hpp"
+#include "printable.hpp"
 
 using namespace std::chrono_literals;
 
 namespace {
 
 using Stream = eddy::TimedStream<eddy::TcpStream>;
+using Reader = eddy::BufferedReader<Stream>;
 using Lines = eddy::BroadcastReceiver<std::string>;
 
 constexpr std::string_view usage =
-    "usage: chat [ADDRESS:PORT [PATIENCE]]\n"
+    "usage: chat [ADDRESS:PORT [PATIENCE [PROMPT]]]\n"
     "Port 0 picks one; it is printed. A client that takes nothing for PATIENCE milliseconds, 5000\n"
-    "unless said otherwise, is dropped.\n";
+    "unless said otherwise, is dropped, and one that gives no name within PROMPT, 10000.\n";
 
 struct Room {
     eddy::Duration patience;
+    eddy::Duration prompt;
     eddy::Broadcast<std::string> lines{1024};
     std::set<std::string, std::less<>> names{};
 };
@@ -61,6 +68,18 @@ private:
     std::string name_;
 };
 
+/// A name that nobody has; empty if the client gives none in time.
+eddy::Task<std::string> ask_name(Stream& stream, Reader& reader, Room& room) {
+    co_await stream.write_all(std::string_view("your name? "));
+    const auto line = co_await reader.read_line(32);
+    std::string name = printable(line ? *line : std::string_view());
+    if (name.empty() || room.names.contains(name)) {
+        co_await stream.write_all(std::string_view("this name is taken, or none\n"));
+        name.clear();
+    }
+    co_return name;
+}
+
 eddy::Task<> show(Stream& stream, Lines lines, eddy::TaskGroup& group) {
     while (true) {
         const auto line = co_await lines.receive();
@@ -79,16 +98,15 @@ eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
 
 eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) {
     Stream stream(std::move(connection), {.writing = {.bytes = 1, .per = room.patience}});
-    eddy::BufferedReader reader(stream);
+    Reader reader(stream);
     try {
-        co_await stream.write_all(std::string_view("your name? "));
-        const auto name = co_await reader.read_line(32);
-        if (!name || name->empty() || room.names.contains(*name)) {
-            co_await stream.write_all(std::string_view("this name is taken, or none\n"));
+        const std::string name =
+            co_await eddy::fail_after(room.prompt, ask_name(stream, reader, room));
+        if (name.empty()) {
             co_return;
         }
         const Lines lines = room.lines.subscribe();
-        Member member(room, *name);
+        Member member(room, name);
         co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
             group.spawn(show(stream, lines, group));
             group.spawn(leave_when_draining(server, group));
@@ -97,7 +115,7 @@ eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) 
                 if (!line) {
                     break;
                 }
-                member.say(*line);
+                member.say(printable(*line));
             }
             group.cancel("gone");
         });
@@ -125,13 +143,15 @@ int main(int count, char** arguments) {
     const std::string_view place = count > 1 ? arguments[1] : "127.0.0.1:0";
     const unsigned patience = number_from(count > 2 ? arguments[2] : "5000");
     const auto address = eddy::Address::try_parse(place);
-    if (count > 3 || !address || patience == 0) {
+    const unsigned prompt = number_from(count > 3 ? arguments[3] : "10000");
+    if (count > 4 || !address || patience == 0 || prompt == 0) {
         const bool asked = place == "--help";
         (asked ? std::cout : std::cerr) << usage;
-        return asked ? 0 : 2;
+        return finished(asked ? 0 : 2);
     }
     // Before the loop: connections refer to both.
-    Room room{.patience = std::chrono::milliseconds(patience)};
-    eddy::Server server({.drain = 2s});
-    return eddy::run_main(run_chat(*address, server, room));
+    Room room{.patience = std::chrono::milliseconds(patience),
+              .prompt = std::chrono::milliseconds(prompt)};
+    eddy::Server server({.max_connections = 500, .drain = 2s, .silence = 10min});
+    return finished(eddy::run_main(run_chat(*address, server, room)));
 }

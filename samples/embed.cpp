@@ -19,6 +19,8 @@
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
 
+#include "finished.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -78,5 +80,5 @@ int main() {
     }
     const int left = uv_loop_close(&loop);
     std::cout << (left == 0 ? "host: nothing is left in the loop\n" : "host: something is left\n");
-    return left == 0 ? 0 : 1;
+    return finished(left == 0 ? 0 : 1);
 }

@@ -17,6 +17,7 @@
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -93,5 +94,5 @@ eddy::Task<> fan_out() {
 
 int main() {
     JumpingClock clock;
-    return eddy::run_main(fan_out(), {}, {.clock = &clock});
+    return finished(eddy::run_main(fan_out(), {}, {.clock = &clock}));
 }

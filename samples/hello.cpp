@@ -35,4 +35,7 @@ eddy::Task<> hello() {
     std::cout << (slow ? "the sloth made it\n" : "the sloth was too slow\n");
 }
 
-int main() { return eddy::run_main(hello()); }
+int main() {
+    const int status = eddy::run_main(hello());
+    return std::cout.flush() ? status : 1;
+}

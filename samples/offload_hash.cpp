@@ -14,6 +14,8 @@
 #include <eddy/task_group.hpp>
 #include <eddy/thread_pool.hpp>
 
+#include "finished.hpp"
+
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t million = 1'000'000;
@@ -70,4 +72,4 @@ eddy::Task<> show() {
     std::cout << "stopped on request: " << (stopped_early ? "yes" : "no") << "\n";
 }
 
-int main() { return eddy::run_main(show()); }
+int main() { return finished(eddy::run_main(show())); }

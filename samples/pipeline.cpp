@@ -16,6 +16,7 @@
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -84,5 +85,5 @@ eddy::Task<> give_up() {
 int main() {
     JumpingClock clock;
     const int status = eddy::run_main(pipeline(), {}, {.clock = &clock});
-    return status != 0 ? status : eddy::run_main(give_up(), {}, {.clock = &clock});
+    return finished(status != 0 ? status : eddy::run_main(give_up(), {}, {.clock = &clock}));
 }

@@ -22,6 +22,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -198,5 +199,5 @@ eddy::Task<> tour() {
 
 int main() {
     JumpingClock clock;
-    return eddy::run_main(tour(), {}, {.clock = &clock});
+    return finished(eddy::run_main(tour(), {}, {.clock = &clock}));
 }

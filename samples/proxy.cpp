@@ -23,6 +23,8 @@
 #include <eddy/run.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "finished.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -67,7 +69,8 @@ eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedB
 }
 
 eddy::Task<> run_proxy(eddy::Address address, const Target& target, eddy::CopiedBytes& total) {
-    eddy::Server server({.drain = 10s});
+    // Each has two descriptors.
+    eddy::Server server({.max_connections = 400, .drain = 10s, .silence = 60s});
     eddy::TcpListener listener = eddy::TcpListener::listen(address);
     std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::serve_until_signal(
@@ -91,10 +94,10 @@ int main(int count, char** arguments) {
     if (!address || port == 0) {
         const bool asked = count == 2 && std::string_view(arguments[1]) == "--help";
         (asked ? std::cout : std::cerr) << usage;
-        return asked ? 0 : 2;
+        return finished(asked ? 0 : 2);
     }
     // Before the loop: connections refer to both.
     const Target target{arguments[2], port};
     eddy::CopiedBytes total;
-    return eddy::run_main(run_proxy(*address, target, total));
+    return finished(eddy::run_main(run_proxy(*address, target, total)));
 }

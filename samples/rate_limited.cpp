@@ -16,6 +16,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -99,5 +100,5 @@ eddy::Task<> rate_limited() {
 
 int main() {
     JumpingClock clock;
-    return eddy::run_main(rate_limited(), {}, {.clock = &clock});
+    return finished(eddy::run_main(rate_limited(), {}, {.clock = &clock}));
 }

@@ -17,6 +17,8 @@
 #include <eddy/task_group.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "finished.hpp"
+
 using namespace std::chrono_literals;
 
 struct User {
@@ -112,4 +114,4 @@ eddy::Task<> single_flight() {
               << " calls joined one\n";
 }
 
-int main() { return eddy::run_main(single_flight()); }
+int main() { return finished(eddy::run_main(single_flight())); }

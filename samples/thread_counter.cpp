@@ -16,6 +16,8 @@
 #include <eddy/counter.hpp>
 #include <eddy/run.hpp>
 
+#include "finished.hpp"
+
 constexpr std::int64_t threads = 10;
 constexpr std::int64_t each = 100'000;
 
@@ -80,5 +82,5 @@ int main() {
     std::cout << "read, then write: lost updates: " << (careless < threads * each ? "yes" : "no")
               << "\n";
     std::cout << "std::atomic:      " << atomic_number() << "\n";
-    return eddy::run_main(remote_counter());
+    return finished(eddy::run_main(remote_counter()));
 }

@@ -18,6 +18,7 @@
 #include <eddy/with_cleanup.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "finished.hpp"
 #include "jumping_clock.hpp"
 
 using namespace std::chrono_literals;
@@ -101,5 +102,5 @@ eddy::Task<> story() {
 
 int main() {
     JumpingClock clock;
-    return eddy::run_main(story(), {}, {.clock = &clock});
+    return finished(eddy::run_main(story(), {}, {.clock = &clock}));
 }

@@ -30,4 +30,7 @@ eddy::Task<> serve_echo() {
     co_await eddy::serve_until_signal(listener, echo, {.drain = std::chrono::seconds(1)});
 }
 
-int main() { return eddy::run_main(serve_echo()); }
+int main() {
+    const int status = eddy::run_main(serve_echo());
+    return std::cout.flush() ? status : 1;
+}

@@ -4,9 +4,12 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <unistd.h>
+#include <vector>
 
 #include "peers.hpp"
 
@@ -58,6 +61,37 @@ void check_echo(const std::string& folder) {
     check(impatient.exit_code() == 0, "and the program");
 }
 
+/// A thousand that say nothing hold their places no longer than they may.
+void check_silent(const std::string& folder) {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;  // the server has them too
+    setrlimit(RLIMIT_NOFILE, &files);
+    const std::size_t crowd = files.rlim_cur > 1100 ? 999 : 500;
+    Program server({folder + "/echo_server", "127.0.0.1:0", "1000"});
+    const std::uint16_t port = server.port();
+    Client lively(port);
+    std::vector<std::unique_ptr<Client>> silent;
+    for (std::size_t i = 0; i < crowd; ++i) {
+        silent.push_back(std::make_unique<Client>(port));
+        check(silent.back()->connected(), "it is accepted");
+    }
+    for (const auto& client : silent) {
+        do {
+            lively.send("x");
+            check(lively.receive(1) == "x", "who speaks is served all the while");
+        } while (!client->hears_within(50));
+        check(client->ended(), "who says nothing is ended");
+    }
+    server.signal(SIGTERM);
+    check(server.line() == "draining", "it drains");
+    lively.end();
+    const std::string line = server.line();
+    check(line.starts_with(std::to_string(crowd + 1) + " connections, "), "the count: " + line);
+    check(line.ends_with(", 0 cancelled"), "and nobody was cancelled: " + line);
+    check(server.exit_code() == 0, "draining is a success");
+}
+
 void check_tiny(const std::string& folder) {
     Program server({folder + "/tiny_echo"});
     Client client(server.port());
@@ -72,6 +106,31 @@ void join(Client& client, std::string_view name) {
     client.until("your name? ");
     client.send(std::string(name) + "\r\n");
     client.until("* " + std::string(name) + " is here\n");
+}
+
+/// What goes to other people's terminals; and who gives no name.
+void check_chat_manners(const std::string& folder) {
+    Program server({folder + "/chat", "127.0.0.1:0", "5000", "300"});
+    const std::uint16_t port = server.port();
+    Client silent(port);
+    silent.until("your name? ");
+    check(silent.ended(), "who gives no name is dropped");
+    Client empty(port);
+    empty.until("your name? ");
+    empty.send("\x1b\x7f\n");
+    empty.until("this name is taken, or none\n");
+    Client ann(port);
+    ann.until("your name? ");
+    ann.send("a\x1bn\u009bn\n");
+    ann.until("* ann is here\n");
+    ann.send(std::string("\x1b]0;title\x07 gr\u00fc\u00df \u2713\x1b[2J\r") + '\0' +
+             "\xff\xc0\xaf\xed\xa0\x80\x9b!\n");
+    const std::string line = ann.until("\n");
+    check(line == "ann: ]0;title gr\u00fc\u00df \u2713[2J!\n",
+          "letters pass, and no more: " + line);
+    server.signal(SIGTERM);
+    check(ann.ended(), "it ends");
+    check(server.exit_code() == 0, "draining is a success");
 }
 
 void check_chat(const std::string& folder) {
@@ -160,8 +219,10 @@ int main(int count, char** arguments) {
             check_tiny(arguments[1]);
         } else if (sample == "echo_server") {
             check_echo(arguments[1]);
+            check_silent(arguments[1]);
         } else if (sample == "chat") {
             check_chat(arguments[1]);
+            check_chat_manners(arguments[1]);
         } else if (sample == "proxy") {
             check_proxy(arguments[1]);
         } else {

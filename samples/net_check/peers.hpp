@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdint>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -125,6 +126,11 @@ public:
         while (buffered_.size() < length && more()) {
         }
         return take(length);
+    }
+    /// Something has come, or the end, within so many milliseconds.
+    [[nodiscard]] bool hears_within(int milliseconds) const {
+        pollfd event{socket_, POLLIN, 0};
+        return poll(&event, 1, milliseconds) == 1;
     }
     [[nodiscard]] bool ended() { return receive(1).empty(); }
     /// Reads up to and including this text, and returns everything.

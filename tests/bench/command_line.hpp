@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "finished.hpp"
 #include "report.hpp"
 
 /// The main function of a bench program.
@@ -105,13 +106,13 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
 
 }  // namespace detail
 
-/// Measures what the arguments ask for. A benchmark is no test: 0 whatever the figures are, 2 for
-/// arguments that make no sense.
+/// Measures what the arguments ask for. A benchmark is no test: 0 whatever the figures are, if they
+/// could be written, 2 for arguments that make no sense.
 [[nodiscard]] inline int run_main(int count, char** arguments, const std::vector<Row>& rows) {
     const auto options = detail::parse(count, arguments, rows);
     if (!options || options->help) {
         detail::print_usage(options ? stdout : stderr, rows);
-        return options ? 0 : 2;
+        return finished(options ? 0 : 2);
     }
     std::ofstream json;
     if (!options->json.empty()) {
@@ -137,8 +138,12 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
     print_summary(results);
     if (json.is_open()) {
         write_json(json, results, options->runs);
+        if (!json.flush()) {
+            std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
+            return 1;
+        }
     }
-    return 0;
+    return finished(0);
 }
 
 }  // namespace bench

@@ -22,6 +22,7 @@
 
 #include "echo_client.hpp"
 #include "echo_servers.hpp"
+#include "finished.hpp"
 
 namespace {
 
@@ -219,7 +220,7 @@ int main(int count, char** arguments) {
     for (int i = 1; i < count; i += 2) {
         if (std::string_view(arguments[i]) == "--help") {
             std::fputs(usage, stdout);
-            return 0;
+            return bench::finished(0);
         }
         if (i + 1 == count || !parse_option(arguments[i], arguments[i + 1], options)) {
             std::fputs(usage, stderr);
@@ -238,8 +239,8 @@ int main(int count, char** arguments) {
         Load load(options.load, options.connections.front());
         const LoadResult result = load.run(options.requests, std::chrono::hours(1));
         std::printf("%llu\n", static_cast<unsigned long long>(result.requests));
-        return 0;
+        return bench::finished(0);
     }
     compare(options);
-    return 0;
+    return bench::finished(0);
 }

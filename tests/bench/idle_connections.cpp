@@ -29,6 +29,8 @@
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
 
+#include "finished.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -371,7 +373,7 @@ int usage(std::FILE* out, int code) {
         "usage: idle_connections [--connections N] [--check]\n"
         "  --connections N  1 to 1000000 (default: 10000)\n"
         "  --check          end with 1 when something is left, or larger than it should be\n");
-    return code;
+    return bench::finished(code);
 }
 
 }  // namespace
@@ -403,5 +405,5 @@ int main(int argc, char** argv) {
         co_await measure_alone(its, size, out);
     }(clients, count, figures));
     print(figures, count);
-    return !checked || check(figures, count) ? 0 : 1;
+    return bench::finished(!checked || check(figures, count) ? 0 : 1);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bare_timerfd.hpp"
+#include "finished.hpp"
 #include "responsive_asio.hpp"
 #include "responsive_asio_bursts.hpp"
 #include "responsive_eddy.hpp"
@@ -204,7 +205,7 @@ int run(int count, char** arguments) {
     const auto options = parse(count, arguments, all);
     if (!options || options->help) {
         print_usage(options ? stdout : stderr, all);
-        return options ? 0 : 2;
+        return finished(options ? 0 : 2);
     }
     std::ofstream json;
     if (!options->json.empty()) {
@@ -226,8 +227,12 @@ int run(int count, char** arguments) {
     print_summary(results);
     if (json.is_open()) {
         write_json(json, results, options->seconds);
+        if (!json.flush()) {
+            std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
+            return 1;
+        }
     }
-    return 0;
+    return finished(0);
 }
 
 }  // namespace

@@ -21,6 +21,8 @@
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
 
+#include "../bench/finished.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -141,5 +143,5 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: %s [--count N]\n", argv[0]);
         return 2;
     }
-    return eddy::run(run_all(count));
+    return bench::finished(eddy::run(run_all(count)));
 }
