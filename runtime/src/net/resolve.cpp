@@ -6,13 +6,13 @@
 
 #include <eddy/yield.hpp>
 
-#include "../uv/lookup.hpp"
+#include "lookup.hpp"
 
 namespace eddy {
 
 namespace {
 
-constexpr std::size_t max_name = 253;  // of DNS; libuv's conversion is not trusted with more
+constexpr std::size_t max_name = 253;  // of DNS
 
 void check_name(std::string_view name, const char* kind) {
     if (name.empty() || name.size() > max_name || name.find('\0') != std::string_view::npos) {

@@ -7,8 +7,11 @@
 #include <dlfcn.h>
 #include <mutex>
 #include <netdb.h>
+#include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 namespace eddy::testing {
@@ -23,10 +26,11 @@ struct Resolver {
     std::condition_variable released;
     bool blocks = false;
     std::size_t blocked = 0;
+    std::string last;
 };
 
 Resolver& resolver() {
-    static Resolver only;
+    static auto& only = *new Resolver;  // threads may be in it when the process ends
     return only;
 }
 
@@ -45,7 +49,11 @@ std::string_view name_of(SystemCall call) noexcept {
                                           "recv",
                                           "send",
                                           "sendmsg",
-                                          "epoll_ctl"};
+                                          "epoll_ctl",
+                                          "epoll_create1",
+                                          "eventfd",
+                                          "pipe2",
+                                          "pthread_create"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -78,6 +86,11 @@ void BlockedResolver::release() {
 std::size_t BlockedResolver::blocked() const {
     const std::lock_guard lock(resolver().mutex);
     return resolver().blocked;
+}
+
+std::string BlockedResolver::last() const {
+    const std::lock_guard lock(resolver().mutex);
+    return resolver().last;
 }
 
 #if EDDY_SYSTEM_CALL_FAULTS
@@ -222,6 +235,30 @@ int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
     return asks && fails(SystemCall::watch) ? -1 : real(epoll, operation, fd, event);
 }
 
+int epoll_create1(int flags) noexcept {
+    static auto* const real = next<int(int)>("epoll_create1");
+    return fails(SystemCall::epoll_create1) ? -1 : real(flags);
+}
+
+int eventfd(unsigned count, int flags) noexcept {
+    static auto* const real = next<int(unsigned, int)>("eventfd");
+    return fails(SystemCall::eventfd) ? -1 : real(count, flags);
+}
+
+int pipe2(int* ends, int flags) noexcept {
+    static auto* const real = next<int(int*, int)>("pipe2");
+    return fails(SystemCall::pipe2) ? -1 : real(ends, flags);
+}
+
+int pthread_create(pthread_t* thread,
+                   const pthread_attr_t* attributes,
+                   void* (*body)(void*),
+                   void* argument) noexcept {
+    static auto* const real =
+        next<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
+    return fails(SystemCall::pthread_create) ? errno : real(thread, attributes, body, argument);
+}
+
 int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
     using Signature = int(const char*, const char*, const addrinfo*, addrinfo**);
     static auto* const real = next<Signature>("getaddrinfo");
@@ -231,6 +268,7 @@ int getaddrinfo(const char* host, const char* service, const addrinfo* hints, ad
     auto& resolver = eddy::testing::resolver();
     std::unique_lock lock(resolver.mutex);
     ++resolver.blocked;
+    resolver.last = host;
     resolver.released.wait(lock, [&] { return !resolver.blocks; });
     return EAI_NONAME;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 // Clang links the sanitizers' own versions of these functions into the program: there, nothing can
@@ -35,6 +36,10 @@ enum class SystemCall : std::uint8_t {
     send,
     sendmsg,
     watch,  ///< epoll_ctl, when libuv asks whether a descriptor can be watched; it dies of others
+    epoll_create1,
+    eventfd,
+    pipe2,
+    pthread_create,
 };
 
 [[nodiscard]] std::string_view name_of(SystemCall call) noexcept;
@@ -92,6 +97,8 @@ public:
     void release();
     /// How many have got as far as the resolver, blocked or not any more.
     [[nodiscard]] std::size_t blocked() const;
+    /// The name of the last of them.
+    [[nodiscard]] std::string last() const;
 };
 
 }  // namespace eddy::testing

@@ -20,14 +20,20 @@ struct ResolveOptions {
 ///
 ///     const std::vector<Address> found = co_await resolve("example.com", 443);
 ///
-/// A numeric host is its own address; nobody is asked. `connect(host, port)` does this too.
+/// A numeric host is its own address; nobody is asked, and no thread is needed. `connect(host,
+/// port)` does this too.
 ///
 /// Throws:       `std::invalid_argument` for an empty name, one of more than 253 bytes, or one
-///               with a zero byte; `IoError` ("resolve nowhere.invalid: unknown node or service")
-///               with a code of `resolve_category`, or of the system.
-/// Cancellation: at once. A lookup that has begun goes on in libuv's pool, where nobody can stop
-///               it, and its answer is dropped. The end of the loop waits for it.
-/// Cost:         a thread of libuv's pool; at most half of them look names up.
+///               with a zero byte or that is no UTF-8; `IoError` ("resolve nowhere.invalid:
+///               unknown node or service") with a code of `resolve_category`, or of the system:
+///               `resource_unavailable_try_again` when no thread could be started,
+///               `no_buffer_space` when 1,024 lookups wait for one already.
+/// Cancellation: at once. The call of the system's resolver, which nobody can stop, goes on alone,
+///               and its answer is dropped. Neither the end of the loop nor that of the process
+///               waits for it.
+/// Cost:         a thread while it lasts, one of 16 for all loops together: the 17th lookup waits
+///               for one of the others. They are started when they are needed, and end when there
+///               was nothing for them to do for ten seconds.
 [[nodiscard]] Task<std::vector<Address>> resolve(std::string host,
                                                  std::uint16_t port,
                                                  ResolveOptions options = {});

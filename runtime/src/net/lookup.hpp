@@ -30,15 +30,21 @@ public:
 private:
     friend class LookupRequest;
     void unlink() noexcept override;
+    [[nodiscard]] bool sever() noexcept override {
+        unlink();
+        return true;
+    }
     void pass_on() noexcept override { free_answer(); }
     void free_answer() noexcept;
+    [[noreturn]] void fail() const;
 
     const std::string& host_;
     const std::string& service_;
     const ResolveOptions& options_;
     LookupRequest* request_ = nullptr;  // null once answered
     void* answer_ = nullptr;            // an addrinfo list, ours
-    int status_ = 0;
+    int status_ = 0;                    // what getaddrinfo returned
+    int error_ = 0;                     // the errno of EAI_SYSTEM
 };
 
 }  // namespace eddy::detail

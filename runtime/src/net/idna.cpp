@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "idna.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+namespace eddy::detail {
+
+namespace {
+
+// The parameters of RFC 3492, section 5.
+constexpr std::uint32_t puny_base = 36;
+constexpr std::uint32_t puny_tmin = 1;
+constexpr std::uint32_t puny_tmax = 26;
+constexpr std::uint32_t puny_skew = 38;
+constexpr std::uint32_t puny_damp = 700;
+constexpr std::uint32_t puny_first_bias = 72;
+constexpr std::uint32_t puny_first = 128;
+
+/// One character, taken off the front.
+char32_t next_character(std::string_view& text) {
+    const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
+    const std::uint8_t first = byte(0);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    bool good = (first < 0x80 || first >= 0xC2) && first < 0xF5 && length <= text.size();
+    char32_t point = length == 1 ? first : first & (0xFFU >> (length + 1));
+    for (std::size_t i = 1; good && i < length; ++i) {
+        good = (byte(i) & 0xC0U) == 0x80;
+        point = point << 6U | (byte(i) & 0x3FU);
+    }
+    good = good && !(length == 3 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) &&
+           !(length == 4 && (point < 0x10000 || point > 0x10FFFF));
+    if (!good) {
+        throw std::invalid_argument("resolve: a host name is UTF-8");
+    }
+    text.remove_prefix(length);
+    return point;
+}
+
+constexpr bool is_dot(char32_t point) {  // the ideographic ones too: RFC 3490, section 3.1
+    return point == U'.' || point == U'\u3002' || point == U'\uFF0E' || point == U'\uFF61';
+}
+
+char puny_digit(std::uint32_t value) {
+    return static_cast<char>(value < 26 ? 'a' + value : '0' + value - 26);
+}
+
+std::uint32_t adapted_bias(std::uint32_t delta, std::uint32_t points, bool first) {
+    delta = first ? delta / puny_damp : delta / 2;
+    delta += delta / points;
+    std::uint32_t shift = 0;
+    for (; delta > (puny_base - puny_tmin) * puny_tmax / 2; shift += puny_base) {
+        delta /= puny_base - puny_tmin;
+    }
+    return shift + (puny_base - puny_tmin + 1) * delta / (delta + puny_skew);
+}
+
+void append_number(std::string& text, std::uint32_t value, std::uint32_t bias) {
+    for (std::uint32_t k = puny_base;; k += puny_base) {
+        const std::uint32_t low =
+            k <= bias ? puny_tmin : std::clamp(k - bias, puny_tmin, puny_tmax);
+        if (value < low) {
+            text += puny_digit(value);
+            return;
+        }
+        text += puny_digit(low + (value - low) % (puny_base - low));
+        value = (value - low) / (puny_base - low);
+    }
+}
+
+/// RFC 3492, section 6.3. A label has 253 characters at most, so that nothing overflows.
+void append_label(std::string& text, std::u32string_view label) {
+    const auto is_basic = [](char32_t point) { return point < puny_first; };
+    const auto basic =
+        static_cast<std::uint32_t>(std::count_if(label.begin(), label.end(), is_basic));
+    if (basic != label.size()) {
+        text += "xn--";
+    }
+    for (const char32_t point : label) {
+        if (is_basic(point)) {
+            text += static_cast<char>(point);
+        }
+    }
+    if (basic == label.size()) {
+        return;
+    }
+    if (basic != 0) {
+        text += '-';
+    }
+    std::uint32_t next = puny_first;
+    std::uint32_t delta = 0;
+    std::uint32_t bias = puny_first_bias;
+    for (std::uint32_t done = basic; done < label.size(); ++delta, ++next) {
+        char32_t smallest = 0x10FFFF;
+        for (const char32_t point : label) {
+            smallest = point >= next ? std::min(smallest, point) : smallest;
+        }
+        delta += (static_cast<std::uint32_t>(smallest) - next) * (done + 1);
+        next = static_cast<std::uint32_t>(smallest);
+        for (const char32_t point : label) {
+            delta += point < next ? 1U : 0U;
+            if (point == next) {
+                append_number(text, delta, bias);
+                bias = adapted_bias(delta, done + 1, done == basic);
+                delta = 0;
+                ++done;
+            }
+        }
+    }
+}
+
+}  // namespace
+
+std::string to_ascii_name(std::string_view name) {
+    std::string text;
+    std::u32string label;
+    while (!name.empty()) {
+        const char32_t point = next_character(name);
+        if (is_dot(point)) {
+            append_label(text, label);
+            text += '.';
+            label.clear();
+        } else {
+            label += point;
+        }
+    }
+    append_label(text, label);
+    return text;
+}
+
+}  // namespace eddy::detail
