@@ -101,7 +101,7 @@ struct LoopStatistics {
 /// Lifetime:  runs once. A loop that was attached lives until `on_done`.
 class Loop final : private detail::Spawner<Loop> {
 public:
-    /// Throws: `IoError` when libuv cannot make a loop.
+    /// Throws: `IoError` when there are no descriptors for it, or libuv cannot make a loop.
     explicit Loop(const LoopOptions& options = {});
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;

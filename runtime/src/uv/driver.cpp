@@ -9,6 +9,7 @@
 #include <eddy/require.hpp>
 
 #include "check.hpp"
+#include "descriptor_probe.hpp"
 
 namespace eddy::detail {
 
@@ -30,7 +31,14 @@ void do_nothing_idle(uv_idle_t*) {}
 
 Driver::Owned Driver::own(DriverClient& client) {
     std::unique_ptr<Driver, Discard> driver(new Driver(client));
-    uv_check(uv_loop_init(&driver->own_loop_), "uv_loop_init");
+    driver->own_loop_.backend_fd = -1;
+    probe_loop_descriptors();
+    const int result = uv_loop_init(&driver->own_loop_);
+    if (result < 0) {
+        close_unfinished(driver->own_loop_);
+    }
+    uv_check(result, "uv_loop_init");
+    loop_descriptors_made();
     driver->loop_ = &driver->own_loop_;
     driver->init_handles();
     return Owned(driver.release());

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "descriptor_probe.hpp"
+
+#if defined(__linux__)
+
+#include <atomic>
+#include <cerrno>
+#include <fcntl.h>
+#include <string>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <eddy/error.hpp>
+
+#include "../owned_fd.hpp"
+
+namespace eddy::detail {
+
+namespace {
+
+constinit std::atomic<bool> libuv_has_its_own{false};
+
+OwnedFd probed(int fd, const char* call) {
+    if (fd < 0) {
+        throw IoError(std::error_code(errno, std::system_category()),
+                      std::string("a loop cannot be made: ") + call);
+    }
+    return OwnedFd(fd);
+}
+
+class ProbedPipe final {
+public:
+    ProbedPipe() : reader_(probed(open(), "pipe2")), writer_(ends_[1]) {}
+
+private:
+    [[nodiscard]] int open() noexcept {
+        return ::pipe2(ends_, O_CLOEXEC | O_NONBLOCK) == 0 ? ends_[0] : -1;
+    }
+
+    int ends_[2] = {-1, -1};
+    OwnedFd reader_;
+    OwnedFd writer_;
+};
+
+void probe_process_descriptors() { const ProbedPipe signal_lock; }
+
+}  // namespace
+
+void probe_loop_descriptors() {
+    const OwnedFd poll = probed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    const ProbedPipe signals;
+    const OwnedFd async = probed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+    const OwnedFd waker = probed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+    if (!libuv_has_its_own.load(std::memory_order_relaxed)) {
+        probe_process_descriptors();
+    }
+}
+
+void close_unfinished(uv_loop_t& loop) noexcept {
+#if UV_VERSION_HEX < 0x013300
+    if (loop.backend_fd >= 0 && ::fcntl(loop.backend_fd, F_GETFD) >= 0) {
+        ::close(loop.backend_fd);
+        loop.backend_fd = -1;
+    }
+#else
+    static_cast<void>(loop);
+#endif
+}
+
+void loop_descriptors_made() noexcept { libuv_has_its_own.store(true, std::memory_order_relaxed); }
+
+}  // namespace eddy::detail
+
+#else
+
+namespace eddy::detail {
+
+void probe_loop_descriptors() {}
+void close_unfinished(uv_loop_t&) noexcept {}
+void loop_descriptors_made() noexcept {}
+
+}  // namespace eddy::detail
+
+#endif
