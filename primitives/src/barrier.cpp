@@ -56,18 +56,36 @@ void Barrier::complete_round() noexcept {
     ++rounds_;
     std::size_t index = 0;
     while (QueuedWaiter* waiter = waiting_.pop_front()) {
-        --waiters_;
-        static_cast<Wait*>(waiter)->index_ = index++;
-        waiter->commit();
+        auto& wait = static_cast<Wait&>(*waiter);
+        if (wait.counts_) {
+            --waiters_;
+            wait.index_ = index++;
+        }
+        wait.commit();  // takes the others of its select out: they are behind it
     }
 }
 
 void Barrier::break_round() noexcept {
     while (QueuedWaiter* waiter = waiting_.pop_front()) {
-        --waiters_;
-        static_cast<Wait*>(waiter)->index_ = Wait::broken;
-        waiter->commit();
+        auto& wait = static_cast<Wait&>(*waiter);
+        waiters_ -= wait.counts_ ? 1U : 0U;
+        wait.index_ = Wait::broken;
+        wait.commit();
     }
+}
+
+bool Barrier::Wait::has_come() const noexcept {
+    const QueuedWaiter* const first = barrier_.waiting_.front();
+    if (first == nullptr || !rivals(*this)) {
+        return false;
+    }
+    const detail::ListLink* const end = first->prev;
+    for (const detail::ListLink* link = first; link != end; link = link->next) {
+        if (rivals(static_cast<const Wait&>(static_cast<const QueuedWaiter&>(*link)))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool Barrier::Wait::try_now() {
@@ -75,7 +93,7 @@ bool Barrier::Wait::try_now() {
     if (barrier_.broken_) {
         throw_broken();
     }
-    if (barrier_.waiters_ + 1 < barrier_.parties_) {
+    if (barrier_.waiters_ + 1 < barrier_.parties_ || has_come()) {
         return false;
     }
     index_ = barrier_.parties_ - 1;
@@ -84,12 +102,13 @@ bool Barrier::Wait::try_now() {
 }
 
 void Barrier::Wait::start() noexcept {
-    if (barrier_.waiters_ + 1 < barrier_.parties_) {
-        ++barrier_.waiters_;
+    counts_ = !has_come();
+    if (barrier_.waiters_ + 1 < barrier_.parties_ || !counts_) {
+        barrier_.waiters_ += counts_ ? 1U : 0U;
         barrier_.waiting_.push_back(*this);
         return;
     }
-    // Another operation of the same select has come to the barrier in between.
+    // A predicate or a callback of the same select has let others come in between.
     index_ = barrier_.parties_ - 1;
     barrier_.complete_round();
     commit();
@@ -104,7 +123,7 @@ std::size_t Barrier::Wait::take() const {
 
 void Barrier::Wait::unlink() noexcept {
     unlink_self();
-    --barrier_.waiters_;
+    barrier_.waiters_ -= counts_ ? 1U : 0U;
 }
 
 }  // namespace eddy

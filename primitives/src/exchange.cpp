@@ -8,12 +8,24 @@
 
 namespace eddy::detail {
 
-ExchangeWait* ExchangeCore::pop_giver() noexcept {
+ExchangeWait* ExchangeCore::next_other(const QueuedWaiter& first,
+                                       const ExchangeWait& self) noexcept {
+    const ListLink* const end = first.prev;
+    for (ListLink* link = first.next; link != end; link = link->next) {
+        auto* const waiter = static_cast<ExchangeWait*>(static_cast<QueuedWaiter*>(link));
+        if (!self.rivals(*waiter)) {
+            return waiter;
+        }
+    }
+    return nullptr;
+}
+
+ExchangeWait* ExchangeCore::pop_giver(const ExchangeWait* self) noexcept {
     QueuedWaiter* const first = givers_.front();
     const ListLink* const end = first->prev;
     for (ListLink* link = first; link != end; link = link->next) {
         auto* const giver = static_cast<ExchangeWait*>(static_cast<QueuedWaiter*>(link));
-        if (giver->item_to_give_ != nullptr) {
+        if (giver->item_to_give_ != nullptr && (self == nullptr || !self->rivals(*giver))) {
             giver->unlink_self();
             return giver;
         }

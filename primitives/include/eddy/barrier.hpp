@@ -28,6 +28,9 @@ struct BarrierStatistics {
 /// it does not wait itself. So there is no time of draining; whoever comes next, also before they
 /// have run, waits in the next round.
 ///
+/// A job is one party, however many waits it has on the barrier: those of one `select` come
+/// together and leave together.
+///
 /// Throws:   `std::invalid_argument` for no parties.
 /// Order:    the index is the place in the order of arrival, among those who stayed: 0 for the
 ///           first, `parties - 1` for the last, each once in a round.
@@ -62,7 +65,8 @@ private:
     void complete_round() noexcept;
     void break_round() noexcept;
 
-    // Invariant: waiters_ is the length of waiting_, less than parties_, and 0 when broken.
+    // Invariant: waiters_ is how many in waiting_ count, less than parties_, and 0 when broken; of
+    // the waits of one select the first counts.
     LoopBound bound_;
     std::size_t parties_;
     std::size_t waiters_ = 0;
@@ -85,9 +89,12 @@ private:
     static constexpr std::size_t broken = static_cast<std::size_t>(-1);
 
     void unlink() noexcept override;
+    /// Another wait of this one's select has come to the barrier.
+    [[nodiscard]] bool has_come() const noexcept;
 
     Barrier& barrier_;
     std::size_t index_ = 0;
+    bool counts_ = true;
 };
 
 inline Barrier::Wait Barrier::wait() { return Wait(*this); }

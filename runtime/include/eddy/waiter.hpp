@@ -55,6 +55,10 @@ struct WaiterAccess;
 /// the outside world is *in flight* instead: queued, but its `abort` returns false, because
 /// cancellation can only request its end.
 ///
+/// One select, one wait. Operations of the same `select` that stand in the same place of a
+/// primitive are one party: where a waker looks for somebody to meet, to serve or to count, those
+/// that `rivals` names are passed over.
+///
 /// Awaited again. An operation that is idle or done is like new, whatever has become of it before:
 /// it ended, was cancelled, failed, lost a `select` whose frame is gone. So it can be kept in a
 /// variable and awaited any number of times, also by another job, and each await means what the
@@ -102,6 +106,12 @@ protected:
     /// The loop is over and its grace too: lets go of the outside world at once, so that the frame
     /// may die. True: done, the await throws `LoopClosed`. For waits in flight.
     [[nodiscard]] virtual bool sever() noexcept { return false; }
+
+    /// Both wait in the same `select`, so that one of them happens at most: they give each other
+    /// nothing, and do not count twice where arrivals count. (True of `*this`: it is in a select.)
+    [[nodiscard]] bool rivals(const Waiter& other) const noexcept {
+        return select_ != nullptr && other.select_ != nullptr && job_ == other.job_;
+    }
 
 private:
     friend struct detail::WaiterAccess;

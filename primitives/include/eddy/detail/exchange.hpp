@@ -34,6 +34,7 @@ protected:
 
 private:
     friend class ExchangeCore;
+    using Waiter::rivals;
 };
 
 /// The type-free half of an exchange: who waits.
@@ -48,8 +49,20 @@ protected:
     explicit ExchangeCore(std::size_t capacity) noexcept : capacity_(capacity) {}
     ~ExchangeCore() = default;
 
-    /// Takes out the longest waiter that has an item (and does not want a slot), or returns null.
-    [[nodiscard]] ExchangeWait* pop_giver() noexcept;
+    /// The longest waiter in `queue` that is no rival of `self`, or null. Constant, but for those.
+    [[nodiscard]] static ExchangeWait* first_other(const WaitQueue& queue,
+                                                   const ExchangeWait* self) noexcept {
+        QueuedWaiter* const first = queue.front();
+        if (first == nullptr || self == nullptr || !self->rivals(*first)) [[likely]] {
+            return static_cast<ExchangeWait*>(first);
+        }
+        return next_other(*first, *self);
+    }
+    [[nodiscard]] static ExchangeWait* next_other(const QueuedWaiter& first,
+                                                  const ExchangeWait& self) noexcept;
+    /// Takes out the longest waiter that has an item (and does not want a slot) and is no rival of
+    /// `self`, or returns null.
+    [[nodiscard]] ExchangeWait* pop_giver(const ExchangeWait* self) noexcept;
     [[nodiscard]] static void* item_of(ExchangeWait& giver) noexcept { return giver.item_to_give_; }
 
     /// Ends all waits in `queue` in this way.
@@ -112,34 +125,36 @@ protected:
         }
     }
 
-    /// Takes the item if it need not wait; otherwise leaves it alone.
-    [[nodiscard]] bool try_give(T& item) {
-        if (this->takers_.empty() && !has_room()) {
+    /// Takes the item if it need not wait; otherwise leaves it alone. `self`: the wait that brings
+    /// it, whose own select is not to take it.
+    [[nodiscard]] bool try_give(T& item, const ExchangeWait* self = nullptr) {
+        if (Core::first_other(this->takers_, self) == nullptr && !has_room()) {
             return false;
         }
         make_room();
-        accept(std::move(item));
+        accept(std::move(item), self);
         return true;
     }
 
     /// Brings in an item, past the capacity if nobody takes it. Requires: room in the store.
-    void accept(T&& item) noexcept {
+    void accept(T&& item, const ExchangeWait* self = nullptr) noexcept {
         Core::accepted();
-        if (this->takers_.empty()) {
-            store_.push(std::move(item));
+        if (ExchangeWait* const taker = Core::first_other(this->takers_, self)) {
+            serve(*taker, store_.make(std::move(item)));
         } else {
-            serve_one(store_.make(std::move(item)));
+            store_.push(std::move(item));
         }
     }
 
-    /// An entry, if there is one to have without a wait.
-    [[nodiscard]] bool try_take(std::optional<Entry>& entry) noexcept {
+    /// An entry, if there is one to have without a wait. `self`: as above.
+    [[nodiscard]] bool try_take(std::optional<Entry>& entry,
+                                const ExchangeWait* self = nullptr) noexcept {
         if (store_.size() != 0) {
             entry.emplace(store_.pop());
-            fill();
+            fill(self);
             return true;
         }
-        ExchangeWait* const giver = this->givers_.empty() ? nullptr : this->pop_giver();
+        ExchangeWait* const giver = this->givers_.empty() ? nullptr : this->pop_giver(self);
         if (giver == nullptr) {
             return false;
         }
@@ -150,9 +165,14 @@ protected:
     }
 
     /// Room has come free: it goes to those who wait for it. Needs room in the store for one more.
-    void fill() noexcept {
-        while (!this->givers_.empty() && has_room()) {
-            auto& giver = static_cast<ExchangeWait&>(*this->givers_.pop_front());
+    void fill(const ExchangeWait* self = nullptr) noexcept {
+        while (has_room()) {
+            ExchangeWait* const first = Core::first_other(this->givers_, self);
+            if (first == nullptr) {
+                return;
+            }
+            ExchangeWait& giver = *first;
+            giver.unlink_self();
             void* const item = Core::item_of(giver);
             giver.commit();  // first: a select that would also take lets go of that
             if (item != nullptr) {
@@ -169,7 +189,7 @@ protected:
     [[nodiscard]] std::size_t stored() const noexcept { return store_.size(); }
 
 private:
-    void serve_one(Entry&& entry) noexcept;
+    void serve(ExchangeWait& taker, Entry&& entry) noexcept;
     void give_back(Entry&& entry) noexcept;
 
     Store store_;
@@ -187,7 +207,7 @@ protected:
 
     [[nodiscard]] bool try_give() {
         end_ = End::done;
-        return exchange_.try_give(*static_cast<T*>(item_to_give_));
+        return exchange_.try_give(*static_cast<T*>(item_to_give_), this);
     }
 
     Exchange& exchange_;
@@ -208,7 +228,7 @@ protected:
         if (!exchange_.givers_.empty()) {
             exchange_.make_room();  // for the item that comes in when this one goes
         }
-        const bool taken = exchange_.try_take(entry_);
+        const bool taken = exchange_.try_take(entry_, this);
         exchange_.owed_ += taken ? 1 : 0;
         return taken;
     }
@@ -235,10 +255,10 @@ private:
     }
 };
 
-/// The longest taker gets it.
 template <class T, class Store, class Core>
-void Exchange<T, Store, Core>::serve_one(Entry&& entry) noexcept {
-    auto& taker = static_cast<Take&>(*this->takers_.pop_front());
+void Exchange<T, Store, Core>::serve(ExchangeWait& waiter, Entry&& entry) noexcept {
+    auto& taker = static_cast<Take&>(waiter);
+    taker.unlink_self();
     taker.entry_.emplace(std::move(entry));
     ++this->owed_;
     taker.commit();
@@ -252,7 +272,7 @@ void Exchange<T, Store, Core>::give_back(Entry&& entry) noexcept {
     } else if (this->takers_.empty()) {
         store_.restore(std::move(entry));
     } else {
-        serve_one(std::move(entry));
+        serve(static_cast<ExchangeWait&>(*this->takers_.front()), std::move(entry));
     }
 }
 
