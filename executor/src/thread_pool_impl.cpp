@@ -11,6 +11,7 @@
 
 #include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/log.hpp>
+#include <eddy/detail/processors.hpp>
 #include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
@@ -43,9 +44,7 @@ constexpr Duration default_patience = std::chrono::seconds(1);
 
 ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
     : name_(options.name),
-      max_threads_(options.threads != 0
-                       ? options.threads
-                       : std::max<std::size_t>(1, std::thread::hardware_concurrency())),
+      max_threads_(options.threads != 0 ? options.threads : detail::usable_processors()),
       max_blocked_(options.max_blocked),
       niceness_(options.niceness),
       nice_(detail::thread_niceness() + options.niceness),

@@ -21,7 +21,7 @@ class ThreadPoolHooks;
 /// How a pool behaves.
 struct ThreadPoolOptions {
     std::string_view name = "eddy";  ///< of its threads, "eddy-1"; copied
-    std::size_t threads = 0;         ///< at most; 0: one for each processor
+    std::size_t threads = 0;         ///< at most; 0: one for each processor it may use
     /// How many threads more there may be while others wait for loops (`Portal::call`, a blocking
     /// end of a remote channel): so deep may calls be nested that go from the pool to a loop and
     /// from there into the pool again. 64 is deeper than programs are meant to go, and no load for
