@@ -14,10 +14,11 @@
 
 namespace eddy {
 
-Portal::Portal() : loop_(detail::require_loop("Portal").inbox) {}
+Portal::Portal(std::source_location where)
+    : loop_(detail::require_loop("Portal").inbox), where_(where) {}
 
 void Portal::send(Task<> job) const {
-    if (!loop_.post(detail::PortalStart(std::move(job)))) {
+    if (!loop_.post(detail::PortalStart(std::move(job), where_))) {
         throw LoopClosed("Portal: the loop is over");
     }
 }
@@ -39,7 +40,7 @@ std::exception_ptr portal_job_cancelled() noexcept {
 
 void PortalStart::operator()() {
     if (!thread_state.core->root.closed) {
-        spawn(std::move(job_), {.name = "portal"}).detach();
+        spawn(std::move(job_), {.name = "portal", .where = where_}).detach();
     }
 }
 

@@ -3,12 +3,13 @@
 
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/loop_core.hpp>
 
 namespace eddy::detail {
 
-CollectingNursery::CollectingNursery(std::string_view report)
-    : report_(report), host_(require_job("a combinator of tasks")) {
+CollectingNursery::CollectingNursery(std::string_view report, const std::source_location& place)
+    : report_(report), place_(place), host_(require_job("a combinator of tasks")) {
     core = host_.nursery->core;
     scope.enter(*host_.scope, &host_);
 }
@@ -18,8 +19,7 @@ void CollectingNursery::start(Job& job) noexcept {
         return;
     }
     try {
-        const std::source_location where = origin_of(job);
-        start_job(*this, job, {}, where);
+        start_job(*this, job, {}, place_);
     } catch (...) {
         start_failed_ = true;
         fail(nullptr, std::current_exception());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
@@ -43,7 +44,7 @@ JobInfo Job::info() const noexcept {
     info.name = name();
     info.state = !ended && own_scope().cancel_called ? JobState::cancelling : state;
     info.spawned = spawned;
-    info.at = leaf != nullptr ? leaf->site : spawned;
+    info.at = leaf != nullptr ? user_place(*leaf, spawned) : spawned;
     if (wait != nullptr && !ended) {
         info.waiting_for = wait->what();
         info.waiting_since = wait_since;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/nursery.hpp>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
@@ -51,6 +52,12 @@ void start_job(Nursery& nursery,
         throw InvalidState("spawn: this group has been left; spawn while it is open");
     }
     job.spawned = where;
+    if (in_library(where)) [[unlikely]] {  // a callable that is one of ours, or is used by one
+        if (const Job* const spawner = thread_state.job) {
+            job.spawned = spawner->leaf != nullptr ? user_place(*spawner->leaf, spawner->spawned)
+                                                   : spawner->spawned;
+        }
+    }
     if (!name.empty()) {
         job.ensure_extras().name = JobName(name);
     }

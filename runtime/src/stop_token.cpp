@@ -61,7 +61,7 @@ void CancelOnStop::operator()() noexcept { message_->send(message_); }
 
 // --- a scope stops a token ---------------------------------------------------------------------
 
-StopHost::StopHost() : job_(require_job("with_stop_source")) {
+StopHost::StopHost(const std::source_location& place) : job_(require_job("with_stop_source")) {
     enter(job_);
     if (scope.effective) {
         source_.request_stop();  // nobody has the token yet
@@ -69,7 +69,7 @@ StopHost::StopHost() : job_(require_job("with_stop_source")) {
     }
     try {
         auto watcher = make_job(watch(*this));
-        start_job(*this, *watcher, {}, std::source_location::current());
+        start_job(*this, *watcher, {}, place);
         watcher_ = JobRef<Job>(*watcher);
     } catch (...) {
         leave(job_);

@@ -3,6 +3,7 @@
 
 #include <future>
 #include <memory>
+#include <source_location>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -37,10 +38,15 @@ namespace eddy {
 /// Source:       anyio's blocking portal.
 class Portal final {
 public:
-    /// Into the loop of this thread. Throws: `InvalidState` when there is none.
-    Portal();
-    explicit Portal(const Loop& loop) : loop_(loop.handle()) {}
-    explicit Portal(LoopHandle loop) noexcept : loop_(std::move(loop)) {}
+    /// Into the loop of this thread. Throws: `InvalidState` when there is none. Its jobs say that
+    /// they come from `where`: a submitting thread is in no job.
+    // NOLINTNEXTLINE(google-explicit-constructor): it is a default constructor.
+    Portal(std::source_location where = std::source_location::current());
+    explicit Portal(const Loop& loop, std::source_location where = std::source_location::current())
+        : loop_(loop.handle()), where_(where) {}
+    explicit Portal(LoopHandle loop,
+                    std::source_location where = std::source_location::current()) noexcept
+        : loop_(std::move(loop)), where_(where) {}
 
     /// Has the loop run `fn(args...)`. Dropping the future lets it go on alone.
     template <class F, class... Args>
@@ -99,6 +105,7 @@ private:
     void send(Task<> job) const;
 
     LoopHandle loop_;
+    std::source_location where_;  // where it was made: what its jobs come from
 };
 
 }  // namespace eddy

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/completion_queue.hpp>
 #include <eddy/outcome.hpp>
@@ -21,8 +23,8 @@ namespace detail {
 class DeliveringNursery final : public CollectingNursery {
 public:
     /// `settled`: failures are handed over too, and cancel nobody.
-    explicit DeliveringNursery(bool settled)
-        : CollectingNursery("suppressed by as_completed: job"), settled_(settled) {}
+    explicit DeliveringNursery(bool settled, const std::source_location& place)
+        : CollectingNursery("suppressed by as_completed: job", place), settled_(settled) {}
 
     void expect(std::size_t count) noexcept;
     [[nodiscard]] bool exhausted() const noexcept { return ended_.exhausted(); }
@@ -85,7 +87,8 @@ Task<> deliver_all(DeliveringNursery& nursery, const JobId& first, F& fn, Args&.
 
 template <class T, class F, class... Args>
 Task<> host_as_completed(std::vector<Task<T>> tasks, F fn, Args... args) {
-    DeliveringNursery nursery(!takes_value<T, F, Args...>);
+    const std::source_location place = co_await caller_place();
+    DeliveringNursery nursery(!takes_value<T, F, Args...>, place);
     JobId first = 0;  // the others' ids follow
     Task<> deliveries = deliver_all<T>(nursery, first, fn, args...);
     JobRefs<T> jobs = make_jobs(tasks);

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/spawn.hpp>
@@ -29,8 +30,9 @@ Task<T> host_detached(Task<T> work, std::source_location where) {
 
 template <class T, class F, class... Args>
 Task<T> host_detached_call(F fn, Args... args) {
+    const std::source_location place = co_await caller_place();
     co_await checkpoint();
-    JoinHandle<T> handle = spawn(std::move(fn), std::move(args)...);
+    JoinHandle<T> handle = spawn({.where = place}, std::move(fn), std::move(args)...);
     if constexpr (std::is_void_v<T>) {
         co_await handle;
     } else {

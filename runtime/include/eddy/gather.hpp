@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <source_location>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/outcome.hpp>
@@ -55,7 +57,8 @@ template <class T>
 ///         counts as one that failed with `JobCancelled`.
 template <class... Ts>
 [[nodiscard]] Task<std::tuple<detail::Slot<Ts>...>> gather(Task<Ts>... tasks) {
-    detail::GatherNursery nursery("suppressed by gather: job");
+    const std::source_location place = co_await detail::caller_place();
+    detail::GatherNursery nursery("suppressed by gather: job", place);
     const detail::JobTuple<Ts...> jobs(detail::make_job(std::move(tasks))...);
     detail::start_all<Ts...>(nursery, jobs);
     co_await nursery.join();
@@ -78,7 +81,8 @@ template <class... Tasks>
 /// `std::reference_wrapper` for references).
 template <class T>
 [[nodiscard]] Task<detail::Elements<T>> gather(std::vector<Task<T>> tasks) {
-    detail::GatherNursery nursery("suppressed by gather: job");
+    const std::source_location place = co_await detail::caller_place();
+    detail::GatherNursery nursery("suppressed by gather: job", place);
     const detail::JobRefs<T> jobs = detail::make_jobs(tasks);
     detail::start_all(nursery, jobs);
     co_await nursery.join();
@@ -101,7 +105,8 @@ template <class T>
 ///     if (mirror_a.has_value()) ...
 template <class... Ts>
 [[nodiscard]] Task<std::tuple<Outcome<Ts>...>> gather_settled(Task<Ts>... tasks) {
-    detail::SettledNursery nursery("suppressed by gather_settled: job");
+    const std::source_location place = co_await detail::caller_place();
+    detail::SettledNursery nursery("suppressed by gather_settled: job", place);
     const detail::JobTuple<Ts...> jobs(detail::make_job(std::move(tasks))...);
     detail::start_all<Ts...>(nursery, jobs);
     co_await nursery.join();
@@ -124,7 +129,8 @@ template <class... Tasks>
 
 template <class T>
 [[nodiscard]] Task<std::vector<Outcome<T>>> gather_settled(std::vector<Task<T>> tasks) {
-    detail::SettledNursery nursery("suppressed by gather_settled: job");
+    const std::source_location place = co_await detail::caller_place();
+    detail::SettledNursery nursery("suppressed by gather_settled: job", place);
     const detail::JobRefs<T> jobs = detail::make_jobs(tasks);
     detail::start_all(nursery, jobs);
     co_await nursery.join();

@@ -29,6 +29,7 @@ struct JobInfo {
     JobId parent = 0;       ///< the job that spawned it, 0 for the loop's own
     std::string_view name;  ///< empty if it was given none
     JobState state = JobState::pending;
+    // Both are the user's lines, never in Eddy's own files: where he has called or awaited those.
     std::source_location spawned;  ///< where
     std::source_location at;       ///< its innermost await, or the head of a body not yet started
     std::string_view waiting_for;  ///< "Lock::acquire", empty while it is ready or runs

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <optional>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/task.hpp>
@@ -20,7 +22,8 @@ namespace detail {
 /// The first child to end wins, and cancels the rest.
 class RaceNursery final : public CollectingNursery {
 public:
-    RaceNursery() : CollectingNursery("suppressed by race: job") {}
+    explicit RaceNursery(const std::source_location& place)
+        : CollectingNursery("suppressed by race: job", place) {}
 
     /// All children have ended: leaves the scope. Throws `Cancelled` when there is no winner.
     [[nodiscard]] Job& leave_to_winner();
@@ -74,7 +77,8 @@ template <class Result, class... Ts, std::size_t... I>
 /// Order:        of two that end in the same turn, the one that ends first.
 template <class T, class... Ts>
 [[nodiscard]] Task<detail::RaceResult<T, Ts...>> race(Task<T> first, Task<Ts>... others) {
-    detail::RaceNursery nursery;
+    const std::source_location place = co_await detail::caller_place();
+    detail::RaceNursery nursery(place);
     const detail::JobTuple<T, Ts...> jobs(detail::make_job(std::move(first)),
                                           detail::make_job(std::move(others))...);
     detail::start_all<T, Ts...>(nursery, jobs);
@@ -104,7 +108,8 @@ template <class T>
         co_await checkpoint();
         detail::throw_no_runners();
     }
-    detail::RaceNursery nursery;
+    const std::source_location place = co_await detail::caller_place();
+    detail::RaceNursery nursery(place);
     const detail::JobRefs<T> jobs = detail::make_jobs(tasks);
     detail::start_all(nursery, jobs);
     co_await nursery.join();

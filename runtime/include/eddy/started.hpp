@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/task_group.hpp>
 
@@ -94,6 +96,7 @@ namespace detail {
 
 template <class V, class F, class... Args>
 Task<V> start_in(Nursery& group, F fn, Args... args) {
+    const std::source_location place = co_await caller_place();
     StartHost host(group);
     auto state = std::make_shared<StartState<V>>();
     state->host = &host;
@@ -105,8 +108,7 @@ Task<V> start_in(Nursery& group, F fn, Args... args) {
 
     auto child = make_call_job(std::move(fn), Started<V>(state), std::move(args)...);
     host.set_child(*child);
-    const auto where = origin_of(*child);
-    start_job(host, *child, {}, where);
+    start_job(host, *child, {}, place);
     co_await host.join();
     host.leave_after(*child, state->called);
     if constexpr (!std::is_void_v<V>) {

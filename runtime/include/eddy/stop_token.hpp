@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
@@ -55,7 +57,8 @@ Task<Maybe<T>> host_stop_token(std::stop_token token, Task<T> work) {
 /// cancellation, so that what is registered with the token runs there and not inside `cancel`.
 class StopHost final : private Nursery {
 public:
-    explicit StopHost();
+    /// `place`: see `caller_place`.
+    explicit StopHost(const std::source_location& place);
     ~StopHost();
 
     [[nodiscard]] std::stop_token token() const noexcept { return source_.get_token(); }
@@ -77,7 +80,8 @@ private:
 
 template <class T, class F, class... Args>
 Task<T> host_stop_source(F fn, Args... args) {
-    StopHost host;
+    const std::source_location place = co_await caller_place();
+    StopHost host(place);
     std::optional<Outcome<T>> outcome;
     try {
         outcome.emplace(co_await outcome_of(std::invoke(fn, host.token(), std::move(args)...)));

@@ -188,12 +188,14 @@ Task<> portal_job(Reply reply, std::stop_token token, Task<T> body) {
 /// Travels to the loop with a task that another thread has made, and starts it there.
 class PortalStart final {
 public:
-    explicit PortalStart(Task<> job) noexcept : job_(std::move(job)) {}
+    explicit PortalStart(Task<> job, const std::source_location& where) noexcept
+        : job_(std::move(job)), where_(where) {}
     /// When the loop takes no more jobs, the task goes without having run, and its reply says so.
     void operator()();
 
 private:
     Task<> job_;
+    std::source_location where_;
 };
 
 }  // namespace eddy::detail

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <functional>
+#include <source_location>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -21,7 +22,7 @@ namespace eddy::detail {
 /// The scope of a combinator's children, hosted by the combinator's own coroutine: what `gather`,
 /// `race`, `as_completed` and `map_bounded` have in common.
 ///
-///     GatherNursery nursery("suppressed by gather: job");
+///     GatherNursery nursery("suppressed by gather: job", place);
 ///     nursery.start(*job); ...
 ///     co_await nursery.join();
 ///     nursery.leave();  // throws the first failure, or Cancelled
@@ -52,7 +53,8 @@ public:
 
 protected:
     /// `report` says where a suppressed failure comes from; a literal.
-    explicit CollectingNursery(std::string_view report);
+    /// `place`: see `caller_place`; what children say they come from.
+    explicit CollectingNursery(std::string_view report, const std::source_location& place);
     ~CollectingNursery() { leave_scope(); }
 
     /// True, and noted, when `child` was cancelled with the scopes around it, not for itself.
@@ -64,6 +66,7 @@ private:
     void leave_scope() noexcept;
 
     std::string_view report_;
+    std::source_location place_;
     Job& host_;
     std::exception_ptr first_error_;
     bool interrupted_ = false;
@@ -74,7 +77,8 @@ private:
 /// All or nothing: the first failure cancels the rest.
 class GatherNursery final : public CollectingNursery {
 public:
-    explicit GatherNursery(std::string_view report) : CollectingNursery(report) {}
+    explicit GatherNursery(std::string_view report, const std::source_location& place)
+        : CollectingNursery(report, place) {}
 
 private:
     void child_ended(Job& child) noexcept override;
@@ -83,7 +87,8 @@ private:
 /// Everybody's outcome counts, failures included.
 class SettledNursery final : public CollectingNursery {
 public:
-    explicit SettledNursery(std::string_view report) : CollectingNursery(report) {}
+    explicit SettledNursery(std::string_view report, const std::source_location& place)
+        : CollectingNursery(report, place) {}
 
 private:
     void child_ended(Job& child) noexcept override;

@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <source_location>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
@@ -157,7 +159,8 @@ Task<Elements<map_result_t<Items, F, Args...>>> host_map(std::size_t limit,
                                                          Args... args) {
     require_limit(limit);
     Mapping<Items, F, Args...> map(limit, std::move(items), std::move(fn), std::move(args)...);
-    GatherNursery nursery("suppressed by map_bounded: job");
+    const std::source_location place = co_await caller_place();
+    GatherNursery nursery("suppressed by map_bounded: job", place);
     map.grow(nursery);
     co_await nursery.join();
     try {

@@ -7,11 +7,13 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <source_location>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/loop_core.hpp>
@@ -86,6 +88,7 @@ public:
     CancelScope accepting;  // cancelled when the server drains
     CancelScope handlers;   // around all of it; gets a deadline then
     std::exception_ptr failure;
+    std::source_location place;  // where the user serves: what the connections' jobs come from
 
     /// Whose jobs the handlers are.
     void serve_in(TaskGroup& group) noexcept { group_ = &group; }
@@ -225,7 +228,7 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
             try {
                 run.limit_silence(*stream);
                 group.spawn(serve_one(std::move(connection), std::move(*stream), state),
-                            {.name = run.name()});
+                            {.name = run.name(), .where = run.place});
                 continue;
             } catch (const std::bad_alloc&) {
                 error = std::current_exception();
@@ -264,6 +267,7 @@ template <class L, class H, class... Args>
 Task<> host_serve(Server& server, L listener, H handler, Args... args) {
     auto& state = *new ServeStateOf<H, Args...>(server, std::move(handler), std::move(args)...);
     ServeRun run(state);
+    run.place = co_await caller_place();
     auto body = [&](TaskGroup& group) { return serve_listener(run, listener, state, group); };
     const bool in_time = co_await with_scope(run.handlers, with_task_group(body));
     static_cast<void>(in_time);  // no: those that were left have been cancelled

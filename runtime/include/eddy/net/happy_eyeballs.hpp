@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/join_set.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/outcome.hpp>
@@ -94,13 +96,14 @@ Task<Attempts<S>> race_attempts(TaskGroup& group,
                                 Connector& connector,
                                 const std::vector<Address>& addresses,
                                 Duration delay) {
+    const std::source_location place = co_await caller_place();
     Attempts<S> all;
     JoinSet<Attempt<S>> running(group);
     std::size_t started = 0;
     while (!all.winner && all.failures.size() < addresses.size()) {
         if (started < addresses.size()) {
             running.spawn(attempt<S, Connector>(connector, addresses[started++]),
-                          {.name = "connect attempt"});
+                          {.name = "connect attempt", .where = place});
         }
         const bool another = started < addresses.size();
         auto ended = co_await next_end<S>(running, another ? std::optional(delay) : std::nullopt);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <exception>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/caller_place.hpp>
 #include <eddy/net/serve.hpp>
 #include <eddy/os/signal_set.hpp>
 
@@ -32,10 +34,11 @@ Task<> drain_on_signals(Server& server, SignalSet& signals);
 /// The serving itself, so that what it throws comes out raw and not in a group.
 template <class L, class H, class... Args>
 Task<> host_serve_until_signal(Server& server, L listener, H handler, Args... args) {
+    const std::source_location place = co_await caller_place();
     SignalsTaken taken;
     std::exception_ptr failure;
     auto body = [&](TaskGroup& group) -> Task<> {
-        group.spawn(drain_on_signals(server, taken.signals()));
+        group.spawn(drain_on_signals(server, taken.signals()), {.where = place});
         auto serving = host_serve<std::remove_reference_t<L>&, H, Args...>(
             server, listener, std::move(handler), std::move(args)...);
         const auto outcome = co_await outcome_of(std::move(serving));
