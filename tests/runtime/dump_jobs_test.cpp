@@ -71,10 +71,10 @@ EDDY_TEST_CASE("the dump names every job with its place, its wait and since when
     CHECK(lines[walker].find("(dump_jobs_test.cpp:") != std::string::npos);
     CHECK(lines[walker].find("waits for Gate since 1.500 s") != std::string::npos);
     // Below it its awaits, outermost first, by file and line.
-    CHECK(lines[walker + 1].find("dump_jobs_test.cpp:" + std::to_string(leaf_line + 2)) !=
-          std::string::npos);
-    CHECK(lines[walker + 2].find("dump_jobs_test.cpp:" + std::to_string(leaf_line)) !=
-          std::string::npos);
+    CHECK(lines[walker + 1].find("dump_jobs_test.cpp:" + std::to_string(leaf_line + 2) +
+                                 " in goes_through") != std::string::npos);
+    CHECK(lines[walker + 2].find("dump_jobs_test.cpp:" + std::to_string(leaf_line) +
+                                 " in waits_at") != std::string::npos);
     const std::size_t self = find(lines, "main #1");
     REQUIRE(self < lines.size());
     CHECK(lines[self].find("running") != std::string::npos);
@@ -119,6 +119,108 @@ EDDY_TEST_CASE("a job without a name is called by its number") {
     auto job = eddy::spawn(waits_at(gate));
     co_await settle();
     CHECK(eddy::dump_jobs().find("job #2 (") != std::string::npos);
+    gate.open();
+    co_await job;
+}
+
+EDDY_TEST_CASE("a job that waits for another one's end says whose") {
+    Gate gate;
+    auto child = eddy::spawn(waits_at(gate), {.name = "child"});
+    auto one =
+        eddy::spawn([](eddy::JoinHandle<void>& h) -> Task<> { co_await h; }, std::ref(child));
+    auto two = eddy::spawn([](eddy::JoinHandle<void>& h) -> Task<> { co_await h.wait(); },
+                           std::ref(child));
+    co_await settle();
+    const auto lines = lines_of(eddy::dump_jobs());
+    std::size_t waiting = 0;
+    for (const std::string& line : lines) {
+        waiting += line.find("waits for the end of child #2 since 0.000 s") != line.npos ? 1U : 0U;
+    }
+    CHECK(waiting == 2);
+    gate.open();
+    co_await one;
+    co_await two;
+}
+
+EDDY_TEST_CASE("every await of a chain has its function, in words a person would use") {
+    Gate gate;
+    auto job = eddy::spawn(eddy::fail_after(1h, opens_group(gate)), {.name = "host"});
+    co_await settle();
+    const auto lines = lines_of(eddy::dump_jobs());
+    const std::size_t host = find(lines, "host #");
+    REQUIRE(host + 3 < lines.size());
+    // The body of the group has ended; fail_after and with_task_group are not the user's.
+    CHECK(lines[host + 1].find("    dump_jobs_test.cpp:") == 0);
+    CHECK(lines[host + 1].ends_with(" in opens_group"));
+    CHECK(lines[host + 2].find("child #") != std::string::npos);
+    gate.open();
+    co_await job;
+
+    struct Session {
+        Gate gate;
+        Task<int> run(int) {
+            const auto inner = [this](auto) -> Task<> { co_await gate.wait(); };
+            co_await inner(1);
+            co_return 1;
+        }
+    };
+    Session session;
+    auto lambda = eddy::spawn(session.run(1), {.name = "session"});
+    co_await settle();
+    const auto chain = lines_of(eddy::dump_jobs());
+    const std::size_t at = find(chain, "session #");
+    REQUIRE(at + 2 < chain.size());
+    CHECK(chain[at + 1].ends_with("Session::run"));
+    CHECK(chain[at + 2].ends_with("Session::run::<lambda>"));
+    session.gate.open();
+    co_await lambda;
+}
+
+namespace {
+
+Task<> descends(Gate& gate, int depth) {
+    if (depth > 0) {
+        co_await descends(gate, depth - 1);
+    } else {
+        co_await waits_at(gate);
+    }
+}
+
+Task<> nests(Gate& gate, int depth) {
+    if (depth == 0) {
+        co_await gate.wait();
+        co_return;
+    }
+    co_await with_task_group([&gate, depth](TaskGroup& group) -> Task<> {
+        group.spawn(nests(gate, depth - 1));
+        co_return;
+    });
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("of a deep chain the first and the last awaits are shown") {
+    Gate gate;
+    auto job = eddy::spawn(descends(gate, 100'000), {.name = "diver"});
+    co_await settle();
+    const auto lines = lines_of(eddy::dump_jobs());
+    const std::size_t diver = find(lines, "diver #");
+    REQUIRE(lines.size() >= diver + 34);
+    CHECK(lines[diver + 17] == "    ... 99970 more ...");
+    CHECK(lines[diver + 33].ends_with(":" + std::to_string(leaf_line) + " in waits_at"));
+    CHECK(lines.size() < 40 + diver);
+    gate.open();
+    co_await job;
+}
+
+EDDY_TEST_CASE("the dump of jobs far below others grows with their number, not with its square") {
+    Gate gate;
+    constexpr int depth = 2000;
+    auto job = eddy::spawn(nests(gate, depth));
+    co_await settle();
+    const std::string dump = eddy::dump_jobs();
+    CHECK(dump.size() < std::size_t{depth} * 250);
+    CHECK(find(lines_of(dump), "job #" + std::to_string(depth + 2) + " ") < depth * 3);
     gate.open();
     co_await job;
 }
