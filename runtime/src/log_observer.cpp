@@ -11,6 +11,10 @@ void LogObserver::failure(const JobInfo& job, std::exception_ptr error, std::str
     detail::log_failure(job, error, where);
 }
 
+void LogObserver::connection_lost(const JobInfo& job, std::exception_ptr error) {
+    detail::log_connection_lost(job, error);
+}
+
 void LogObserver::job_left(const JobInfo&, std::string_view backtrace) {
     detail::log_warning("left alone, its server has drained and it has not ended: " +
                         std::string(backtrace));

@@ -293,6 +293,7 @@ void Loop::Impl::abandon_jobs() {
 void Loop::Impl::close_core() {
     core.deadlines.remove(grace_timer_);
     core.close();
+    detail::log_end();
 }
 
 void Loop::Impl::signal_arrived(int number) noexcept {

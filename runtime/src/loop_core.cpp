@@ -35,6 +35,7 @@ void LoopCore::checkpoint_slow(Job& job) {
 void LoopCore::begin_turn() {
     turn_time = clock->now();
     turn.begin(turn_time);
+    log_turn();
 }
 
 void LoopCore::run_turn() {
@@ -450,6 +451,17 @@ void LoopCore::report_failure(const Job* job,
         log_failure(info, error, where);
     }
     observe(Observer::no_hooks, [&](Observer& o) { o.failure(info, error, where); });
+}
+
+void LoopCore::report_lost_connection(const Job& job, const std::exception_ptr& error) noexcept {
+    if (abandoned != nullptr && abandoned->explain(job, error)) {
+        return;
+    }
+    const JobInfo info = job.info();
+    if (observers_.empty()) {
+        log_connection_lost(info, error);
+    }
+    observe(Observer::no_hooks, [&](Observer& o) { o.connection_lost(info, error); });
 }
 
 }  // namespace eddy::detail

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/require.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/thread_state.hpp>
+
+#include "log.hpp"
 
 namespace eddy::detail {
 
@@ -14,19 +18,24 @@ void contract_broken(const char* condition,
                      const char* file,
                      int line) noexcept {
     const Job* job = thread_state.job;
-    std::fprintf(stderr,
-                 "eddy: broken contract: %s\n  checked: %s (%s:%d)\n",
-                 remedy,
-                 condition,
-                 file,
-                 line);
-    if (job != nullptr) {
-        std::fprintf(stderr,
-                     "  in job #%llu, spawned at %s:%u\n",
-                     static_cast<unsigned long long>(job->id),
-                     job->spawned.file_name(),
-                     static_cast<unsigned>(job->spawned.line()));
+    char text[4096];  // nothing that could fail, and a full pipe must not keep it from ending
+    const int length = std::snprintf(text,
+                                     sizeof text,
+                                     "eddy: broken contract: %s\n  checked: %s (%s:%d)",
+                                     remedy,
+                                     condition,
+                                     file,
+                                     line);
+    const auto used = static_cast<std::size_t>(std::max(length, 0));
+    if (job != nullptr && used < sizeof text) {
+        std::snprintf(text + used,
+                      sizeof text - used,
+                      "\n  in job #%llu, spawned at %s:%u",
+                      static_cast<unsigned long long>(job->id),
+                      job->spawned.file_name(),
+                      static_cast<unsigned>(job->spawned.line()));
     }
+    say_on_stderr(text);
     std::abort();
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/run.hpp>
 
-#include <cstdio>
-
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
+
+#include "log.hpp"
 
 namespace eddy::detail {
 
@@ -18,7 +18,7 @@ void print(const std::exception_ptr& error) {
             print(failure);
         }
     } catch (...) {
-        std::fprintf(stderr, "%s\n", describe(std::current_exception()).c_str());
+        say_on_stderr(describe(std::current_exception()));
     }
 }
 
@@ -54,7 +54,7 @@ int exit_status(const std::optional<int>& status,
         if (error) {
             print(error);
         } else {
-            std::fputs("the main task was cancelled before it had a value\n", stderr);
+            say_on_stderr("the main task was cancelled before it had a value");
         }
     } catch (...) {  // no memory for the words: the status has to do
     }

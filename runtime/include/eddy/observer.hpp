@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <string_view>
+#include <utility>
 
 #include <eddy/job_info.hpp>
 #include <eddy/time.hpp>
@@ -62,6 +63,15 @@ public:
     // NOLINTNEXTLINE(performance-unnecessary-value-param): for overrides that keep it.
     virtual void failure(const JobInfo&, std::exception_ptr, std::string_view where) {
         static_cast<void>(where);
+    }
+
+    /// The handler of a connection failed because its peer went away, which is no defect of
+    /// anybody's: it threw an `IoError` that says so (connection reset or aborted, broken pipe, not
+    /// connected, timed out), `BrokenResource` or `EndOfStream`; of an `ExceptionGroup`, each one
+    /// did. It is a `failure` ("connection handler") unless one overrides this. Always called.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): for overrides that keep it.
+    virtual void connection_lost(const JobInfo& job, std::exception_ptr error) {
+        failure(job, std::move(error), "connection handler");
     }
 
     /// A connection's handler has not ended, though its server's drain was over and it was

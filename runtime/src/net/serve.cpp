@@ -17,6 +17,8 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
+#include "peer_is_gone.hpp"
+
 namespace eddy {
 
 namespace {
@@ -283,9 +285,17 @@ void ServedConnection::handled(const std::exception_ptr& error) {
     if (Server* const server = state_->server()) {
         ++(error ? server->counts_.failed : server->counts_.completed);
     }
-    if (error) {
-        thread_state.core->report_failure(thread_state.job, error, "connection handler");
+    if (!error) {
+        return;
     }
+    if (!peer_is_gone(error)) {
+        thread_state.core->report_failure(thread_state.job, error, "connection handler");
+        return;
+    }
+    if (Server* const server = state_->server()) {
+        ++server->counts_.lost;
+    }
+    thread_state.core->report_lost_connection(*thread_state.job, error);
 }
 
 // --- until a signal ----------------------------------------------------------------------------

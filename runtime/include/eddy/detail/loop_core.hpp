@@ -230,6 +230,8 @@ public:
     /// The same, and false if it did not watch.
     bool drop_observer(Observer& observer) noexcept;
     void report_failure(const Job* job, std::exception_ptr error, std::string_view where) noexcept;
+    /// Of the handler of a connection whose peer went away.
+    void report_lost_connection(const Job& job, const std::exception_ptr& error) noexcept;
     /// Calls `call(observer)` for those that asked for `hook`; `no_hooks` asks everybody.
     template <class F>
     void observe(std::uint32_t hook, F&& call) noexcept {

@@ -58,6 +58,7 @@ struct ServeStatistics {
     std::uint64_t left = 0;       ///< handlers that the drain has left alone; not `active` any more
     std::uint64_t aborted = 0;    ///< gone before they were accepted
     std::uint64_t pauses = 0;     ///< for want of descriptors, memory or leave
+    std::uint64_t lost = 0;       ///< of `failed`: because their peer went away
     bool draining = false;
 };
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+
+namespace eddy::detail {
+
+/// Whether `error`, out of a connection's handler, says that the peer went away or fell silent: no
+/// failure of ours. Of an `ExceptionGroup`: whether each of its failures does.
+///
+/// A handler's own deadline (`TimedOut`) is not the peer's doing.
+[[nodiscard]] bool peer_is_gone(const std::exception_ptr& error) noexcept;
+
+}  // namespace eddy::detail
