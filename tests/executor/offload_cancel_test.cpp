@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 #include <thread>
 
@@ -342,4 +343,53 @@ EDDY_TEST_CASE("cancelling an awaiting job among many leaves the others alone") 
     for (const int number : order) {
         CHECK(number % 2 == 0);
     }
+}
+
+namespace {
+
+/// An operation that cannot be queued: a select of it and others comes to nothing.
+class FailsToStart final : public Waiter {
+public:
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start() const { throw std::runtime_error("cannot be queued"); }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "FailsToStart"; }
+
+private:
+    void unlink() noexcept override {}
+};
+
+Task<bool> comes_to_nothing(ThreadPool& pool, HeldCall& call) {
+    auto operation = run_in_executor(pool, std::ref(call));
+    FailsToStart fails;
+    try {
+        static_cast<void>(co_await select(operation, fails));
+    } catch (const std::runtime_error&) {
+        co_return true;
+    }
+    co_return false;
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("a call in a select that comes to nothing is withdrawn, or left alone") {
+    ThreadPool pool({.threads = 1});
+    HeldCall first;
+    HeldCall second;
+    first.let_go();  // if it has begun already
+    const bool refused = co_await comes_to_nothing(pool, first);
+    CHECK(refused);
+    HeldCall busy;
+    auto job = spawn([](ThreadPool& where, HeldCall& call) -> Task<int> {
+        co_return co_await run_in_executor(where, std::ref(call));
+    }(pool, busy));
+    co_await until([&] { return busy.runs == 1; });
+    const bool refused_too = co_await comes_to_nothing(pool, second);
+    CHECK(refused_too);
+    busy.let_go();
+    const int value = co_await job;
+    CHECK(value == 42);
+    const int later = co_await run_in_executor(pool, [] { return 7; });
+    CHECK(later == 7);
+    CHECK(second.runs == 0);
 }

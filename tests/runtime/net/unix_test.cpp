@@ -64,6 +64,35 @@ EDDY_NET_TEST("a listener on a path accepts, and takes its file away") {
     CHECK_FALSE(std::filesystem::exists(path));
 }
 
+EDDY_NET_TEST("a listener that is moved takes its file along, one that is replaced removes it") {
+    const Folder folder;
+    const std::string path = folder.file("socket");
+    const std::string other = folder.file("other");
+    UnixListener first = UnixListener::listen(path);
+    UnixListener moved(std::move(first));
+    CHECK_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move)
+    CHECK(moved.local_address() == path);
+    UnixStream client = co_await eddy::connect_unix(path);
+    const UnixStream server = co_await moved.accept();
+    CHECK(server.is_open());
+
+    UnixListener second = UnixListener::listen(other);
+    auto accepting = eddy::spawn(accept_task(second));
+    co_await let_run();
+    second = std::move(moved);
+    CHECK_FALSE(std::filesystem::exists(other));
+    CHECK(second.local_address() == path);
+    const auto error = co_await failure_of(accepting);
+    CHECK(holds<eddy::ClosedResource>(error));
+    const UnixStream again = co_await eddy::connect_unix(path);
+    CHECK(again.is_open());
+    UnixListener& itself = second;
+    second = std::move(itself);
+    CHECK(std::filesystem::exists(path));
+    second.close();
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
 EDDY_NET_TEST("a listener leaves the file of its successor alone") {
     const Folder folder;
     const std::string path = folder.file("socket");
