@@ -6,8 +6,8 @@
 
 #include <doctest/doctest.h>
 
-#include <eddy/offload.hpp>
 #include <eddy/portal.hpp>
+#include <eddy/run_in_executor.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/settle.hpp>
@@ -42,10 +42,10 @@ EDDY_TEST_CASE_FIFO("what a portal starts comes from where the portal was made")
     CHECK(task.get() == 2);
     const eddy::Portal other(eddy::Loop::current());
     const eddy::Portal third(eddy::Loop::current().handle());
-    const int called = co_await eddy::run_in_executor(
-        [](eddy::Portal one, eddy::Portal two) { return one.call(makes, 3) + two.call(makes, 4); },
-        other,
-        third);
+    const auto calls = [](eddy::Portal one, eddy::Portal two) {
+        return one.call([] { return 3; }) + two.call([] { return 4; });
+    };
+    const int called = co_await eddy::run_in_executor(calls, other, third);
     CHECK(called == 7);
     CHECK(places.take_lines() == Lines{__LINE__ - 7, __LINE__ - 6});
     CHECK(places.foreign() == "");

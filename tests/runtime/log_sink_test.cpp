@@ -84,6 +84,7 @@ Ends terminal_ends() {
     tcgetattr(theirs, &raw);
     cfmakeraw(&raw);
     tcsetattr(theirs, TCSANOW, &raw);
+    tcflow(theirs, TCOOFF);
     return {ours, theirs};
 }
 

@@ -21,8 +21,8 @@ namespace eddy {
 ///     group.spawn(serve(server, TcpListener::listen(address), handle, std::ref(room)));
 ///
 /// A handler that fails harms nobody else: its connection is closed, and what it threw goes to the
-/// loop's observer (the default one logs it; that a peer went away, `Observer::connection_lost`, for
-/// those who debug only). To answer a failure in another way, catch it in the handler.
+/// loop's observer (the default one logs it; that a peer went away, `Observer::connection_lost`,
+/// for those who debug only). To answer a failure in another way, catch it in the handler.
 ///
 /// A peer that says nothing and takes nothing does not hold its place for ever: after two minutes
 /// of that its handler's reads and writes fail with `IoError` (`std::errc::timed_out`). How long,
