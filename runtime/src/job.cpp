@@ -107,13 +107,12 @@ void throw_no_value(const Job& job) {
         throw InvalidState("the result of " + job.label() + " was taken before");
     }
     std::string text = job.label() + " was cancelled";
-    if (job.own_scope().cause) {
-        const CancelCause& cause = **job.own_scope().cause;
-        if (!cause.origin.empty()) {
-            text += " by " + cause.origin;
+    if (const CancelCause* const cause = job.own_scope().why.cause()) {
+        if (!cause->origin.empty()) {
+            text += " by " + cause->origin;
         }
-        if (!cause.reason.empty()) {
-            text += ": " + cause.reason;
+        if (!cause->reason.empty()) {
+            text += ": " + cause->reason;
         }
     }
     throw JobCancelled(text);

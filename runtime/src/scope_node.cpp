@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/scope_node.hpp>
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/thread_state.hpp>
@@ -39,7 +41,7 @@ void unlink_child(ScopeNode& child) noexcept {
 }
 
 [[nodiscard]] bool should_be_effective(const ScopeNode& node) noexcept {
-    return node.cancel_called || (!node.shield && node.parent != nullptr && node.parent->effective);
+    return node.cancel_called || node.hangs();
 }
 
 /// What everybody shares when nothing more is known than the source. Never freed.
@@ -66,27 +68,28 @@ void ScopeNode::leave() noexcept {
     EDDY_REQUIRE(first_child == nullptr,
                  "a scope was left while scopes or jobs inside it live on: leave them in reverse "
                  "order of entry");
+    why.set_shortcut(nullptr);
     unlink_child(*this);
 }
 
 void ScopeNode::move_under(ScopeNode& new_parent) noexcept {
+    forget_shortcuts();
     unlink_child(*this);
     link_child(new_parent, *this);
     push_down();
 }
 
-void ScopeNode::cancel(CancelSource why, std::string_view reason) noexcept {
+void ScopeNode::cancel(CancelSource from, std::string_view reason) noexcept {
     if (cancel_called) {
         return;
     }
     cancel_called = true;
-    source = why;
-    if (why != CancelSource::deadline) {
+    source = from;
+    if (from != CancelSource::deadline) {
         try {
             const Job* by = thread_state.job;
-            cause = std::make_unique<const std::shared_ptr<const CancelCause>>(
-                std::make_shared<const CancelCause>(CancelCause{
-                    why, std::string(reason), by != nullptr ? by->label() : std::string()}));
+            why.set_cause(std::make_shared<const CancelCause>(CancelCause{
+                from, std::string(reason), by != nullptr ? by->label() : std::string()}));
         } catch (...) {  // out of memory: the source has to do
         }
     }
@@ -94,6 +97,9 @@ void ScopeNode::cancel(CancelSource why, std::string_view reason) noexcept {
 }
 
 void ScopeNode::set_shield(bool on) noexcept {
+    if (on && !shield) {
+        forget_shortcuts();
+    }
     shield = on;
     push_down();
 }
@@ -132,19 +138,69 @@ void ScopeNode::push_down() noexcept {
     }
 }
 
-Cancelled ScopeNode::make_cancelled() const {
-    const ScopeNode* found = nullptr;
-    bool hidden = false;  // a shield went up after the wait was aborted: still say why
-    for (const ScopeNode* node = this; node != nullptr; node = node->parent) {
-        if (node->cancel_called && (!hidden || found == nullptr)) {
-            found = node;
-        }
-        hidden = hidden || node->shield;
+// --- who speaks ----------------------------------------------------------------------------------
+
+// Invariant: a short cut leads outwards to a node that is effective, as are all nodes in between,
+// each of which hangs on its parent. So a path of short cuts and parents ends at the speaker, and
+// what is cancelled further out later only makes it longer.
+
+/// One step outwards, null at the end.
+ScopeNode* ScopeNode::towards_speaker() const noexcept {
+    ScopeNode* const shortcut = why.shortcut();
+    return shortcut != nullptr ? shortcut : hangs() ? parent : nullptr;
+}
+
+/// The outermost node that makes this one effective. Everybody on the way gets a short cut.
+ScopeNode& ScopeNode::speaker() noexcept {
+    ScopeNode* found = this;
+    while (ScopeNode* const step = found->towards_speaker()) {
+        found = step;
     }
-    if (found == nullptr) {
+    for (ScopeNode* node = this; node != found;) {
+        ScopeNode* const step = node->towards_speaker();
+        node->why.set_shortcut(found);
+        node = step;
+    }
+    return *found;
+}
+
+/// Here and below, as far as they may lead past this node.
+void ScopeNode::forget_shortcuts() noexcept {
+    if (!hangs()) {
+        return;
+    }
+    ScopeNode* node = this;
+    while (true) {
+        node->why.set_shortcut(nullptr);
+        ScopeNode* below = node->first_child;
+        while (true) {
+            while (below != nullptr && !below->hangs()) {
+                below = below->next;
+            }
+            if (below != nullptr || node == this) {
+                break;
+            }
+            below = node->next;
+            node = node->parent;
+        }
+        if (below == nullptr) {
+            return;
+        }
+        node = below;
+    }
+}
+
+Cancelled ScopeNode::make_cancelled() {
+    ScopeNode* node = this;
+    while (node != nullptr && !node->effective) {  // a shield went up after the wait was aborted:
+        node = node->parent;                       // still say why
+    }
+    if (node == nullptr) {
         return CancelledAccess::make(plain_cause(CancelSource::explicit_call));
     }
-    return CancelledAccess::make(found->cause ? *found->cause : plain_cause(found->source));
+    const ScopeNode& who = node->speaker();
+    auto cause = who.why.share_cause();
+    return CancelledAccess::make(cause != nullptr ? std::move(cause) : plain_cause(who.source));
 }
 
 }  // namespace eddy::detail

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
 #include <string_view>
 
+#include <eddy/detail/cause_slot.hpp>
 #include <eddy/error.hpp>
 
 namespace eddy::detail {
@@ -15,7 +15,9 @@ class Job;
 ///
 /// Invariant: `effective == cancel_called || (!shield && parent != null && parent->effective)`
 ///            for a node in the tree, kept by pushing changes down at once, so that a checkpoint
-///            reads one flag however deep it stands.
+///            reads one flag however deep it stands. Why it is cancelled is looked for when
+///            somebody asks: each node that hangs on its parent (see `hangs`) knows it, or one
+///            further out.
 struct ScopeNode {
     ScopeNode() = default;
     ScopeNode(const ScopeNode&) = delete;
@@ -25,8 +27,7 @@ struct ScopeNode {
     ScopeNode* first_child = nullptr;
     ScopeNode* prev = nullptr;  // siblings; order is of no meaning
     ScopeNode* next = nullptr;
-    // Null: only `source` is known. In a box, because few are cancelled and all pay for the place.
-    std::unique_ptr<const std::shared_ptr<const CancelCause>> cause;
+    CauseSlot why;  // its own cause, if more than `source` is known; and the way to who speaks
 
     bool cancel_called = false;
     bool effective = false;
@@ -50,26 +51,38 @@ struct ScopeNode {
     void move_under(ScopeNode& new_parent) noexcept;
 
     /// Cancels; the first call decides the cause. Aborts the queued waits below, runs nothing.
-    void cancel(CancelSource why, std::string_view reason) noexcept;
+    void cancel(CancelSource from, std::string_view reason) noexcept;
 
     void set_shield(bool on) noexcept;
 
     /// True when a `Cancelled` that arrives here stops here: this one was cancelled, and nobody
     /// outside who can be seen from here was.
-    [[nodiscard]] bool absorbs() const noexcept {
-        return cancel_called && (shield || parent == nullptr || !parent->effective);
-    }
+    [[nodiscard]] bool absorbs() const noexcept { return cancel_called && !hangs(); }
 
     /// True when this scope or any around it was cancelled, visible or not: a `Cancelled` that
     /// was thrown before a shield went up is on its way legitimately.
     [[nodiscard]] bool inside_cancelled() const noexcept;
+
+    /// It is cancelled because its parent is, whatever else it is.
+    [[nodiscard]] bool hangs() const noexcept {
+        return !shield && parent != nullptr && parent->effective;
+    }
 
     /// Recomputes `effective` here and below, iteratively, and aborts the waits that it uncovers.
     void push_down() noexcept;
 
     /// The exception for a checkpoint under this effective scope: the outermost cancelled scope
     /// that can be seen from here speaks.
-    [[nodiscard]] Cancelled make_cancelled() const;
+    ///
+    /// Cost: O(log n) at depth n, amortised; the short cuts it leaves behind are what the scopes
+    ///       around it need next.
+    [[nodiscard]] Cancelled make_cancelled();
+
+private:
+    [[nodiscard]] ScopeNode& speaker() noexcept;
+    [[nodiscard]] ScopeNode* towards_speaker() const noexcept;
+    /// It is about to hang on its parent no more, or on another one.
+    void forget_shortcuts() noexcept;
 };
 
 /// A scope within a job, or between jobs.
