@@ -2,12 +2,14 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace eddy {
@@ -23,7 +25,9 @@ namespace eddy {
 ///         failures.for_each<IoError>([](const IoError& error) { ... });
 ///     }
 ///
-/// Cost: copying shares the list.
+/// Cost: copying shares the list. Groups may be nested as deep as memory goes: nothing here
+/// recurses
+///       into them.
 class ExceptionGroup : public std::exception {
 public:
     /// Null pointers and `Cancelled` are left out; an `ExceptionGroup` inside stays nested.
@@ -31,14 +35,34 @@ public:
 
     [[nodiscard]] std::span<const std::exception_ptr> exceptions() const noexcept;
 
-    /// "2 failures: connect refused; timed out".
+    /// "2 failures: connect refused; timed out". Of many, or of deeply nested ones, the first few:
+    /// "10000 failures: ...; and 9984 more". At most some 20 KiB.
+    ///
+    /// Threading: any; the text is made when it is first asked for, and kept.
+    /// Throws:    nothing; without memory for the text it says that.
     [[nodiscard]] const char* what() const noexcept override;
 
     /// Calls `fn` with each failure that is an `E`, those of nested groups included.
     template <class E, std::invocable<const E&> F>
     void for_each(F&& fn) const {
-        for (const std::exception_ptr& failure : exceptions()) {
-            visit<E>(failure, fn);
+        ExceptionGroup group = *this;
+        std::size_t next = 0;
+        std::vector<std::pair<ExceptionGroup, std::size_t>> around;  // where to go on after `group`
+        while (true) {
+            if (next != group.exceptions().size()) {
+                std::optional<ExceptionGroup> nested = visit<E>(group.exceptions()[next++], fn);
+                if (nested) {
+                    around.emplace_back(std::move(group), next);
+                    group = std::move(*nested);
+                    next = 0;
+                }
+            } else if (!around.empty()) {
+                group = std::move(around.back().first);
+                next = around.back().second;
+                around.pop_back();
+            } else {
+                return;
+            }
         }
     }
 
@@ -69,23 +93,25 @@ public:
 
 private:
     struct Shared;
-    struct Unasked {  // never thrown: whoever asks for groups gets them by the handler above
-        template <class E, class F>
-        void for_each(F&&) const {}
-    };
+    struct Unasked {};  // never thrown: whoever asks for groups gets them by the handler above
 
+    /// Returns the group that is to be searched instead, if `failure` is one and nobody asked for
+    /// groups.
     template <class E, class F>
-    static void visit(const std::exception_ptr& failure, F& fn) {
+    static std::optional<ExceptionGroup> visit(const std::exception_ptr& failure, F& fn) {
         using Nested =
             std::conditional_t<std::is_base_of_v<E, ExceptionGroup>, Unasked, ExceptionGroup>;
         try {
             std::rethrow_exception(failure);
         } catch (const E& error) {
             fn(error);
-        } catch (const Nested& nested) {
-            nested.template for_each<E>(fn);
+        } catch ([[maybe_unused]] const Nested& nested) {
+            if constexpr (std::is_same_v<Nested, ExceptionGroup>) {
+                return nested;
+            }
         } catch (...) {  // another type: not asked for
         }
+        return std::nullopt;
     }
 
     std::shared_ptr<const Shared> shared_;

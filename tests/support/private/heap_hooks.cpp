@@ -8,6 +8,10 @@
 #include <execinfo.h>
 #include <new>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace eddy::testing {
 
 #if !EDDY_HEAP_HOOKS
@@ -142,12 +146,21 @@ bool FailAllocation::stop() noexcept {
 
 namespace {
 
+std::ptrdiff_t size_of([[maybe_unused]] void* memory) noexcept {
+#ifdef __GLIBC__
+    return static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
+#else
+    return 0;
+#endif
+}
+
 void* allocate(std::size_t size) {
     if (heap.must_fail() || everywhere.must_fail()) {
         throw std::bad_alloc();
     }
     ++heap.counters.allocations;
     if (void* memory = std::malloc(size != 0 ? size : 1)) {
+        heap.counters.bytes += size_of(memory);
         return memory;
     }
     throw std::bad_alloc();
@@ -167,6 +180,7 @@ void* allocate_aligned(std::size_t size, std::size_t alignment) {
 
 void release(void* memory) noexcept {
     heap.counters.releases += memory != nullptr ? 1 : 0;
+    heap.counters.bytes -= size_of(memory);
     std::free(memory);
 }
 

@@ -19,6 +19,7 @@ namespace eddy::testing {
 struct HeapCounters {
     std::size_t allocations = 0;
     std::size_t releases = 0;
+    std::ptrdiff_t bytes = 0;  ///< allocated and not released, where the C library can tell
 };
 
 /// Calls of operator new and delete by this thread so far; always 0 without EDDY_HEAP_HOOKS.
