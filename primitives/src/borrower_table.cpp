@@ -8,6 +8,12 @@
 
 namespace eddy::detail {
 
+namespace {
+
+constexpr std::size_t kept_slots = 1024;  // slots, whatever their number was
+
+}  // namespace
+
 std::size_t BorrowerTable::home(const Borrower& who) const noexcept {
     // Fibonacci hashing: ids in a row, and addresses with their zeros, spread well.
     const std::uint64_t mixed =
@@ -30,7 +36,7 @@ BorrowerTable::Role BorrowerTable::role(const Borrower& who) const noexcept {
 
 void BorrowerTable::insert(const Borrower& who, Role role) {
     if ((used_ + 1) * 4 > slots_.size() * 3) {
-        grow();
+        resize(std::max<std::size_t>(8, slots_.size() * 2));
     }
     Slot& slot = slots_[find(who)];
     EDDY_ASSERT(slot.role == Role::none);
@@ -58,10 +64,16 @@ void BorrowerTable::erase(const Borrower& who) noexcept {
     }
     slots_[gap].role = Role::none;
     --used_;
+    if (slots_.size() > kept_slots && used_ < slots_.size() / 16) {
+        try {
+            resize(slots_.size() / 4);
+        } catch (...) {  // no memory for a smaller one: the large one does
+        }
+    }
 }
 
-void BorrowerTable::grow() {
-    std::vector<Slot> old(std::max<std::size_t>(8, slots_.size() * 2));
+void BorrowerTable::resize(std::size_t count) {
+    std::vector<Slot> old(count);
     std::swap(old, slots_);
     for (const Slot& slot : old) {
         if (slot.role != Role::none) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <eddy/detail/channel_core.hpp>
 #include <eddy/error.hpp>
@@ -11,6 +13,19 @@ void ChannelCore::require_here() const noexcept {
     EDDY_REQUIRE(bound_.here(),
                  "a channel's handle or slot was destroyed on another thread than its "
                  "loop's: destroy it there, or use open_remote_channel");
+}
+
+void ChannelCore::shut(Handle handle) noexcept {
+    open_.erase(std::lower_bound(open_.begin(), open_.end(), handle));
+    if (open_.capacity() > 1024 && open_.size() < open_.capacity() / 8) {  // after a crowd
+        try {
+            std::vector<Handle> fewer;
+            fewer.reserve(open_.size() * 2);
+            fewer.assign(open_.begin(), open_.end());
+            open_.swap(fewer);
+        } catch (...) {  // no memory for fewer: it stays
+        }
+    }
 }
 
 void ChannelCore::close_sender(Handle handle) noexcept {

@@ -167,6 +167,20 @@ void DeadlineHeap::remove_at(std::size_t slot) noexcept {
     if (slot != heap_.size()) {
         settle(slot, moved);
     }
+    if (heap_.capacity() > most_kept && heap_.size() < heap_.capacity() / 8) [[unlikely]] {
+        shrink();
+    }
+}
+
+/// Leaves room for twice as many, and so for any that comes back.
+void DeadlineHeap::shrink() noexcept {
+    try {
+        std::vector<Entry> fewer;
+        fewer.reserve(std::max(most_kept / 4, heap_.size() * 2));
+        fewer.assign(heap_.begin(), heap_.end());
+        heap_.swap(fewer);
+    } catch (...) {  // no memory for fewer: it stays
+    }
 }
 
 }  // namespace eddy::detail

@@ -10,6 +10,7 @@
 
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/lock_core.hpp>
+#include <eddy/detail/shrink_map.hpp>
 #include <eddy/error.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/loop_bound.hpp>
@@ -76,6 +77,7 @@ private:
     void release(Entry& entry) noexcept {
         if (entry.second.release()) {
             entries_.erase(entries_.find(entry.first));
+            detail::shrink_buckets(entries_);
         }
     }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <eddy/detail/flight.hpp>
+#include <eddy/detail/shrink_map.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/require.hpp>
@@ -99,7 +100,10 @@ private:
         const K* key = nullptr;  // in the map
     };
 
-    void landed(Flight& flight) noexcept { flights_.erase(flights_.find(*flight.key)); }
+    void landed(Flight& flight) noexcept {
+        flights_.erase(flights_.find(*flight.key));
+        detail::shrink_buckets(flights_);
+    }
 
     // Invariant: a flight is in here until it has landed, and its owner is this as long.
     LoopBound bound_;

@@ -10,7 +10,7 @@
 namespace eddy::detail {
 
 /// Who has a token, and who waits for one: a hash table without nodes, so that coming and going
-/// allocates nothing once it has been as large as it gets.
+/// allocates nothing once it is large enough. After a crowd it shrinks.
 ///
 /// Invariant: at most 3/4 full; an entry stands at its place or, without a gap, behind it.
 class BorrowerTable final {
@@ -35,7 +35,7 @@ private:
 
     [[nodiscard]] std::size_t home(const Borrower& who) const noexcept;
     [[nodiscard]] std::size_t find(const Borrower& who) const noexcept;
-    void grow();
+    void resize(std::size_t count);
 
     std::vector<Slot> slots_;  // none, or a power of two
     std::size_t used_ = 0;

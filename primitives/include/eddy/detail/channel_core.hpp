@@ -98,9 +98,7 @@ private:
         open_.push_back(last_handle_ + 1);
         return ++last_handle_;
     }
-    void shut(Handle handle) noexcept {
-        open_.erase(std::lower_bound(open_.begin(), open_.end(), handle));
-    }
+    void shut(Handle handle) noexcept;
     /// An operation may be awaited long after it was made, and its handle be closed by then.
     [[nodiscard]] bool is_open(Handle handle) const noexcept {
         return std::binary_search(open_.begin(), open_.end(), handle);

@@ -28,7 +28,9 @@ public:
     [[nodiscard]] bool try_send(T& item) { return this->try_give(item); }
     [[nodiscard]] std::optional<T> try_receive() {
         std::optional<typename Base::Entry> entry;
-        return this->try_take(entry) ? std::optional<T>(std::move(entry)) : std::nullopt;
+        const bool taken = this->try_take(entry);
+        this->trim();
+        return taken ? std::optional<T>(std::move(entry)) : std::nullopt;
     }
     void close_receiver(ChannelCore::Handle handle) noexcept {
         if (ChannelCore::close_receiver(handle)) {
@@ -66,6 +68,7 @@ private:
     void settle_slots() noexcept {
         this->fill();
         this->end_if_nothing_can_come();
+        this->trim();
     }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -92,7 +93,9 @@ protected:
 ///     void grant_slot();             // room goes to a giver without an item
 ///
 /// Invariant: size + reserved + owed <= room of the store. So an item whose taker dies goes back
-/// without an allocation (rule R4), and so does what is sent into a reserved slot.
+/// without an allocation (rule R4), and so does what is sent into a reserved slot. The room that a
+/// burst has needed goes when little of it is in use, but for `kept_bytes`, so that the usual load
+/// allocates nothing.
 template <class T, class Store, class Core>
 class Exchange : public Core {
     static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
@@ -119,9 +122,17 @@ protected:
 
     /// Room for one item more than there are, wherever they are. May throw `std::bad_alloc`.
     void make_room() {
-        const std::size_t used = store_.size() + Core::reserved() + this->owed_;
+        const std::size_t used = in_use();
         if (used >= store_.room()) [[unlikely]] {
-            store_.grow(used + 1 + used / 2);
+            store_.set_room(used + 1 + used / 2);
+        }
+    }
+
+    /// Less is in use than before: gives back the room that nobody needs. Not while `make_room` has
+    /// been called for something that is still to come.
+    void trim() noexcept {
+        if (store_.room() > kept_room) [[unlikely]] {
+            trim_large();
         }
     }
 
@@ -189,6 +200,13 @@ protected:
     [[nodiscard]] std::size_t stored() const noexcept { return store_.size(); }
 
 private:
+    static constexpr std::size_t kept_bytes = 32UL * 1024;
+    static constexpr std::size_t kept_room = kept_bytes / sizeof(Entry) + 1;
+
+    [[nodiscard]] std::size_t in_use() const noexcept {
+        return store_.size() + Core::reserved() + this->owed_;
+    }
+    void trim_large() noexcept;
     void serve(ExchangeWait& taker, Entry&& entry) noexcept;
     void give_back(Entry&& entry) noexcept;
 
@@ -230,6 +248,7 @@ protected:
         }
         const bool taken = exchange_.try_take(entry_, this);
         exchange_.owed_ += taken ? 1 : 0;
+        exchange_.trim();
         return taken;
     }
 
@@ -238,6 +257,7 @@ protected:
         --exchange_.owed_;
         T item = Store::take_from(std::move(*entry_));
         entry_.reset();
+        exchange_.trim();
         return item;
     }
 
@@ -254,6 +274,25 @@ private:
         }
     }
 };
+
+/// Amortised, an item is moved once more in its life: before the next time, as many come or go.
+template <class T, class Store, class Core>
+void Exchange<T, Store, Core>::trim_large() noexcept {
+    const std::size_t used = in_use();
+    if (used >= store_.room() / 8) {
+        return;
+    }
+    const std::size_t least =
+        this->capacity_ == unlimited ? kept_room / 8 + 1 : this->capacity_ + 1;
+    const std::size_t room = std::max(least, 2 * used);
+    if (room > store_.room() / 2) {
+        return;
+    }
+    try {
+        store_.set_room(room);
+    } catch (...) {  // no memory for the smaller one: the large one does
+    }
+}
 
 template <class T, class Store, class Core>
 void Exchange<T, Store, Core>::serve(ExchangeWait& waiter, Entry&& entry) noexcept {

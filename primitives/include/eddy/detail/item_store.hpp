@@ -6,8 +6,9 @@
 #include <utility>
 
 /// Where queues and channels keep their items. A store has an `Entry`, what it makes of an item,
-/// and only `grow` allocates: everything else needs the room to be there already. `restore` undoes
-/// a `pop`: the entry becomes the next one to come out, as it would have been.
+/// and only `set_room` allocates, to grow or to shrink: everything else needs the room to be there
+/// already. `restore` undoes a `pop`: the entry becomes the next one to come out, as it would have
+/// been.
 
 namespace eddy::detail {
 
@@ -75,12 +76,13 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t room() const noexcept { return slots_.count(); }
-    void grow(std::size_t room) {
-        Slots<T> larger(room);
+    /// Requires: not below `size`. Throws: `std::bad_alloc`, nothing changed.
+    void set_room(std::size_t room) {
+        Slots<T> other(room);
         for (std::size_t i = 0; i < size_; ++i) {
-            larger.create(i, slots_.extract(place(i)));
+            other.create(i, slots_.extract(place(i)));
         }
-        slots_ = std::move(larger);
+        slots_ = std::move(other);
         head_ = 0;
     }
 
@@ -129,12 +131,12 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t room() const noexcept { return slots_.count(); }
-    void grow(std::size_t room) {
-        Slots<T> larger(room);
+    void set_room(std::size_t room) {
+        Slots<T> other(room);
         for (std::size_t i = 0; i < size_; ++i) {
-            larger.create(i, slots_.extract(i));
+            other.create(i, slots_.extract(i));
         }
-        slots_ = std::move(larger);
+        slots_ = std::move(other);
     }
 
     [[nodiscard]] T make(T&& item) const noexcept { return std::move(item); }

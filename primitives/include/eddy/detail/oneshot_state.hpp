@@ -37,7 +37,7 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return item_ ? 1 : 0; }
     [[nodiscard]] static std::size_t room() noexcept { return 1; }
-    static void grow(std::size_t) noexcept {}
+    static void set_room(std::size_t) noexcept {}
 
     [[nodiscard]] static T make(T&& item) noexcept { return std::move(item); }
     [[nodiscard]] static T take_from(T&& entry) noexcept { return std::move(entry); }

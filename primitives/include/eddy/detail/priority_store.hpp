@@ -34,12 +34,12 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t room() const noexcept { return slots_.count(); }
-    void grow(std::size_t room) {
-        Slots<Entry> larger(room);
+    void set_room(std::size_t room) {
+        Slots<Entry> other(room);
         for (std::size_t i = 0; i < size_; ++i) {
-            larger.create(i, slots_.extract(i));
+            other.create(i, slots_.extract(i));
         }
-        slots_ = std::move(larger);
+        slots_ = std::move(other);
     }
 
     [[nodiscard]] Entry make(T&& item) noexcept { return Entry{std::move(item), numbered_++}; }

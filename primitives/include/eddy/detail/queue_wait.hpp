@@ -91,6 +91,7 @@ std::optional<T> Queue<T, Order>::try_get() {
     if (!this->try_take(entry)) {
         return std::nullopt;
     }
+    this->trim();
     return Order::template Store<T>::take_from(std::move(*entry));
 }
 

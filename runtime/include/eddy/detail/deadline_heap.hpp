@@ -21,7 +21,8 @@ namespace eddy::detail {
 ///
 /// Order: by deadline, then by rank, then by order of registration.
 /// Cost:  insert, remove and pop O(1) in the line, amortised, O(log n) in the heap; 24 bytes a
-///        deadline here, and no look at the node. Allocates only to grow, and see `DeadlineLine`.
+///        deadline here, and no look at the node. Allocates only to grow, or to shrink after a
+///        crowd, and see `DeadlineLine`.
 class DeadlineHeap final {
 public:
     DeadlineHeap() = default;
@@ -73,6 +74,7 @@ private:
     // What is asked of the line before it is emptied into the heap.
     static constexpr std::size_t most_in_the_way = 64;
     static constexpr std::size_t missed_by_each = 16;
+    static constexpr std::size_t most_kept = 1024;  // places in the heap, whatever their number was
 
     [[nodiscard]] static bool in_line(const DeadlineNode& node) noexcept {
         return (node.slot_ & DeadlineNode::in_line) != 0;
@@ -99,6 +101,7 @@ private:
     void sift_down(std::size_t slot, Entry entry) noexcept;
     void settle(std::size_t slot, Entry entry) noexcept;
     void remove_at(std::size_t slot) noexcept;
+    void shrink() noexcept;
     void wake_if_first(const DeadlineNode& node) const noexcept {
         if (wake_ != nullptr && first()->node == &node) [[unlikely]] {
             wake_(wake_target_);
