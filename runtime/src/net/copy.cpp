@@ -5,11 +5,11 @@
 
 namespace eddy::detail {
 
-std::unique_ptr<std::byte[]> make_copy_buffer(const CopyOptions& options) {
+PooledBuffer make_copy_buffer(const CopyOptions& options) {
     if (options.buffer_size == 0) {
         throw std::invalid_argument("copy needs a buffer of at least one byte");
     }
-    return std::unique_ptr<std::byte[]>(new std::byte[options.buffer_size]);
+    return PooledBuffer(options.buffer_size);
 }
 
 }  // namespace eddy::detail

@@ -49,6 +49,10 @@ int accept_connection(int fd, SocketAddress& peer) noexcept {
 
 ListenSocket::ListenSocket(int fd, SocketKind kind) : PollHandle(fd), kind_(kind) {
     bound_.check("a listener");
+    const int error = watch();  // now, while somebody can be told
+    if (error != 0) {
+        throw_io_error(error, "a listener");
+    }
 }
 
 void ListenSocket::fail(const char* what, int error) const {
@@ -104,8 +108,14 @@ bool ListenSocket::accept_once(SocketAccept& accept) noexcept {
         return true;
     }
     try {
-        accept.accepted_ = new Socket(connection.release(), kind_, from_sockaddr(peer.get()));
-        ++accepted_;
+        auto* const socket = new Socket(connection.release(), kind_, from_sockaddr(peer.get()));
+        accept.error_ = socket->begin_accepted();
+        if (accept.error_ != 0) {
+            socket->release();  // which closes it
+        } else {
+            accept.accepted_ = socket;
+            ++accepted_;
+        }
     } catch (const IoError& error) {
         accept.error_ = error.code().value();
     } catch (...) {

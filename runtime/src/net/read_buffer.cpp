@@ -32,29 +32,46 @@ std::size_t ReadBuffer::take(std::span<std::byte> into) noexcept {
     return length;
 }
 
+bool ReadBuffer::rest() noexcept {
+    if (begin_ != end_) {
+        return false;
+    }
+    bytes_.reset();
+    begin_ = end_ = 0;
+    return true;
+}
+
+void ReadBuffer::shrink() noexcept {
+    if (bytes_.capacity() > BufferPool::smallest && rest()) {
+        most_ = 0;
+    }
+}
+
 std::span<std::byte> ReadBuffer::prepare() {
     if (begin_ == end_) {
         begin_ = end_ = 0;
     }
     // A small rest would make small reads. What is moved is at most twice what was taken since.
-    if (capacity_ - end_ < capacity_ / 4 || capacity_ == 0) {
-        if (size() > capacity_ / 2 || capacity_ == 0) {
-            make_room(std::max(first_capacity, 2 * capacity_));
+    const std::size_t capacity = bytes_.capacity();
+    if (capacity == 0) {
+        bytes_ = PooledBuffer(std::min(std::exchange(most_, 0), BufferPool::largest));
+    } else if (capacity - end_ < capacity / 4) {
+        if (size() > capacity / 2) {
+            make_room(2 * capacity);
         } else {
-            std::memmove(bytes_.get(), bytes_.get() + begin_, size());
+            std::memmove(bytes_.data(), bytes_.data() + begin_, size());
         }
         end_ = size();
         begin_ = 0;
     }
-    return {bytes_.get() + end_, capacity_ - end_};
+    return {bytes_.data() + end_, bytes_.capacity() - end_};
 }
 
 /// Leaves begin_ and end_ as they are, for the caller to move.
 void ReadBuffer::make_room(std::size_t capacity) {
-    std::unique_ptr<std::byte[]> bytes(new std::byte[capacity]);
-    std::copy_n(unread().begin(), size(), bytes.get());
+    PooledBuffer bytes(capacity);
+    std::copy_n(unread().begin(), size(), bytes.data());
     bytes_ = std::move(bytes);
-    capacity_ = capacity;
 }
 
 void ReadBuffer::put_back(std::span<const std::byte> bytes) noexcept {
@@ -62,20 +79,19 @@ void ReadBuffer::put_back(std::span<const std::byte> bytes) noexcept {
         return;
     }
     const std::size_t total = bytes.size() + size();
-    if (total > capacity_) {
+    if (total > bytes_.capacity()) {
         try {
-            std::unique_ptr<std::byte[]> room(new std::byte[total]);
-            std::copy_n(unread().begin(), size(), room.get() + bytes.size());
+            PooledBuffer room(total);
+            std::copy_n(unread().begin(), size(), room.data() + bytes.size());
             bytes_ = std::move(room);
-            capacity_ = total;
         } catch (const std::bad_alloc&) {
             lost_ = true;
             return;
         }
     } else {
-        std::memmove(bytes_.get() + bytes.size(), bytes_.get() + begin_, size());
+        std::memmove(bytes_.data() + bytes.size(), bytes_.data() + begin_, size());
     }
-    std::copy_n(bytes.begin(), bytes.size(), bytes_.get());
+    std::copy_n(bytes.begin(), bytes.size(), bytes_.data());
     begin_ = 0;
     end_ = total;
 }

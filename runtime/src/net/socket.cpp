@@ -15,6 +15,8 @@ namespace eddy::detail {
 namespace {
 
 constexpr std::size_t max_parts = 16;  // of one sendmsg
+constexpr std::int8_t watched_after_one_in_vain = 15;
+constexpr std::int8_t most_spared = 126;
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -50,19 +52,35 @@ StreamStatistics Socket::statistics() const noexcept {
 // --- reading -----------------------------------------------------------------------------------
 
 bool Socket::try_read(SocketRead& read) {
-    if (!is_open() || !on_loop_thread() || read_bars_ != 0 || reader_ != nullptr ||
-        read.into_.empty()) [[unlikely]] {
-        refuse_read(read);
+    if (!may_read() || read.into_.empty()) [[unlikely]] {
+        refuse_read(read.what(), !read.into_.empty());
     }
-    if (!maybe_more_) [[likely]] {
+    if (more_ == More::no) [[likely]] {
+        require_watched(read.what());
         arm(readable);  // a select that chooses another operation must hear of what comes
         return false;
     }
     return read_at_once(read);
 }
 
+bool Socket::try_readable(const SocketReadable& wait) {
+    if (!may_read()) [[unlikely]] {
+        refuse_read(wait.what(), true);
+    }
+    if (more_ == More::perhaps) {
+        more_ = has_bytes() ? More::yes : More::no;  // of an end, the poll tells
+    }
+    if (more_ == More::yes) {
+        return true;
+    }
+    require_watched(wait.what());
+    arm(readable);
+    return false;
+}
+
 [[gnu::noinline]] bool Socket::read_at_once(SocketRead& read) {
     if (!receive(read)) {
+        require_watched(read.what());
         return false;
     }
     if (read.error_ != 0) {
@@ -71,8 +89,8 @@ bool Socket::try_read(SocketRead& read) {
     return true;
 }
 
-void Socket::start_read(SocketRead& read) noexcept {
-    reader_ = &read;
+void Socket::start_read(SocketReader& reader) noexcept {
+    reader_ = &reader;
     wait_began();
     arm(readable);
 }
@@ -87,21 +105,60 @@ bool Socket::receive(SocketRead& read) noexcept {
         read.hold();
         bytes_read_ += read.count_;
         moved();
-        maybe_more_ = read.count_ == read.into_.size();
+        more_ = read.count_ == read.into_.size() ? More::perhaps : More::no;
         return true;
     }
     if (count == 0) {
         // The kernel tells of a reset once. If a write was told, this is no orderly end.
         fail_reading(kind_ == SocketKind::tcp ? write_error_ : 0);
-        maybe_more_ = true;
+        more_ = More::yes;
     } else if (would_block(errno)) {
-        maybe_more_ = false;
+        more_ = More::no;
         return false;
     } else {
         fail_reading(errno);
     }
     read.error_ = read_error_;
     return true;
+}
+
+// A connection often brings its first request with it. If that is there when the connection is
+// accepted, and all there is, the loop need not watch the socket at all, which spares it six system
+// calls of libuv's. One call finds out. When it has been in vain, because nothing was there or more
+// was waited for, the next connections are watched at once.
+
+/// `sparing` says how many more may be spared before it is known what has become of the last ones;
+/// below zero, how many are watched until one may be spared again.
+int Socket::begin_accepted() noexcept {
+    std::int8_t& sparing = core().sparing;
+    if (sparing > 0) {
+        if (has_bytes()) {
+            --sparing;
+            more_ = More::yes;
+            spared_ = true;
+            return 0;
+        }
+        sparing = -watched_after_one_in_vain;
+    } else if (sparing < 0) {
+        ++sparing;
+        sparing = sparing == 0 ? std::int8_t{1} : sparing;
+    }
+    return watch();
+}
+
+bool Socket::has_bytes() const noexcept {
+    int length = 0;
+    return ::ioctl(fd(), FIONREAD, &length) == 0 && length > 0;
+}
+
+void Socket::begin_to_watch(const char* what) {
+    if (std::exchange(spared_, false)) {
+        core().sparing = -watched_after_one_in_vain;
+    }
+    const int error = watch();
+    if (error != 0) {
+        fail(what, error);
+    }
 }
 
 void Socket::fail_reading(int error) noexcept {
@@ -147,6 +204,9 @@ bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
     const bool ended = send(write, count);
     if (write.error_ != 0) {
         fail(write.what(), write.error_);
+    }
+    if (!ended) {
+        require_watched(write.what());
     }
     return ended;
 }
@@ -236,6 +296,9 @@ bool Socket::try_connect(SocketConnect& connect) {
     if (errno != EINPROGRESS && errno != EINTR) {
         fail(connect.what(), errno);
     }
+    if (const int error = watch(); error != 0) {
+        fail(connect.what(), error);
+    }
     return false;
 }
 
@@ -265,8 +328,14 @@ void Socket::connect_ended() noexcept {
 // --- events ------------------------------------------------------------------------------------
 
 void Socket::serve_reader() noexcept {
-    if (receive(*reader_)) [[likely]] {
-        SocketRead& read = *std::exchange(reader_, nullptr);
+    if (!reader_->takes_bytes_) {
+        more_ = More::yes;
+        std::exchange(reader_, nullptr)->end(0);
+        return;
+    }
+    auto& read = static_cast<SocketRead&>(*reader_);
+    if (receive(read)) [[likely]] {
+        reader_ = nullptr;
         read.end(read.error_);
     } else {
         arm(readable);  // libuv disarms what has an error
@@ -294,7 +363,7 @@ void Socket::on_ready(unsigned events) noexcept {
     unsigned unwanted = 0;
     if ((events & readable) != 0) {
         if (reader_ == nullptr) {
-            maybe_more_ = true;
+            more_ = More::yes;
             unwanted |= readable;
         } else {
             serve_reader();
@@ -326,8 +395,8 @@ std::size_t Socket::undelivered() const noexcept {
 void Socket::peer_was_silent() noexcept {
     fail_reading(SocketWait::silent);
     fail_writing(SocketWait::silent);
-    if (SocketRead* read = std::exchange(reader_, nullptr)) {
-        read->end(SocketWait::silent);
+    if (SocketReader* reader = std::exchange(reader_, nullptr)) {
+        reader->end(SocketWait::silent);
     }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write_bars_ |= write_torn;
@@ -346,9 +415,12 @@ void Socket::close(bool reset) noexcept {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
+    if (spared_ && core().sparing >= 0 && core().sparing < most_spared) {
+        core().sparing += 2;  // for once it paid: twice as many may be next
+    }
     close_handle();
-    if (SocketRead* read = std::exchange(reader_, nullptr)) {
-        read->end(SocketWait::closed);
+    if (SocketReader* reader = std::exchange(reader_, nullptr)) {
+        reader->end(SocketWait::closed);
     }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
@@ -363,8 +435,8 @@ void Socket::drop_reader() noexcept {
     read_bars_ |= read_dropped;
     if ((write_bars_ & write_dropped) != 0) {
         close(false);
-    } else if (SocketRead* read = std::exchange(reader_, nullptr)) {
-        read->end(SocketWait::closed);
+    } else if (SocketReader* reader = std::exchange(reader_, nullptr)) {
+        reader->end(SocketWait::closed);
     }
 }
 

@@ -38,8 +38,8 @@ private:
 
 /// A stream socket: at most one reader and one writer, served when the loop polls.
 ///
-/// Reading stays armed from the first wait on, until an event finds nobody reading. Then
-/// `maybe_more_` is set: the next read asks the kernel before it waits.
+/// Reading stays armed from the first wait on, until an event finds nobody reading. Then there is
+/// `more_`: the next read asks the kernel before it waits.
 class Socket final : public PollHandle, public PeerWatch {
 public:
     /// Takes the descriptor over, also when it throws. `peer` is named in errors.
@@ -65,9 +65,14 @@ public:
     void drop_reader() noexcept;
     void drop_writer() noexcept;
 
+    /// It has just been accepted: it is watched from now on, unless there is something to read
+    /// already, and that may be all. Zero, or an errno.
+    [[nodiscard]] int begin_accepted() noexcept;
+
     // --- for the waits -------------------------------------------------------------------------
     [[nodiscard]] bool try_read(SocketRead& read);
-    void start_read(SocketRead& read) noexcept;
+    [[nodiscard]] bool try_readable(const SocketReadable& wait);
+    void start_read(SocketReader& reader) noexcept;
     void stop_read() noexcept {
         reader_ = nullptr;
         wait_stopped();
@@ -101,7 +106,19 @@ private:
     [[nodiscard]] std::size_t undelivered() const noexcept override;
     void peer_was_silent() noexcept override;
 
-    [[noreturn]] void refuse_read(const SocketRead& read) const;
+    /// `usable`: what is read into has room.
+    [[noreturn]] void refuse_read(const char* what, bool usable) const;
+    [[nodiscard]] bool may_read() const noexcept {
+        return is_open() && on_loop_thread() && read_bars_ == 0 && reader_ == nullptr;
+    }
+    /// Before a wait: from here on, `arm` cannot fail. Throws: `IoError`.
+    void require_watched(const char* what) {
+        if (!is_watched()) [[unlikely]] {
+            begin_to_watch(what);
+        }
+    }
+    void begin_to_watch(const char* what);
+    [[nodiscard]] bool has_bytes() const noexcept;
     [[nodiscard]] bool read_at_once(SocketRead& read);
     [[noreturn]] void refuse_write(const char* what, unsigned bars) const;
     /// One system call. True: the operation has ended; `read.error_` says how.
@@ -122,6 +139,9 @@ private:
     }
     [[nodiscard]] std::string prefix(const char* what) const;
 
+    // Whether a read need not wait: `perhaps` costs a system call to find out.
+    enum class More : std::uint8_t { no, perhaps, yes };
+
     // What bars reading, or writing, for good. Together, so that one compare tells an operation
     // that nothing does.
     enum ReadBar : std::uint8_t {
@@ -139,7 +159,7 @@ private:
     // Invariant: write_torn from the first part of a `write_all` that the kernel took until the
     // last one: if nobody is writing, it was cut off.
     LoopBound bound_;
-    SocketRead* reader_ = nullptr;
+    SocketReader* reader_ = nullptr;
     SocketWrite* writer_ = nullptr;
     SocketConnect* connector_ = nullptr;
     std::uint64_t bytes_read_ = 0;
@@ -148,7 +168,8 @@ private:
     int read_error_ = 0;  // what ended reading, or writing; stays
     int write_error_ = 0;
     SocketKind kind_;
-    bool maybe_more_ = false;
+    More more_ = More::no;
+    bool spared_ = false;  // it had bytes when it was accepted, so it is not watched yet
     std::uint8_t read_bars_ = 0;
     std::uint8_t write_bars_ = 0;
 };

@@ -57,7 +57,7 @@ void Socket::check_open(const char* what) const {
 
 std::string Socket::prefix(const char* what) const {
     std::string_view operation = what;
-    if (operation.starts_with("read")) {
+    if (operation.starts_with("read") || operation == "wait_readable") {
         operation = "read";
     } else if (operation.starts_with("write")) {
         operation = "write";
@@ -80,21 +80,21 @@ void Socket::fail(const char* what, int error) const {
     throw IoError(code, prefix(what));
 }
 
-void Socket::refuse_read(const SocketRead& read) const {
-    check_open(read.what());
+void Socket::refuse_read(const char* what, bool usable) const {
+    check_open(what);
     if ((read_bars_ & read_dropped) != 0) {
-        fail(read.what(), SocketWait::closed);
+        fail(what, SocketWait::closed);
     }
-    if (read.into_.empty()) {
+    if (!usable) {
         throw std::invalid_argument("read_some needs a buffer: zero bytes would mean the end");
     }
     if (reader_ != nullptr) {
-        throw BusyResource(prefix(read.what()) + ": another job is reading this stream");
+        throw BusyResource(prefix(what) + ": another job is reading this stream");
     }
     if ((read_bars_ & read_lost) != 0) {
-        throw BrokenResource(prefix(read.what()) + ": a job that had received bytes was destroyed");
+        throw BrokenResource(prefix(what) + ": a job that had received bytes was destroyed");
     }
-    fail(read.what(), read_error_);
+    fail(what, read_error_);
 }
 
 void Socket::refuse_write(const char* what, unsigned bars) const {

@@ -45,7 +45,13 @@ bool SocketRead::try_now() {
     return socket().try_read(*this);
 }
 void SocketRead::start() noexcept { socket_->start_read(*this); }
-void SocketRead::unlink() noexcept { socket_->stop_read(); }
+void SocketReader::unlink() noexcept { socket_->stop_read(); }
+
+bool SocketReadable::try_now() {
+    error_ = 0;  // of an await before
+    return socket().try_readable(*this);
+}
+void SocketReadable::start() noexcept { socket_->start_read(*this); }
 
 void SocketRead::pass_on() noexcept {
     if (count_ != 0) {

@@ -9,7 +9,6 @@
 #include <eddy/require.hpp>
 
 #include "../owned_fd.hpp"
-#include "check.hpp"
 #include "driver.hpp"
 
 namespace eddy::detail {
@@ -26,17 +25,29 @@ PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
     if (core_->root.closed) {
         throw LoopClosed("the loop is ending: no socket can be opened on it any more");
     }
-    uv_check(uv_poll_init(core_->driver->loop(), &handle_, fd), "uv_poll_init");
     fd_ = owned.release();
-    handle_.data = this;
-    retain();  // libuv's
-    core_->driver->joined(base(handle_));
     core_->listen_to_close(*this);
 }
 
-PollHandle::~PollHandle() { EDDY_ASSERT(fd_ < 0); }
+PollHandle::~PollHandle() { close_handle(); }  // one that is watched has been closed before
+
+int PollHandle::watch() noexcept {
+    if (watched_) {
+        return 0;
+    }
+    const int result = uv_poll_init(core_->driver->loop(), &handle_, fd_);
+    if (result < 0) {
+        return -result;  // as libuv has it, except on Windows
+    }
+    watched_ = true;
+    handle_.data = this;
+    retain();  // libuv's
+    core_->driver->joined(base(handle_));
+    return 0;
+}
 
 void PollHandle::set_events(unsigned events) noexcept {
+    EDDY_ASSERT(watched_);
     armed_ = events;
     const int result =
         events != 0 ? uv_poll_start(&handle_, static_cast<int>(events), &PollHandle::on_event)
@@ -71,8 +82,9 @@ void PollHandle::close_handle() noexcept {
     const int fd = std::exchange(fd_, -1);
     armed_ = 0;
     core_->forget(*this);
-    if (is_inherited()) {
-        ::close(fd);  // the epoll set is shared with the parent: libuv's handle is left as it is
+    if (!watched_ || is_inherited()) {
+        ::close(
+            fd);  // if watched: the epoll set is the parent's, and libuv's handle is left as it is
         return;
     }
     // First the handle, which takes the descriptor out of the epoll set while its number is ours.

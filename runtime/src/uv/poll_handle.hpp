@@ -14,8 +14,11 @@ namespace eddy::detail {
 ///
 /// The one implementation of how a handle lives and dies (runtime/README.md, "Handles and
 /// requests"). The object is counted: its owners have references, and libuv has one from the
-/// constructor until its close callback. `close` ends the descriptor at once, in whatever
+/// `watch` until its close callback. `close` ends the descriptor at once, in whatever
 /// callback it is called; only the memory waits. A loop that ends closes what is still open.
+///
+/// libuv hears of a descriptor when it is to be watched for the first time, `watch`: one that never
+/// has to wait costs none of the four system calls that this takes.
 ///
 /// Events are levels: one that nobody wants must be disarmed, or every poll reports it.
 ///
@@ -50,11 +53,17 @@ public:
 protected:
     /// Takes the descriptor over, also when it throws. The caller has the first reference.
     ///
-    /// Throws: `InvalidState` outside a loop, `LoopClosed` when it is ending, `IoError`.
+    /// Throws: `InvalidState` outside a loop, `LoopClosed` when it is ending.
     explicit PollHandle(int fd);
+    [[nodiscard]] LoopCore& core() const noexcept { return *core_; }
     ~PollHandle() override;
 
-    /// Reports these events too from now on. Does nothing when they are armed already.
+    /// Of an open one: libuv knows it from now on. Zero, or an errno. Does nothing the second time.
+    [[nodiscard]] int watch() noexcept;
+    [[nodiscard]] bool is_watched() const noexcept { return watched_; }
+
+    /// Reports these events too from now on. Does nothing when they are armed already. Requires:
+    /// that it is watched.
     void arm(unsigned events) noexcept {
         if ((armed_ & events) != events) [[unlikely]] {
             set_events(armed_ | events);
@@ -76,11 +85,12 @@ private:
     void set_events(unsigned events) noexcept;
     static void on_event(uv_poll_t* handle, int status, int events);
 
-    // Invariant: while fd_ >= 0, libuv knows handle_, and reports armed_.
+    // Invariant: while fd_ >= 0 and watched_, libuv knows handle_, and reports armed_.
     uv_poll_t handle_;
     LoopCore* core_;
     int fd_;
     unsigned armed_ = 0;
+    bool watched_ = false;  // stays; libuv's reference is counted from then on
     std::uint32_t references_ = 1;
     std::uint32_t generation_;  // of forks: a child must not touch its parent's epoll set
 };

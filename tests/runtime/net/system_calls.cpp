@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdarg>
 #include <dlfcn.h>
 #include <mutex>
 #include <netdb.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -50,6 +52,8 @@ std::string_view name_of(SystemCall call) noexcept {
                                           "send",
                                           "sendmsg",
                                           "epoll_ctl",
+                                          "epoll_ctl",
+                                          "ioctl",
                                           "epoll_create1",
                                           "eventfd",
                                           "pipe2",
@@ -232,7 +236,18 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
     static auto* const real = next<int(int, int, int, epoll_event*)>("epoll_ctl");
     const bool asks = operation == EPOLL_CTL_ADD && event->data.fd == -1;
-    return asks && fails(SystemCall::watch) ? -1 : real(epoll, operation, fd, event);
+    const bool failed = fails(asks ? SystemCall::watch : SystemCall::poll_set);
+    return asks && failed ? -1 : real(epoll, operation, fd, event);
+}
+
+int ioctl(int fd, unsigned long request, ...) noexcept {
+    static auto* const real = next<int(int, unsigned long, ...)>("ioctl");
+    va_list arguments;
+    va_start(arguments, request);
+    void* const argument = va_arg(arguments, void*);
+    va_end(arguments);
+    static_cast<void>(fails(SystemCall::ioctl));
+    return real(fd, request, argument);
 }
 
 int epoll_create1(int flags) noexcept {

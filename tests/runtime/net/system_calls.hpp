@@ -36,6 +36,8 @@ enum class SystemCall : std::uint8_t {
     send,
     sendmsg,
     watch,  ///< epoll_ctl, when libuv asks whether a descriptor can be watched; it dies of others
+    poll_set,  ///< epoll_ctl, every other one; for counting: it cannot be made to fail
+    ioctl,     ///< for counting, too
     epoll_create1,
     eventfd,
     pipe2,

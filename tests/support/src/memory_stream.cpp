@@ -50,8 +50,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     // --- the reader's side ---------------------------------------------------------------------
-    [[nodiscard]] bool try_read(MemoryRead& read) {
-        if (read.into_.empty()) {
+    [[nodiscard]] bool try_read(MemoryReader& read) {
+        if (read.takes_bytes_ && read.into_.empty()) {
             throw std::invalid_argument("read_some needs a span with room for a byte");
         }
         if (reader_closed_) {
@@ -69,11 +69,13 @@ public:
         if (size_ == 0 && !ended_) {
             return false;
         }
-        read.length_ = pop(read.into_);
-        pump();
+        if (read.takes_bytes_) {
+            read.length_ = pop(read.into_);
+            pump();
+        }
         return true;
     }
-    void wait(MemoryRead& read) {
+    void wait(MemoryReader& read) {
         if (try_read(read)) {
             read.commit();
         } else {
@@ -81,7 +83,7 @@ public:
             reader_watch_.wait_began();
         }
     }
-    void forget(MemoryRead&) noexcept {
+    void forget(MemoryReader&) noexcept {
         reader_ = nullptr;
         reader_watch_.wait_stopped();
     }
@@ -192,8 +194,7 @@ private:
             }
             if (reader_ != nullptr && size_ != 0) {
                 moved = true;
-                reader_->length_ = pop(reader_->into_);
-                end_read(MemoryEnd::done);
+                serve_reader();
             }
         }
     }
@@ -203,8 +204,14 @@ private:
             end_read(MemoryEnd::done);
         }
     }
+    void serve_reader() noexcept {
+        if (reader_->takes_bytes_) {
+            reader_->length_ = pop(reader_->into_);
+        }
+        end_read(MemoryEnd::done);
+    }
     void end_read(MemoryEnd how) noexcept {
-        if (MemoryRead* read = std::exchange(reader_, nullptr)) {
+        if (MemoryReader* read = std::exchange(reader_, nullptr)) {
             read->end_ = how;
             read->commit();
         }
@@ -259,8 +266,7 @@ private:
             }
         }
         if (reader_ != nullptr && size_ != 0) {
-            reader_->length_ = pop(reader_->into_);
-            end_read(MemoryEnd::done);
+            serve_reader();
         }
     }
 
@@ -279,7 +285,7 @@ private:
     std::uint64_t random_ = 0;
     MemoryWatch& reader_watch_;
     MemoryWatch& writer_watch_;
-    MemoryRead* reader_ = nullptr;
+    MemoryReader* reader_ = nullptr;
     MemoryWrite* writer_ = nullptr;
 };
 
@@ -319,15 +325,13 @@ std::size_t total(std::span<const std::span<const std::byte>> spans) noexcept {
 
 }  // namespace
 
-bool MemoryRead::try_now() {
-    return checked(link_, "MemoryStream::read_some").pipes[side_].try_read(*this);
-}
+bool MemoryReader::try_now() { return checked(link_, what()).pipes[side_].try_read(*this); }
 
-void MemoryRead::start() { link_->pipes[side_].wait(*this); }
+void MemoryReader::start() { link_->pipes[side_].wait(*this); }
 
-void MemoryRead::unlink() noexcept { link_->pipes[side_].forget(*this); }
+void MemoryReader::unlink() noexcept { link_->pipes[side_].forget(*this); }
 
-std::size_t MemoryRead::take() {
+std::size_t MemoryReader::finish() {
     if (end_ == MemoryEnd::silent) {
         link_->watches[side_].throw_silent("read_some");
     }
@@ -402,6 +406,9 @@ MemoryStream::~MemoryStream() { end(false); }
 
 detail::MemoryRead MemoryStream::read_some(std::span<std::byte> into) {
     return detail::MemoryRead(link_, side_, into);
+}
+detail::MemoryReadable MemoryStream::wait_readable() {
+    return detail::MemoryReadable(link_, side_);
 }
 detail::MemoryWriteSome MemoryStream::write_some(std::span<const std::byte> bytes) {
     return detail::MemoryWriteSome(link_, side_, bytes);

@@ -2,19 +2,23 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include <eddy/detail/buffer_pool.hpp>
 #include <eddy/loop_bound.hpp>
 
 namespace eddy::detail {
 
 /// The bytes that were read from a stream and that nobody has taken yet.
 ///
-/// Cost: allocates to grow, and never shrinks; what has been taken makes room for what comes. Its
-///       size stays below four times the most bytes it held when `prepare` was called, plus 4 KiB.
+/// Its memory comes from the thread's `BufferPool` and goes back there when nothing is in it and
+/// more is waited for.
+///
+/// Cost: allocates only what the pool has not; what has been taken makes room for what comes. Its
+///       size stays below four times the most bytes it held when `prepare` was called, plus 4 KiB;
+///       it begins with what it needed the last time.
 class ReadBuffer final {
 public:
     /// One operation uses the buffer at a time.
@@ -63,33 +67,41 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
     [[nodiscard]] std::span<const std::byte> unread() const noexcept {
-        return {bytes_.get() + begin_, size()};
+        return {bytes_.data() + begin_, size()};
     }
     [[nodiscard]] std::string_view text() const noexcept {
-        return {reinterpret_cast<const char*>(bytes_.get()) + begin_, size()};
+        return {reinterpret_cast<const char*>(bytes_.data()) + begin_, size()};
     }
 
-    /// Takes bytes; they stay where they are until `prepare` or `put_back`.
+    /// Takes bytes; they stay where they are until `rest`, `shrink`, `prepare` or `put_back`.
     void consume(std::size_t length) noexcept { begin_ += length; }
     /// Takes as many as there are into `into`.
     [[nodiscard]] std::size_t take(std::span<std::byte> into) noexcept;
 
+    /// Before a wait until there is something to read: true, and it has no memory any more, if
+    /// there is nothing in it.
+    [[nodiscard]] bool rest() noexcept;
+    /// Where there is no such wait, before a read that may take long: if nothing is in it, it has
+    /// at most the least there is.
+    void shrink() noexcept;
+
     /// Room to read into, never empty. What `unread` gave before is invalid.
     [[nodiscard]] std::span<std::byte> prepare();
-    void commit(std::size_t length) noexcept { end_ += length; }
+    void commit(std::size_t length) noexcept {
+        end_ += length;
+        most_ = size() > most_ ? size() : most_;
+    }
 
     /// Bytes that were read past the buffer, and are unread again. Without memory they are lost,
     /// and every later use throws.
     void put_back(std::span<const std::byte> bytes) noexcept;
 
 private:
-    static constexpr std::size_t first_capacity = 4096;
-
     void make_room(std::size_t capacity);
 
-    // Invariant: begin_ <= end_ <= capacity_; [begin_, end_) is unread.
-    std::unique_ptr<std::byte[]> bytes_;
-    std::size_t capacity_ = 0;
+    // Invariant: begin_ <= end_ <= bytes_.capacity(); [begin_, end_) is unread.
+    PooledBuffer bytes_;
+    std::size_t most_ = 0;  // that was unread at once, since it has been empty and at rest
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     bool used_ = false;

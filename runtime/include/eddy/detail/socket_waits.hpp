@@ -88,10 +88,24 @@ private:
     void let_go();
 };
 
-class SocketRead final : public SocketWait {
+/// A reader: for bytes, or until there are any.
+class SocketReader : public SocketWait {
+protected:
+    friend class Socket;
+    SocketReader(Socket* socket, bool takes_bytes) noexcept
+        : SocketWait(socket), takes_bytes_(takes_bytes) {}
+    ~SocketReader() override = default;
+
+private:
+    void unlink() noexcept final;
+
+    const bool takes_bytes_;  // it is a SocketRead
+};
+
+class SocketRead final : public SocketReader {
 public:
     SocketRead(Socket* socket, std::span<std::byte> into) noexcept
-        : SocketWait(socket), into_(into) {}
+        : SocketReader(socket, true), into_(into) {}
     [[nodiscard]] const char* what() const noexcept override { return "read_some"; }
 
     [[nodiscard]] bool try_now();
@@ -103,11 +117,20 @@ public:
 
 private:
     friend class Socket;
-    void unlink() noexcept override;
     void pass_on() noexcept override;
 
     std::span<std::byte> into_;
     std::size_t count_ = 0;
+};
+
+class SocketReadable final : public SocketReader {
+public:
+    explicit SocketReadable(Socket* socket) noexcept : SocketReader(socket, false) {}
+    [[nodiscard]] const char* what() const noexcept override { return "wait_readable"; }
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    void take() { conclude(); }
 };
 
 /// Both kinds of writes: where they are in what they send.

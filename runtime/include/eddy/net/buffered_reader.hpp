@@ -40,8 +40,10 @@ inline constexpr std::size_t default_read_limit = 64UL * 1024;
 ///               exception.
 /// Lifetime:     the stream outlives the reader. What the reader has buffered is no longer in the
 ///               stream: go on reading through it.
-/// Cost:         4 KiB once the first byte is read, more for longer pieces, at most four times the
-///               limit; no allocation per message.
+/// Cost:         while it waits with nothing buffered, no memory, if the stream has `wait_readable`
+///               (sockets have), else 4 KiB. While there is something, 4 KiB, more for longer
+///               pieces, at most four times the limit. Lent by the thread: no allocation per
+///               message.
 template <class S>
     requires ReadStream<S>
 class BufferedReader final {
@@ -94,6 +96,13 @@ public:
             detail::throw_limit("read_exactly", limit);
         }
         while (buffer_.size() < count) {
+            if constexpr (detail::WaitsReadable<S>) {
+                if (buffer_.rest()) {
+                    co_await stream_.wait_readable();
+                }
+            } else {
+                buffer_.shrink();
+            }
             const std::size_t more = co_await stream_.read_some(buffer_.prepare());
             if (more == 0) {
                 detail::throw_ended("read_exactly", buffer_.size(), count);
@@ -121,6 +130,13 @@ public:
                 const auto bytes = buffer_.unread().first(found->length);
                 buffer_.consume(found->consumed);
                 co_return bytes;
+            }
+            if constexpr (detail::WaitsReadable<S>) {
+                if (buffer_.rest()) {
+                    co_await stream_.wait_readable();
+                }
+            } else {
+                buffer_.shrink();
             }
             const std::size_t more = co_await stream_.read_some(buffer_.prepare());
             if (more == 0) {
@@ -154,6 +170,13 @@ public:
                 const std::string_view line = buffer_.text().substr(0, found->length);
                 buffer_.consume(found->consumed);
                 co_return line;
+            }
+            if constexpr (detail::WaitsReadable<S>) {
+                if (buffer_.rest()) {
+                    co_await stream_.wait_readable();
+                }
+            } else {
+                buffer_.shrink();
             }
             const std::size_t more = co_await stream_.read_some(buffer_.prepare());
             if (more == 0) {

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
+#include <eddy/detail/buffer_pool.hpp>
 #include <eddy/gather.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
@@ -29,14 +29,22 @@ struct CopyOptions {
 namespace detail {
 
 /// Throws: `std::invalid_argument` for a size of zero.
-[[nodiscard]] std::unique_ptr<std::byte[]> make_copy_buffer(const CopyOptions& options);
+[[nodiscard]] PooledBuffer make_copy_buffer(const CopyOptions& options);
 
 template <ReadStream R, WriteStream W>
 Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {
     co_await checkpoint();
-    const auto memory = make_copy_buffer(options);
-    const std::span<std::byte> buffer(memory.get(), options.buffer_size);
+    const bool lent = options.buffer_size <= BufferPool::largest;
+    PooledBuffer memory = make_copy_buffer(options);
     while (true) {
+        if constexpr (WaitsReadable<R>) {
+            if (lent) {
+                memory.reset();
+                co_await from.wait_readable();
+                memory = make_copy_buffer(options);
+            }
+        }
+        const std::span<std::byte> buffer(memory.data(), options.buffer_size);
         const std::size_t length = co_await from.read_some(buffer);
         if (length == 0) {
             co_return;
@@ -62,8 +70,9 @@ Task<> copy_and_shut_down(R& from, W& to, CopyOptions options, std::uint64_t& co
 /// Throws:       what the streams throw.
 /// Cancellation: what was read and not yet written is lost; see `CopyOptions::progress`.
 /// Lifetime:     both streams outlive the await.
-/// Cost:         one allocation for the buffer, none per message; a read and a write for each
-///               buffer or less, and what was read is not copied again.
+/// Cost:         a buffer, lent by the thread while there is something to read (if `from` has
+///               `wait_readable`, and up to 128 KiB); no allocation per message; a read and a write
+///               for each buffer or less, and what was read is not copied again.
 template <class R, class W>
     requires ReadStream<R> && WriteStream<W>
 [[nodiscard]] Task<std::uint64_t> copy(R& from, W& to, CopyOptions options = {}) {
@@ -87,7 +96,7 @@ template <class R, class W>
 ///               it got for all there was.
 /// Cancellation: both directions end; what was on its way is lost. As after a failure.
 /// Lifetime:     both streams outlive the await.
-/// Cost:         two jobs and two buffers, nothing per message.
+/// Cost:         two jobs, two buffers as `copy` has them, nothing per message.
 /// Source:       tokio's copy_bidirectional.
 template <class A, class B>
     requires Stream<A> && Stream<B>

@@ -67,7 +67,8 @@ private:
 ///               a frame; `BusyResource` when another job is reading.
 /// Cancellation: nothing that was read is lost: the next call goes on with the same frame.
 /// Lifetime:     the stream outlives the reader.
-/// Cost:         as `BufferedReader`: no allocation per frame.
+/// Cost:         as `BufferedReader`: no memory while it waits for a frame, no allocation per
+/// frame.
 template <class S>
     requires ReadStream<S>
 class FrameReader final {
@@ -94,6 +95,13 @@ public:
             }
             if (has_length && buffer_.size() >= wanted) {
                 break;
+            }
+            if constexpr (detail::WaitsReadable<S>) {
+                if (buffer_.rest()) {
+                    co_await stream_.wait_readable();
+                }
+            } else {
+                buffer_.shrink();
             }
             const std::size_t more = co_await stream_.read_some(buffer_.prepare());
             if (more == 0) {

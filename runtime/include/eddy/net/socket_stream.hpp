@@ -126,6 +126,14 @@ public:
         return {socket_.get(), into};
     }
 
+    /// Waits until `read_some` need not: there are bytes, or the end of the stream, or an error
+    /// that it will throw. A reader for as long, in every other respect as `read_some`. For those
+    /// who want no buffer while they wait; a read that follows costs no call it would not have
+    /// cost.
+    [[nodiscard]] detail::SocketReadable wait_readable() noexcept {
+        return detail::SocketReadable(socket_.get());
+    }
+
     /// How `serve` holds its peer to a limit: see `ServeOptions::silence`.
     ///
     /// Throws: `InvalidState` for a stream that was moved from, `WrongThread`.
@@ -162,6 +170,9 @@ public:
 
     [[nodiscard]] detail::SocketRead read_some(std::span<std::byte> into) noexcept {
         return {socket_.get(), into};
+    }
+    [[nodiscard]] detail::SocketReadable wait_readable() noexcept {
+        return detail::SocketReadable(socket_.get());
     }
 
     /// Reads no more. What destroying it does.

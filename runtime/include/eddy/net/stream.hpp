@@ -53,6 +53,16 @@ concept ReadStream = requires(S& stream, std::span<std::byte> into) {
     { stream.read_some(into) } -> AwaitsTo<std::size_t>;
 };
 
+/// A stream may have `wait_readable()` besides: waits until a read would not have to, because there
+/// is something, or the end, or an error; a reader in all other respects. Then whoever reads need
+/// not have a buffer while it waits: the readers of this library have none.
+namespace detail {
+template <class S>
+concept WaitsReadable = requires(S& stream) {
+    { stream.wait_readable() } -> AwaitsTo<void>;
+};
+}  // namespace detail
+
 /// `write_some(bytes)`: waits for room and writes what fits, at least one byte; returns how many.
 /// `write_all`: one span, several as if they were one, or text. `shutdown`: this side writes no
 /// more; the other one reads the end of the stream, and may go on writing.

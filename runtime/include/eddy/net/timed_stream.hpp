@@ -76,6 +76,12 @@ public:
     [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
         return timed(state(), Side::read, Read{into});
     }
+    /// If the stream has it. Timed as a read that reads nothing.
+    [[nodiscard]] Task<> wait_readable()
+        requires detail::WaitsReadable<Inner>
+    {
+        return readable(state());
+    }
     [[nodiscard]] Task<std::size_t> write_some(std::span<const std::byte> bytes) {
         return write_part(state(), bytes);
     }
@@ -155,6 +161,10 @@ private:
         std::span<std::byte> into;
         auto operator()(Inner& stream) const { return stream.read_some(into); }
     };
+    struct Readable {
+        std::size_t size = 0;
+        auto operator()(Inner& stream) const { return stream.wait_readable(); }
+    };
     struct WriteSome {
         std::span<const std::byte> bytes;
         auto operator()(Inner& stream) const { return stream.write_some(bytes); }
@@ -190,6 +200,11 @@ private:
             }
         }
         wait.throw_timed_out();
+    }
+
+    static Task<> readable(Shared state) {
+        const std::size_t none = co_await timed(state, Side::read, Readable{});
+        static_cast<void>(none);
     }
 
     static Task<std::size_t> write_part(Shared state, std::span<const std::byte> bytes) {

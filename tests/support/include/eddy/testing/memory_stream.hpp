@@ -18,6 +18,7 @@ class MemoryStream;
 
 namespace detail {
 class MemoryRead;
+class MemoryReadable;
 class MemoryWriteSome;
 class MemoryWriteAll;
 class MemoryShutdown;
@@ -59,6 +60,7 @@ public:
     ~MemoryStream();
 
     [[nodiscard]] detail::MemoryRead read_some(std::span<std::byte> into);
+    [[nodiscard]] detail::MemoryReadable wait_readable();
     [[nodiscard]] detail::MemoryWriteSome write_some(std::span<const std::byte> bytes);
     [[nodiscard]] detail::MemoryWriteAll write_all(std::span<const std::byte> bytes);
     [[nodiscard]] detail::MemoryWriteAll write_all(
@@ -95,16 +97,19 @@ namespace detail {
 /// How an operation that had to wait was ended.
 enum class MemoryEnd : std::uint8_t { done, closed, broken, silent };
 
-/// A read: its result is in the caller's span when it is committed.
-class MemoryRead final : public Waiter {
+/// A reader: for bytes, or until there are any.
+class MemoryReader : public Waiter {
 public:
-    MemoryRead(std::shared_ptr<MemoryLink> link, int side, std::span<std::byte> into) noexcept
-        : link_(std::move(link)), side_(side), into_(into) {}
-
     [[nodiscard]] bool try_now();
     void start();
-    [[nodiscard]] std::size_t take();
-    [[nodiscard]] const char* what() const noexcept override { return "MemoryStream::read_some"; }
+
+protected:
+    MemoryReader(std::shared_ptr<MemoryLink> link,
+                 int side,
+                 bool takes_bytes,
+                 std::span<std::byte> into) noexcept
+        : link_(std::move(link)), side_(side), takes_bytes_(takes_bytes), into_(into) {}
+    [[nodiscard]] std::size_t finish();
 
 private:
     friend class MemoryPipe;
@@ -112,9 +117,29 @@ private:
 
     std::shared_ptr<MemoryLink> link_;
     int side_;
+    bool takes_bytes_;
     MemoryEnd end_ = MemoryEnd::done;
     std::span<std::byte> into_;
     std::size_t length_ = 0;
+};
+
+/// A read: its result is in the caller's span when it is committed.
+class MemoryRead final : public MemoryReader {
+public:
+    MemoryRead(std::shared_ptr<MemoryLink> link, int side, std::span<std::byte> into) noexcept
+        : MemoryReader(std::move(link), side, true, into) {}
+    [[nodiscard]] std::size_t take() { return finish(); }
+    [[nodiscard]] const char* what() const noexcept override { return "MemoryStream::read_some"; }
+};
+
+class MemoryReadable final : public MemoryReader {
+public:
+    MemoryReadable(std::shared_ptr<MemoryLink> link, int side) noexcept
+        : MemoryReader(std::move(link), side, false, {}) {}
+    void take() { static_cast<void>(finish()); }
+    [[nodiscard]] const char* what() const noexcept override {
+        return "MemoryStream::wait_readable";
+    }
 };
 
 /// A write of any kind. Unless all fits, the first byte goes in `start`: an operation that `select`

@@ -99,6 +99,62 @@ Task<Ending> writes(S& stream, std::size_t size) {
     co_return co_await ending([&] { return stream.write_all(std::string_view(text)); });
 }
 
+template <class S>
+Task<Ending> waits_readable(S& stream) {
+    co_return co_await ending([&] { return stream.wait_readable(); });
+}
+
+/// Of a stream that has it: it waits like a read, reads nothing, and then a read does not wait.
+template <class A, class B>
+Task<> becomes_readable(A a, B b) {
+    auto reader = spawn(waits_readable(a));
+    co_await settle();
+    CHECK_FALSE(reader.done());
+    const Ending second = co_await waits_readable(a);
+    const Ending read = co_await reads(a);
+    CHECK(second == Ending::busy);
+    CHECK(read == Ending::busy);
+    co_await b.write_all(std::string_view("news"));
+    const Ending there = co_await reader;
+    CHECK(there == Ending::value);
+    const Ending still = co_await waits_readable(a);
+    CHECK(still == Ending::value);
+    const std::string got = co_await read_text(a, 4);
+    CHECK(got == "news");
+
+    auto cancelled = spawn(waits_readable(a));
+    co_await settle();
+    cancelled.cancel();
+    co_await cancelled.wait();
+    auto next = spawn(waits_readable(a));
+    co_await settle();
+    CHECK_FALSE(next.done());
+    b.close();
+    const Ending end = co_await next;
+    CHECK(end == Ending::value);
+    const Ending zero = co_await reads(a);
+    CHECK(zero == Ending::zero);
+    const Ending again = co_await waits_readable(a);
+    CHECK(again == Ending::value);
+    a.close();
+    const Ending late = co_await waits_readable(a);
+    CHECK(late == Ending::closed);
+}
+
+template <class Pair>
+Task<> waits_until_readable() {
+    auto [a, b] = co_await Pair::make();
+    if constexpr (requires { a.wait_readable(); }) {
+        auto woken = spawn(waits_readable(a));
+        co_await settle();
+        a.close();
+        const Ending closed = co_await woken;
+        CHECK(closed == Ending::closed);
+        auto [c, d] = co_await Pair::make();
+        co_await becomes_readable(std::move(c), std::move(d));
+    }
+}
+
 template <class Pair>
 Task<> carries_bytes() {
     auto [a, b] = co_await Pair::make();
@@ -287,4 +343,6 @@ Task<> reset_by_peer() {
     EDDY_STREAM_CONTRACT_CASE(Pair, subject " loses nothing to a cancelled read", cancelled_read) \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " never passes half a write off as a whole", cancelled_write)               \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " can wait until there is something, if it can", waits_until_readable)      \
     EDDY_STREAM_CONTRACT_CASE(Pair, subject " tells of a reset", reset_by_peer)
