@@ -126,6 +126,8 @@ inline void uv_read(uv_stream_t* stream, ssize_t count, const uv_buf_t* data) {
     }
 }
 
+inline uv_read_cb uv_read_with = uv_read;
+
 inline void uv_accept_one(uv_stream_t* listener, int status) {
     uv_require(status);
     auto* const connection = new UvConnection;
@@ -139,7 +141,7 @@ inline void uv_accept_one(uv_stream_t* listener, int status) {
         [](uv_handle_t* handle, std::size_t, uv_buf_t* into) {
             *into = uv_buf_init(static_cast<UvConnection*>(handle->data)->buffer, buffer_size);
         },
-        uv_read));
+        uv_read_with));
 }
 
 inline void serve_uv(Announce announce) {
