@@ -2,6 +2,7 @@
 #include <eddy/rw_lock.hpp>
 
 #include <string>
+#include <utility>
 
 #include <eddy/require.hpp>
 
@@ -133,12 +134,12 @@ void RwLock::Wait::pass_on() noexcept {
 
 // --- guards ------------------------------------------------------------------------------------
 
-ReadGuard::~ReadGuard() {
+void ReadGuard::drop() noexcept {
     if (lock_ != nullptr) {
         EDDY_REQUIRE(lock_->bound_.here(),
                      "a ReadGuard was dropped on another thread than its lock's loop: move it back "
                      "with LoopHandle::post first");
-        lock_->end_read();
+        std::exchange(lock_, nullptr)->end_read();
     }
 }
 
@@ -149,12 +150,12 @@ void ReadGuard::release() {
     lock.end_read();
 }
 
-WriteGuard::~WriteGuard() {
+void WriteGuard::drop() noexcept {
     if (lock_ != nullptr) {
         EDDY_REQUIRE(lock_->bound_.here(),
                      "a WriteGuard was dropped on another thread than its lock's loop: move it "
                      "back with LoopHandle::post first");
-        lock_->end_write();
+        std::exchange(lock_, nullptr)->end_write();
     }
 }
 

@@ -98,10 +98,20 @@ class [[nodiscard]] CapacityToken final {
 public:
     CapacityToken(CapacityToken&& other) noexcept
         : limiter_(std::exchange(other.limiter_, nullptr)), borrower_(other.borrower_) {}
-    CapacityToken& operator=(CapacityToken&&) = delete;
+    /// Gives back first what this one holds.
+    CapacityToken& operator=(CapacityToken&& other) noexcept {
+        if (this != &other) {
+            release();
+            limiter_ = std::exchange(other.limiter_, nullptr);
+            borrower_ = other.borrower_;
+        }
+        return *this;
+    }
     ~CapacityToken() { release(); }
 
-    /// False once moved from or released.
+    /// True while it holds a token: not once moved from or released.
+    [[nodiscard]] explicit operator bool() const noexcept { return limiter_ != nullptr; }
+    /// The same, as it was called once.
     [[nodiscard]] bool held() const noexcept { return limiter_ != nullptr; }
     [[nodiscard]] const Borrower& borrower() const noexcept { return borrower_; }
 

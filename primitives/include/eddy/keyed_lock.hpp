@@ -92,15 +92,16 @@ class [[nodiscard]] KeyedLock<K, Hash, Equal>::Guard final {
 public:
     Guard(Guard&& other) noexcept
         : locks_(other.locks_), entry_(std::exchange(other.entry_, nullptr)) {}
-    Guard& operator=(Guard&&) = delete;
-    ~Guard() {
-        if (entry_ != nullptr) {
-            EDDY_REQUIRE(locks_.bound_.here(),
-                         "a KeyedLock's guard was dropped on another thread than its lock's loop: "
-                         "move it back with LoopHandle::post first");
-            locks_.release(*entry_);
+    /// Releases first what this one holds.
+    Guard& operator=(Guard&& other) noexcept {
+        if (this != &other) {
+            drop();
+            locks_ = other.locks_;
+            entry_ = std::exchange(other.entry_, nullptr);
         }
+        return *this;
     }
+    ~Guard() { drop(); }
 
     /// True while it holds a key.
     [[nodiscard]] explicit operator bool() const noexcept { return entry_ != nullptr; }
@@ -110,22 +111,30 @@ public:
     /// Makes the calling job the owner, after the guard has come from another one.
     void adopt() {
         Entry& entry = require("KeyedLock::Guard::adopt");
-        locks_.bound_.check("KeyedLock::Guard::adopt");
+        locks_->bound_.check("KeyedLock::Guard::adopt");
         entry.second.adopt();
     }
 
     /// Releases early.
     void release() {
         Entry& entry = require("KeyedLock::Guard::release");
-        locks_.bound_.check("KeyedLock::Guard::release");
+        locks_->bound_.check("KeyedLock::Guard::release");
         entry_ = nullptr;
-        locks_.release(entry);
+        locks_->release(entry);
     }
 
 private:
     friend class KeyedLock;
 
-    Guard(KeyedLock& locks, Entry& entry) noexcept : locks_(locks), entry_(&entry) {}
+    Guard(KeyedLock& locks, Entry& entry) noexcept : locks_(&locks), entry_(&entry) {}
+    void drop() noexcept {
+        if (entry_ != nullptr) {
+            EDDY_REQUIRE(locks_->bound_.here(),
+                         "a KeyedLock's guard was dropped on another thread than its lock's loop: "
+                         "move it back with LoopHandle::post first");
+            locks_->release(*std::exchange(entry_, nullptr));
+        }
+    }
     [[nodiscard]] Entry& require(const char* what) const {
         if (entry_ == nullptr) {
             detail::LockCore::refuse_empty_guard(what);
@@ -133,7 +142,7 @@ private:
         return *entry_;
     }
 
-    KeyedLock& locks_;
+    KeyedLock* locks_;
     Entry* entry_;
 };
 

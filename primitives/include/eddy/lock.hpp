@@ -38,7 +38,8 @@ namespace detail {
 ///     ...                                            // held until guard goes
 ///
 /// The guard is the capability and the only way to release. It may move to another job, into an
-/// object, or out of a job as its result; the lock stays held as long as it lives.
+/// object, or out of a job as its result; the lock stays held as long as it lives. To assign a new
+/// one, `guard = co_await lock.acquire()`, waits first and releases then: not for the same lock.
 ///
 /// Throws:   `InvalidState` when the owner asks again: it would wait for itself.
 /// Order:    first come, first served. The lock passes to the longest waiter inside the release: no
@@ -75,12 +76,15 @@ private:
 class [[nodiscard]] LockGuard final {
 public:
     LockGuard(LockGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    LockGuard& operator=(LockGuard&&) = delete;
-    ~LockGuard() {
-        if (lock_ != nullptr) {
-            let_go(*std::exchange(lock_, nullptr));
+    /// Releases first what this one holds.
+    LockGuard& operator=(LockGuard&& other) noexcept {
+        if (this != &other) {
+            drop();
+            lock_ = std::exchange(other.lock_, nullptr);
         }
+        return *this;
     }
+    ~LockGuard() { drop(); }
 
     /// True while it holds a lock: not after a move or `release`, nor while its `Condition` waits.
     [[nodiscard]] explicit operator bool() const noexcept { return lock_ != nullptr; }
@@ -101,11 +105,13 @@ private:
     explicit LockGuard(Lock& lock) noexcept : lock_(&lock) {}
     [[nodiscard]] Lock& require(const char* what) const;
 
-    static void let_go(Lock& lock) noexcept {
-        EDDY_REQUIRE(lock.bound_.here(),
-                     "a LockGuard was dropped on another thread than its lock's loop: move it back "
-                     "with LoopHandle::post first");
-        lock.core_.release();
+    void drop() noexcept {
+        if (lock_ != nullptr) {
+            EDDY_REQUIRE(lock_->bound_.here(),
+                         "a LockGuard was dropped on another thread than its lock's loop: move it "
+                         "back with LoopHandle::post first");
+            std::exchange(lock_, nullptr)->core_.release();
+        }
     }
 
     Lock* lock_;

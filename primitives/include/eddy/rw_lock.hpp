@@ -104,8 +104,15 @@ private:
 class [[nodiscard]] ReadGuard final {
 public:
     ReadGuard(ReadGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    ReadGuard& operator=(ReadGuard&&) = delete;
-    ~ReadGuard();
+    /// Releases first what this one holds.
+    ReadGuard& operator=(ReadGuard&& other) noexcept {
+        if (this != &other) {
+            drop();
+            lock_ = std::exchange(other.lock_, nullptr);
+        }
+        return *this;
+    }
+    ~ReadGuard() { drop(); }
 
     /// True while it holds a lock.
     [[nodiscard]] explicit operator bool() const noexcept { return lock_ != nullptr; }
@@ -116,6 +123,7 @@ private:
     friend class RwLock;
     friend class WriteGuard;
     explicit ReadGuard(RwLock& lock) noexcept : lock_(&lock) {}
+    void drop() noexcept;
 
     RwLock* lock_;
 };
@@ -124,8 +132,15 @@ private:
 class [[nodiscard]] WriteGuard final {
 public:
     WriteGuard(WriteGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    WriteGuard& operator=(WriteGuard&&) = delete;
-    ~WriteGuard();
+    /// Releases first what this one holds.
+    WriteGuard& operator=(WriteGuard&& other) noexcept {
+        if (this != &other) {
+            drop();
+            lock_ = std::exchange(other.lock_, nullptr);
+        }
+        return *this;
+    }
+    ~WriteGuard() { drop(); }
 
     /// True while it holds a lock.
     [[nodiscard]] explicit operator bool() const noexcept { return lock_ != nullptr; }
@@ -140,6 +155,7 @@ public:
 private:
     friend class RwLock;
     explicit WriteGuard(RwLock& lock) noexcept : lock_(&lock) {}
+    void drop() noexcept;
 
     RwLock* lock_;
 };

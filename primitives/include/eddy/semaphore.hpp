@@ -115,9 +115,19 @@ class [[nodiscard]] Permit final {
 public:
     Permit(Permit&& other) noexcept
         : semaphore_(other.semaphore_), count_(std::exchange(other.count_, 0)) {}
-    Permit& operator=(Permit&&) = delete;
+    /// Gives back first what this one has.
+    Permit& operator=(Permit&& other) noexcept {
+        if (this != &other) {
+            release();
+            semaphore_ = other.semaphore_;
+            count_ = std::exchange(other.count_, 0);
+        }
+        return *this;
+    }
     ~Permit() { release(); }
 
+    /// True while there is a permit in it.
+    [[nodiscard]] explicit operator bool() const noexcept { return count_ != 0; }
     /// 0 once moved from, released or forgotten.
     [[nodiscard]] std::int64_t count() const noexcept { return count_; }
 

@@ -48,13 +48,18 @@ public:
     /// Requires: a slot that was granted, which is this one's from now on.
     explicit Slot(detail::LocalRef<State> state) noexcept : state_(std::move(state)) {}
     Slot(Slot&& other) noexcept = default;
-    Slot& operator=(Slot&&) = delete;
-    ~Slot() {
-        if (state_) {
-            state_->require_here();
-            state_->release_slot();
+    /// Gives back first the room that this one keeps.
+    Slot& operator=(Slot&& other) noexcept {
+        if (this != &other) {
+            drop();
+            state_ = std::move(other.state_);
         }
+        return *this;
     }
+    ~Slot() { drop(); }
+
+    /// True while it keeps room: not once sent into, or moved from.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(state_); }
 
     /// Once. Throws: `BrokenResource` when no receiver is left, with the item untouched;
     ///                `InvalidState` the second time.
@@ -76,6 +81,13 @@ public:
     }
 
 private:
+    void drop() noexcept {
+        if (state_) {
+            state_->require_here();
+            std::exchange(state_, {})->release_slot();
+        }
+    }
+
     detail::LocalRef<State> state_;  // null when there is no slot any more
 };
 
