@@ -25,11 +25,17 @@
 ///     }
 ///
 /// The body runs as the main job of a loop with a `VirtualClock`: once with first-in first-out
-/// scheduling, then once for each seed with ready jobs in random order. `EDDY_SEEDS=200` asks for
-/// seeds 1 to 200, `EDDY_SEED=17` for that one alone; a failure names its seed. The loop must end
+/// scheduling, then once for each of two seeds with ready jobs in random order. `EDDY_SEEDS=200`
+/// asks for seeds 1 to 200, `EDDY_SEEDS=0` for none, `EDDY_SEED=17` for that one alone; a failure
+/// names its seed. So a body runs three times: what it keeps outside of itself, it resets. The loop
+/// must end
 /// empty: no job, no deadline, no handle; and no failure may have gone uncollected, unless
 /// `expected_failures()` was asked for. A job that does not end, be it always ready, or waiting for
 /// a call that never returns, fails the test after ten seconds, by name and place.
+///
+/// A body without `co_await` and `co_return` is no coroutine, and does not compile ("no return
+/// statement", "non-void function does not return a value"): use `TEST_CASE`, or end it with
+/// `co_return`.
 
 namespace eddy::testing {
 
@@ -42,7 +48,8 @@ void run_test(const std::function<Task<>()>& body,
               Order order = Order::any,
               Duration grace = std::chrono::seconds(10));
 
-/// The schedules a test runs under: nothing for FIFO, else a seed. From the environment.
+/// The schedules a test runs under: nothing for FIFO, else a seed. From the environment, else FIFO
+/// and seeds 1 and 2.
 [[nodiscard]] std::vector<std::optional<std::uint64_t>> schedules();
 
 /// The failures reported so far to the observer of the running test; from now on they are expected,
@@ -61,9 +68,11 @@ void leaves_unchanged(const char* what, std::size_t (*count)());
 
 }  // namespace eddy::testing
 
+// Compilers only warn of a body that is no coroutine, and its task would be garbage.
 #define EDDY_TEST_CASE_IMPL(function, name, order)                   \
     static ::eddy::Task<> function();                                \
     TEST_CASE(name) { ::eddy::testing::run_test(&function, order); } \
+    _Pragma("GCC diagnostic error \"-Wreturn-type\"")                \
     static ::eddy::Task<> function()
 
 /// A coroutine test that holds under every order of ready jobs.
