@@ -8,6 +8,8 @@
 #include <string_view>
 #include <system_error>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 /// Every error of the library, by whose fault it is (bad arguments are `std::invalid_argument`,
 /// leaving a range is `std::out_of_range`).
 

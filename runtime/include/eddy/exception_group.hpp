@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy {
 
 /// All failures of a task group in one exception, in order of occurrence.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 /// Checks that cannot throw: in destructors, in `noexcept` code, between our own parts.
 ///
 /// `EDDY_REQUIRE` is always on and guards contracts a caller can break; its text says what to do.

@@ -4,6 +4,8 @@
 #include <source_location>
 #include <string_view>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy {
 
 /// `spawn(task, {.name = "heartbeat"})`.

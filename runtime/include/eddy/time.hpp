@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy {
 
 /// Every duration of the API: signed nanoseconds, about 292 years either way.

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy::detail {
 
 class Job;

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy {
 
 enum class AddressFamily : std::uint8_t { v4, v6 };
