@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -216,4 +217,13 @@ TEST_CASE("a call cannot be planned outside a loop, or when the loop is ending")
     }(loop, refused));
     CHECK(refused);
     CHECK(observer.failures.empty());
+}
+
+EDDY_TEST_CASE("a temporary closure may keep what it likes: nobody awaits the call") {
+    std::string said;
+    call_later(1ms, [text = std::string("a text that is longer than any small one"), &said] {
+        said = text;
+    });
+    co_await sleep_for(2ms);
+    CHECK(said == "a text that is longer than any small one");
 }

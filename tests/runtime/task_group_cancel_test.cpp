@@ -17,6 +17,7 @@
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "test_kit.hpp"
 
@@ -399,4 +400,45 @@ EDDY_TEST_CASE("a Cancelled kept and thrown where nothing is cancelled is a fail
     }));
     REQUIRE(holds<ExceptionGroup>(error));
     CHECK(as<ExceptionGroup>(error).contains<eddy::InvalidState>());
+}
+
+// Documented in task_group.hpp, "Order", and in the runtime's README.
+EDDY_TEST_CASE_FIFO("of siblings that are cancelled together those wake first that came last") {
+    std::string order;
+    const auto notes = [](std::string& ends, char name) -> Task<> {
+        try {
+            co_await eddy::sleep_forever();
+        } catch (const eddy::Cancelled&) {
+            ends += name;
+            throw;
+        }
+    };
+    co_await with_task_group([&](TaskGroup& group) -> Task<> {
+        for (const char name : {'1', '2', '3'}) {
+            group.spawn(notes, std::ref(order), name);
+        }
+        co_await settle();
+        group.cancel();
+    });
+    CHECK(order == "321");
+}
+
+TEST_CASE("at a loop's end jobs of its root wake in the same order") {
+    std::string order;
+    const auto notes = [](std::string& ends, char name) -> Task<> {
+        try {
+            co_await eddy::sleep_forever();
+        } catch (const eddy::Cancelled&) {
+            ends += name;
+            throw;
+        }
+    };
+    eddy::Loop loop;
+    loop.run([](const auto& note, std::string& ends) -> Task<> {
+        for (const char name : {'1', '2', '3'}) {
+            eddy::spawn(note, std::ref(ends), name).detach();
+        }
+        co_await eddy::yield();
+    }(notes, order));
+    CHECK(order == "321");
 }

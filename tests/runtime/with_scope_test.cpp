@@ -378,3 +378,24 @@ EDDY_TEST_CASE("a scope around an operation can be cancelled by others") {
     CHECK_FALSE(passed);
     CHECK(gate.waiters() == 0);
 }
+
+EDDY_TEST_CASE("options make a scope around a task, an operation and a handle, too") {
+    const eddy::ScopeOptions second{.timeout = 1s};
+    const auto answer = co_await with_scope(second, answers_after(500ms));
+    CHECK(answer == std::optional<int>(42));
+    const auto too_late = co_await with_scope(second, answers_after(2s));
+    CHECK_FALSE(too_late.has_value());
+
+    const bool slept = co_await with_scope(second, eddy::sleep_for(500ms));
+    CHECK(slept);
+    const bool slept_long = co_await with_scope(second, eddy::sleep_for(2s));
+    CHECK_FALSE(slept_long);
+    auto nap = eddy::sleep_for(500ms);
+    const bool napped = co_await with_scope(second, nap);
+    CHECK(napped);
+
+    const auto of_job = co_await with_scope(second, eddy::spawn(answers_after(500ms)));
+    CHECK(of_job == std::optional<int>(42));
+    const auto inside = co_await with_scope(second, with_scope(second, eddy::sleep_for(500ms)));
+    CHECK(inside == std::optional<bool>(true));
+}

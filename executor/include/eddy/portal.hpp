@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <eddy/detail/blocking_region.hpp>
-#include <eddy/detail/expression_task.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/portal_call.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/loop.hpp>
@@ -51,22 +51,28 @@ public:
     /// Has the loop run `fn(args...)`. Dropping the future lets it go on alone.
     template <class F, class... Args>
     [[nodiscard]] auto submit(F&& fn, Args&&... args) const {
-        EDDY_CHECK_LASTING(F);
-        using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-        detail::FutureReply<T> reply;
-        std::future<T> future = reply.future();
-        send<T>(
-            std::move(reply), std::stop_token(), std::forward<F>(fn), std::forward<Args>(args)...);
-        return future;
+        if constexpr (detail::check_plain_call<F, std::decay_t<Args>...>()) {
+            using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+            detail::FutureReply<T> reply;
+            std::future<T> future = reply.future();
+            send<T>(std::move(reply),
+                    std::stop_token(),
+                    std::forward<F>(fn),
+                    std::forward<Args>(args)...);
+            return future;
+        } else {
+            return std::future<void>();
+        }
     }
 
     /// The same, and waits for the result: for functions that run in a pool.
     ///
-    ///     run_in_executor([portal](Path path) {
+    ///     Document load(Portal portal, Path path, Progress& progress) {  // in the pool
     ///         const Bytes bytes = read(path);
-    ///         portal.call([&] { progress.add(bytes.size()); });
+    ///         portal.call([&] { progress.add(bytes.size()); });          // on the loop
     ///         return parse(bytes);
-    ///     }, path);
+    ///     }
+    ///     co_await run_in_executor(load, Portal(), path, std::ref(progress));
     ///
     /// While it waits, its pool may run one thread more: the loop can offload to the same pool, up
     /// to `ThreadPoolOptions::max_blocked`.
@@ -78,16 +84,17 @@ public:
     ///               job too, and `Cancelled` comes out here: let it pass.
     template <class F, class... Args>
     auto call(F&& fn, Args&&... args) const {
-        EDDY_CHECK_LASTING(F);
-        detail::require_off_loop("Portal::call");
-        using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-        const auto slot = std::make_shared<detail::CallSlot<T>>();
-        send<T>(detail::CallReply<T>(slot),
-                current_stop_token(),
-                std::forward<F>(fn),
-                std::forward<Args>(args)...);
-        detail::BlockingRegion waiting;
-        return slot->wait(waiting).value();
+        if constexpr (detail::check_plain_call<F, std::decay_t<Args>...>()) {
+            detail::require_off_loop("Portal::call");
+            using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+            const auto slot = std::make_shared<detail::CallSlot<T>>();
+            send<T>(detail::CallReply<T>(slot),
+                    current_stop_token(),
+                    std::forward<F>(fn),
+                    std::forward<Args>(args)...);
+            detail::BlockingRegion waiting;
+            return slot->wait(waiting).value();
+        }
     }
 
     /// True once everything is refused.

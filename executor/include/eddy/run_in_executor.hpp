@@ -1,13 +1,55 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/offload.hpp>
 #include <eddy/own.hpp>
 
 namespace eddy {
+
+namespace detail {
+
+/// A plain function, called in a pool as `fn(args...)`, or with a stop token in front.
+template <class F, class... Args>
+consteval bool check_offloaded_call() {
+    using Kept = std::decay_t<F>&;
+    if constexpr (!check_callable_kind<F>()) {
+        return false;
+    } else if constexpr (std::is_invocable_v<Kept, std::stop_token, Args...> ||
+                         std::is_invocable_v<Kept, Args...>) {
+        constexpr bool plain =
+            !is_task<std::remove_cvref_t<offload_result_t<std::decay_t<F>, Args...>>>;
+        static_assert(
+            plain, "run_in_executor calls plain functions: a Task runs on its loop, so await it");
+        EDDY_CHECK_CALLABLE(F);
+        return plain && safe_in_await<F>;
+    } else {
+        static_assert(always_false<F>,
+                      "run_in_executor: the function cannot be called with these arguments, as "
+                      "rvalues (pass std::ref for a reference)");
+        return false;
+    }
+}
+
+template <class F, class... Args>
+[[nodiscard]] auto make_offload(Executor* executor,
+                                const OffloadOptions& options,
+                                F&& fn,
+                                Args&&... args) {
+    if constexpr (check_offloaded_call<F, std::decay_t<Args>...>()) {
+        using Node = OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
+        return Offload<typename Node::Result>(
+            executor, options, *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
+    } else {
+        return refused();
+    }
+}
+
+}  // namespace detail
 
 /// Calls `fn(args...)` on a worker thread while the loop goes on; the value of the `co_await` is
 /// what it returns, and what it throws is thrown there.
@@ -37,36 +79,27 @@ template <class F, class... Args>
                                    const OffloadOptions& options,
                                    F&& fn,
                                    Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Node = detail::OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-    return Offload<typename Node::Result>(
-        &executor, options, *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
+    return detail::make_offload(
+        &executor, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(Executor& executor, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Node = detail::OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-    return Offload<typename Node::Result>(
-        &executor, OffloadOptions(), *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
+    return detail::make_offload(
+        &executor, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 /// The same on the loop's default pool.
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(const OffloadOptions& options, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Node = detail::OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-    return Offload<typename Node::Result>(
-        nullptr, options, *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
+    return detail::make_offload(nullptr, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Node = detail::OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-    return Offload<typename Node::Result>(
-        nullptr, OffloadOptions(), *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
+    return detail::make_offload(
+        nullptr, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
 }  // namespace eddy

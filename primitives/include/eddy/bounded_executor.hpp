@@ -48,7 +48,7 @@ using ExecutorResults =
 /// progress. The work runs in the jobs that await it, so it ends with them. For CPU-heavy functions
 /// see `run_in_executor`; to limit what jobs do by themselves, `Semaphore`.
 ///
-/// Throws:       `std::invalid_argument` for a limit of zero; for the rest see each call.
+/// Throws:       `std::invalid_argument` for a limit of zero or less; for the rest see each call.
 /// Cancellation: what runs is cancelled, what has not begun does not; neither counts as completed.
 /// Order:        work begins in order of arrival; the items of a map in theirs.
 /// Lifetime:     outlives the work.
@@ -80,18 +80,30 @@ public:
     template <class Items, class F, class... Args>
         requires std::ranges::input_range<std::decay_t<Items>>
     [[nodiscard]] auto map(Items&& items, F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        return host_map<false, std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
-            *this, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);
+        if constexpr (detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
+            return host_map<false, std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
+                *this,
+                std::forward<Items>(items),
+                std::forward<F>(fn),
+                std::forward<Args>(args)...);
+        } else {
+            return detail::refused();
+        }
     }
 
     /// The same, but a failure ends nothing: returns an `Outcome` for every item.
     template <class Items, class F, class... Args>
         requires std::ranges::input_range<std::decay_t<Items>>
     [[nodiscard]] auto map_settled(Items&& items, F&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(F);
-        return host_map<true, std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
-            *this, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);
+        if constexpr (detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
+            return host_map<true, std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
+                *this,
+                std::forward<Items>(items),
+                std::forward<F>(fn),
+                std::forward<Args>(args)...);
+        } else {
+            return detail::refused();
+        }
     }
 
 private:

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/flight.hpp>
 #include <eddy/error.hpp>
 #include <eddy/loop_bound.hpp>
@@ -100,11 +101,13 @@ public:
     /// Throws: `InvalidState` when `fn` asks for its own value, and when one call is awaited again
     ///         whose function has been used; what `spawn` throws.
     template <class Fn, class... Args>
-    [[nodiscard]] GetOrInit<std::decay_t<Fn>, std::decay_t<Args>...> get_or_init(Fn&& fn,
-                                                                                 Args&&... args) {
-        EDDY_CHECK_CALLABLE(Fn);
-        return GetOrInit<std::decay_t<Fn>, std::decay_t<Args>...>(
-            *this, std::forward<Fn>(fn), std::forward<Args>(args)...);
+    [[nodiscard]] auto get_or_init(Fn&& fn, Args&&... args) {
+        if constexpr (detail::check_task_call<Fn, std::decay_t<Args>...>()) {
+            return GetOrInit<std::decay_t<Fn>, std::decay_t<Args>...>(
+                *this, std::forward<Fn>(fn), std::forward<Args>(args)...);
+        } else {
+            return detail::refused();
+        }
     }
 
 private:

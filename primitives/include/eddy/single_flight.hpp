@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/flight.hpp>
 #include <eddy/detail/shrink_map.hpp>
 #include <eddy/loop_bound.hpp>
@@ -81,15 +82,25 @@ public:
     }
 
     /// The result of the flight for `key`: of the one under way, or of `fn(args...)`, a task, begun
-    /// now. A callable and arguments that are not needed are dropped with the call.
+    /// now. `fn` is not given the key: who needs it there passes it again, `get(key, fn, key)`. A
+    /// callable and arguments that are not needed are dropped with the call.
     ///
     /// Throws: `InvalidState` when `fn` asks for its own key, and when one call is awaited again
     ///         whose flight has ended; what `spawn` throws.
     template <class Fn, class... Args>
-    [[nodiscard]] Get<std::decay_t<Fn>, std::decay_t<Args>...> get(K key, Fn&& fn, Args&&... args) {
-        EDDY_CHECK_CALLABLE(Fn);
-        return Get<std::decay_t<Fn>, std::decay_t<Args>...>(
-            *this, std::move(key), std::forward<Fn>(fn), std::forward<Args>(args)...);
+    [[nodiscard]] auto get(K key, Fn&& fn, Args&&... args) {
+        if constexpr (!std::is_invocable_v<std::decay_t<Fn>&, std::decay_t<Args>...> &&
+                      std::is_invocable_v<std::decay_t<Fn>&, K, std::decay_t<Args>...>) {
+            static_assert(std::is_invocable_v<std::decay_t<Fn>&, std::decay_t<Args>...>,
+                          "SingleFlight::get does not give the key to the function: pass it once "
+                          "more, get(key, fn, key)");
+            return detail::refused();
+        } else if constexpr (detail::check_task_call<Fn, std::decay_t<Args>...>()) {
+            return Get<std::decay_t<Fn>, std::decay_t<Args>...>(
+                *this, std::move(key), std::forward<Fn>(fn), std::forward<Args>(args)...);
+        } else {
+            return detail::refused();
+        }
     }
 
 private:

@@ -8,10 +8,10 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/loop_bound.hpp>
-#include <eddy/own.hpp>
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
 
@@ -57,10 +57,6 @@ private:
 
 template <class F, class... Args>
 class TimedCallOf final : public TimedCall {
-    static_assert(
-        !is_task<std::invoke_result_t<F&, Args...>>,
-        "call_later calls a plain function: to start a task, spawn one that sleeps first");
-
 public:
     template <class Fn, class... As>
     explicit TimedCallOf(std::in_place_t, Fn&& fn, As&&... args) {
@@ -79,6 +75,20 @@ private:
 
     std::optional<std::tuple<F, Args...>> call_;
 };
+
+/// A plain function, called as `fn(called...)`.
+template <class F, class... Called>
+consteval bool check_timed_call() {
+    if constexpr (!check_plain_call<F, Called...>()) {
+        return false;
+    } else {
+        constexpr bool plain = !is_task<std::invoke_result_t<std::decay_t<F>&, Called...>>;
+        static_assert(
+            plain,
+            "call_later calls a plain function: to start a task, spawn one that sleeps first");
+        return plain;
+    }
+}
 
 }  // namespace detail
 
@@ -115,26 +125,34 @@ private:
 /// Order:    by time, then by order of the calls of `call_at`. What is due is called after all
 ///           deadlines of the turn: a scope that ends at the same moment has been cancelled by
 ///           then.
+/// Requires: with g++ 12, no closure with captures that is written inside a `co_await` expression:
+///           give it a statement of its own (README, "If you compile with g++ 12").
 /// Lifetime: a call that is pending when the loop ends is dropped uncalled, also one whose moment
 ///           has come in a turn that had too many of them.
 /// Cost:     one allocation, O(log n) for n deadlines.
 /// Source:   asyncio; there, too, dropping the handle does not cancel.
 template <class F, class... Args>
 TimerHandle call_at(TimePoint when, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Call = detail::TimedCallOf<std::decay_t<F>, std::decay_t<Args>...>;
-    std::shared_ptr<detail::TimedCall> call =
-        std::make_shared<Call>(std::in_place, std::forward<F>(fn), std::forward<Args>(args)...);
-    detail::TimedCall::schedule(call, when);
-    return TimerHandle(std::move(call));
+    if constexpr (detail::check_timed_call<F, std::decay_t<Args>...>()) {
+        using Call = detail::TimedCallOf<std::decay_t<F>, std::decay_t<Args>...>;
+        std::shared_ptr<detail::TimedCall> call =
+            std::make_shared<Call>(std::in_place, std::forward<F>(fn), std::forward<Args>(args)...);
+        detail::TimedCall::schedule(call, when);
+        return TimerHandle(std::move(call));
+    } else {
+        return TimerHandle();
+    }
 }
 
 /// The same, `delay` from now.
 template <class F, class... Args>
 TimerHandle call_later(Duration delay, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    return call_at(
-        detail::TimedCall::from_now(delay), std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_timed_call<F, std::decay_t<Args>...>()) {
+        return call_at(
+            detail::TimedCall::from_now(delay), std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return TimerHandle();
+    }
 }
 
 }  // namespace eddy

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/spawn.hpp>
@@ -65,11 +66,13 @@ template <class T>
 template <class F, class... Args>
     requires detail::NotTask<F>
 [[nodiscard]] auto detach_on_cancel(F&& fn, Args&&... args) {
-    EDDY_CHECK_LASTING(F);
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
-    return detail::host_detached_call<T, std::decay_t<F>, std::decay_t<Args>...>(
-        std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_task_call<F, std::decay_t<Args>...>()) {
+        using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
+        return detail::host_detached_call<T, std::decay_t<F>, std::decay_t<Args>...>(
+            std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 
 }  // namespace eddy

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/outcome.hpp>
@@ -76,6 +77,13 @@ template <class... Tasks>
 [[nodiscard]] auto gather(Tasks... tasks) {
     return detail::ExpressionTask(gather(detail::release(tasks)...));
 }
+/// This does not compile, and says why.
+template <class... Work>
+    requires(!detail::AnyTask<std::remove_cvref_t<Work>> || ...)
+Task<> gather(Work&&...) {
+    (detail::refuse_unless_task<Work>(), ...);
+    return detail::refused();
+}
 
 /// The same for any number of tasks of one type: a vector of the results (nothing for void,
 /// `std::reference_wrapper` for references).
@@ -125,6 +133,13 @@ template <class... Tasks>
     requires detail::ExpressionTasks<Tasks...>
 [[nodiscard]] auto gather_settled(Tasks... tasks) {
     return detail::ExpressionTask(gather_settled(detail::release(tasks)...));
+}
+/// This does not compile, and says why.
+template <class... Work>
+    requires(!detail::AnyTask<std::remove_cvref_t<Work>> || ...)
+Task<> gather_settled(Work&&...) {
+    (detail::refuse_unless_task<Work>(), ...);
+    return detail::refused();
 }
 
 template <class T>

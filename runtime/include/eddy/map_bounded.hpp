@@ -6,10 +6,21 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/mapping.hpp>
 #include <eddy/own.hpp>
 
 namespace eddy {
+
+namespace detail {
+
+/// `fn(item, args...)` with an item of `Items`; `Items` as of a forwarding reference.
+template <class Items, class F, class... Args>
+consteval bool check_map_call() {
+    return check_task_call<F, MappedItem<std::decay_t<Items>>, Args&...>();
+}
+
+}  // namespace detail
 
 /// Runs `fn(item, args...)`, a task, for every item, never more than `limit` of them at a time;
 /// returns the results in the order of the items (nothing for void, `std::reference_wrapper` for
@@ -22,8 +33,8 @@ namespace eddy {
 ///
 /// Throws:       the first failure in time, as it was thrown, after the calls that were under way
 ///               were cancelled and have ended; the remaining items are left alone. What fails
-///               after it goes to the observer. `std::invalid_argument` for a limit of zero.
-///               To collect the failures instead, `map_bounded_settled`.
+///               after it goes to the observer. `std::invalid_argument` for a limit of zero or
+///               less. To collect the failures instead, `map_bounded_settled`.
 /// Cancellation: a checkpoint before each item: none is begun after it. Once all items are done the
 ///               results are returned.
 /// Order:        items are begun in order.
@@ -32,22 +43,32 @@ namespace eddy {
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
 [[nodiscard]] auto map_bounded(std::size_t limit, Items&& items, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    return detail::host_map<std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
-        limit, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (!detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
+        return detail::refused();
+    } else {
+        return detail::host_map<std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
+            limit, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);
+    }
 }
 
 /// The same, but a failure ends nothing: returns an `Outcome` for every item, in their order.
 ///
-/// Throws: `std::invalid_argument` for a limit of zero; `Cancelled` when the caller is cancelled.
+/// Throws: `std::invalid_argument` for a limit of zero or less; `Cancelled` when the caller is
+/// cancelled.
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
 [[nodiscard]] auto map_bounded_settled(std::size_t limit, Items&& items, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using Item = detail::MappedItem<std::decay_t<Items>>;
-    using Call = detail::SettledCall<Item, std::decay_t<F>, std::decay_t<Args>...>;
-    return detail::host_map<std::decay_t<Items>, Call, std::decay_t<Args>...>(
-        limit, std::forward<Items>(items), Call(std::forward<F>(fn)), std::forward<Args>(args)...);
+    if constexpr (!detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
+        return detail::refused();
+    } else {
+        using Item = detail::MappedItem<std::decay_t<Items>>;
+        using Call = detail::SettledCall<Item, std::decay_t<F>, std::decay_t<Args>...>;
+        return detail::host_map<std::decay_t<Items>, Call, std::decay_t<Args>...>(
+            limit,
+            std::forward<Items>(items),
+            Call(std::forward<F>(fn)),
+            std::forward<Args>(args)...);
+    }
 }
 
 }  // namespace eddy

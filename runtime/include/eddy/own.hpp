@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
 namespace eddy {
 
 /// A callable handed over for good: what `own` returns.
@@ -58,8 +60,10 @@ inline constexpr bool safe_in_await = true;
 }  // namespace eddy
 
 /// For functions that take a callable and may stand in a `co_await` expression: turns memory
-/// corruption by g++ 12 into one readable error.
-#define EDDY_CHECK_CALLABLE(F)                                                                  \
-    static_assert(::eddy::detail::safe_in_await<F>,                                             \
-                  "g++ 12 destroys this temporary closure twice inside a co_await expression: " \
-                  "name it (auto fn = [...]{...};) and pass eddy::own(fn)")
+/// corruption by g++ 12 into one readable error. A callable that was named and moved looks like a
+/// temporary, so it is refused as well.
+#define EDDY_CHECK_CALLABLE(F)                                                                   \
+    static_assert(::eddy::detail::safe_in_await<F>,                                              \
+                  "with g++ 12, name this callable (auto fn = [...]{...};) and pass "            \
+                  "eddy::own(fn), also instead of std::move(fn): in a co_await expression that " \
+                  "compiler would destroy a temporary one twice")

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/task.hpp>
@@ -97,6 +98,13 @@ template <class... Tasks>
     requires detail::ExpressionTasks<Tasks...>
 [[nodiscard]] auto race(Tasks... tasks) {
     return detail::ExpressionTask(race(detail::release(tasks)...));
+}
+/// This does not compile, and says why.
+template <class... Work>
+    requires(!detail::AnyTask<std::remove_cvref_t<Work>> || ...)
+Task<> race(Work&&...) {
+    (detail::refuse_unless_task<Work>(), ...);
+    return detail::refused();
 }
 
 /// The same for any number of tasks of one type.

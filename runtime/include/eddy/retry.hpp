@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/own.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
@@ -101,10 +102,13 @@ Task<T> host_retry(RetryPolicy policy, F fn, Args... args) {
 /// anew.
 template <class F, class... Args>
 [[nodiscard]] auto retry(const RetryPolicy& policy, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>&...>;
-    return detail::host_retry<T, std::decay_t<F>, std::decay_t<Args>...>(
-        policy, std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_task_call<F, std::decay_t<Args>&...>()) {
+        using T = detail::task_result_t<std::decay_t<F>&, std::decay_t<Args>&...>;
+        return detail::host_retry<T, std::decay_t<F>, std::decay_t<Args>...>(
+            policy, std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 
 }  // namespace eddy

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/loop.hpp>
 
 namespace eddy {
@@ -43,6 +44,13 @@ T run(detail::ExpressionTask<T> task,
       const LoopOptions& loop_options = {},
       std::source_location where = std::source_location::current()) {
     return run(task.release(), options, loop_options, where);
+}
+
+/// This does not compile, and says why; so does `run_main`.
+template <class Work, class... Options>
+    requires(!detail::AnyTask<std::remove_cvref_t<Work>>)
+void run(Work&&, const Options&...) {
+    detail::refuse_as_task<Work>();
 }
 
 /// How `run_main` runs: `RunOptions`, but signals are handled unless one says otherwise.
@@ -112,6 +120,12 @@ template <class T>
         error = std::current_exception();
     }
     return detail::exit_status(status, error, signal, !std::is_void_v<T>);
+}
+template <class Work, class... Options>
+    requires(!detail::AnyTask<std::remove_cvref_t<Work>>)
+int run_main(Work&&, const Options&...) {
+    detail::refuse_as_task<Work>();
+    return 1;
 }
 
 }  // namespace eddy

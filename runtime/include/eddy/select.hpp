@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/detail/select_base.hpp>
@@ -22,13 +23,8 @@ namespace detail {
 /// An operation `select` was given: it lives with the caller. `A` as of a forwarding reference.
 template <class A>
 class Selected final {
-    static_assert(!is_task<std::remove_cvref_t<A>>,
-                  "select waits on operations; a task has to run: use race, or spawn it and select "
-                  "on the JoinHandle");
-    static_assert(std::derived_from<std::remove_cvref_t<A>, Waiter> &&
-                      WaitOperation<std::remove_cvref_t<A>>,
+    static_assert(std::derived_from<std::remove_cvref_t<A>, Waiter>,
                   "select takes wait operations of Eddy, and handles that make one");
-
     static_assert(
         !std::is_lvalue_reference_v<A> || !ExpressionOperation<std::remove_cvref_t<A>>,
         "this refers to temporaries, which have ended with the expression that made them: "
@@ -64,6 +60,31 @@ public:
 private:
     Handle handle_;  // A& for one with a name
     decltype(std::declval<A>().operator co_await()) op_;
+};
+
+/// For the compiler to go on with, of what is no operation. Never made.
+class RefusedOperation : public Waiter {
+public:
+    [[nodiscard]] bool try_now();
+    void start();
+    void take();
+};
+
+/// What is no operation.
+template <class A>
+    requires(!WaitOperation<std::remove_cvref_t<A>> && !HasCoAwait<A>)
+class Selected<A> final {
+    static_assert(!AnyTask<std::remove_cvref_t<A>>,
+                  "select waits on operations; a task has to run: use race, or spawn it and select "
+                  "on the JoinHandle");
+    static_assert(AnyTask<std::remove_cvref_t<A>>,
+                  "select takes wait operations of Eddy, and handles that make one");
+
+public:
+    static constexpr bool refers_to_temporary = false;
+
+    explicit Selected(A&) noexcept {}
+    [[nodiscard]] RefusedOperation& op() noexcept;
 };
 
 template <class A>

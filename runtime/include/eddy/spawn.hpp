@@ -30,6 +30,25 @@ template <class T>
 JoinHandle<T> spawn(detail::ExpressionTask<T> task, const SpawnOptions& options) {
     return spawn(Task<T>(task), options);
 }
+template <detail::AnyTask A, class First, class... Args>
+    requires detail::NotSpawnDetail<First, Args...>
+JoinHandle<void> spawn(A&&, First&&, Args&&...) {
+    static_assert(detail::always_false<A>, EDDY_TASK_TAKES_OPTIONS_ONLY);
+    return {};
+}
+template <class A>
+    requires detail::AnyTask<std::remove_cvref_t<A>>
+JoinHandle<void> spawn(const SpawnOptions&, A&&) {
+    static_assert(detail::always_false<A>, EDDY_TASK_BEFORE_OPTIONS);
+    return {};
+}
+template <class F>
+    requires detail::OptionsMisplaced<F>
+JoinHandle<void> spawn(F&&, const SpawnOptions&) {
+    static_assert(detail::check_callable_kind<F>() && detail::always_false<F>,
+                  EDDY_OPTIONS_BEFORE_CALLABLE);
+    return {};
+}
 /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
 template <class F, class... Args>
     requires detail::NotTask<F>

@@ -120,9 +120,12 @@ Task<V> start_in(Nursery& group, F fn, Args... args) {
 
 template <class V, class F, class... Args>
 Task<V> TaskGroup::start(F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    return detail::start_in<V, std::decay_t<F>, std::decay_t<Args>...>(
-        *this, std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_task_call<F, Started<V>, std::decay_t<Args>...>()) {
+        return detail::start_in<V, std::decay_t<F>, std::decay_t<Args>...>(
+            *this, std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::failed_task<V>(nullptr);
+    }
 }
 
 }  // namespace eddy

@@ -128,10 +128,13 @@ template <class T>
 /// Cost: a job that waits.
 template <class F, class... Args>
 [[nodiscard]] auto with_stop_source(F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::task_result_t<std::decay_t<F>&, std::stop_token, std::decay_t<Args>...>;
-    return detail::host_stop_source<T, std::decay_t<F>, std::decay_t<Args>...>(
-        std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_task_call<F, std::stop_token, std::decay_t<Args>...>()) {
+        using T = detail::task_result_t<std::decay_t<F>&, std::stop_token, std::decay_t<Args>...>;
+        return detail::host_stop_source<T, std::decay_t<F>, std::decay_t<Args>...>(
+            std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 
 }  // namespace eddy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <source_location>
 #include <type_traits>
@@ -9,6 +10,7 @@
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/error.hpp>
+#include <eddy/waiter.hpp>
 
 namespace eddy {
 
@@ -45,6 +47,18 @@ public:
         if (promise_ != nullptr) {
             detail::handle_of(*promise_).destroy();
         }
+    }
+
+    /// These do not compile, and say why.
+    template <std::same_as<bool> B>
+    explicit operator B() const {
+        static_assert(!std::same_as<B, bool>, EDDY_AWAIT_IS_MISSING);
+        return false;
+    }
+    template <class U>
+    friend bool operator==(const Task&, const U&) {
+        static_assert(!std::same_as<U, U>, EDDY_AWAIT_IS_MISSING);
+        return false;
     }
 
     /// False after a move, an await or a spawn.

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
@@ -37,13 +38,17 @@ class ServeRun;
 ///         group.cancel("asked to stop");
 ///     });  // here nothing of it runs any more
 ///
-/// The body counts as one of the jobs. The first failure cancels the others; when all have ended,
-/// every failure comes out in one `ExceptionGroup`, in order of occurrence. A group made empty by
-/// `cancel` ends quietly. For jobs that end one by one with results to collect, see `JoinSet`; for
-/// a fixed set of tasks with results, `gather`.
+/// The body counts as one of the jobs. It ends before the others do: they go on while the group
+/// waits, after the body's locals have gone. The first failure cancels the others; when all have
+/// ended, every failure comes out in one `ExceptionGroup`, in order of occurrence. A group made
+/// empty by `cancel` ends quietly. For jobs that end one by one with results to collect, see
+/// `JoinSet`; for a fixed set of tasks with results, `gather`.
 ///
 /// Cancellation: a cancellation from outside reaches every job, the group waits for all of them,
 ///               and passes it on. Leaving is no checkpoint.
+/// Order:        of jobs that are cancelled together those wake first that were spawned last; as
+///               each then goes on to its next wait, nothing else is promised. What has to outlive
+///               another goes into a group around it.
 /// Throws:       everything: `WrongThread` off its loop; others `post`.
 /// Lifetime:     valid inside the body and in the jobs; children may refer to the body's locals
 ///               outside the group, not to those inside it.
@@ -178,10 +183,13 @@ Task<T> host_group(F fn, Args... args) {
 ///         `cancel` before a body that returns a value had one.
 template <class F, class... Args>
 [[nodiscard]] auto with_task_group(F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::task_result_t<std::decay_t<F>&, TaskGroup&, std::decay_t<Args>...>;
-    return detail::host_group<T, std::decay_t<F>, std::decay_t<Args>...>(
-        std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_task_call<F, TaskGroup&, std::decay_t<Args>...>()) {
+        using T = detail::task_result_t<std::decay_t<F>&, TaskGroup&, std::decay_t<Args>...>;
+        return detail::host_group<T, std::decay_t<F>, std::decay_t<Args>...>(
+            std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 
 }  // namespace eddy

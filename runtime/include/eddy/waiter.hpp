@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+
+#include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+
+/// What is said of an operation or a task that is used as if it were its result.
+#define EDDY_AWAIT_IS_MISSING \
+    "this has not run: it is awaited for its result, const auto result = co_await ...;"
 
 namespace eddy {
 
@@ -78,6 +85,18 @@ public:
     /// Requires: the waiter is queued or in flight, the caller has unlinked it, and what it waited
     ///           for is now its own.
     void commit() noexcept;
+
+    /// These do not compile, and say why.
+    template <std::same_as<bool> B>
+    explicit operator B() const {
+        static_assert(!std::same_as<B, bool>, EDDY_AWAIT_IS_MISSING);
+        return false;
+    }
+    template <class U>
+    friend bool operator==(const Waiter&, const U&) {
+        static_assert(!std::same_as<U, U>, EDDY_AWAIT_IS_MISSING);
+        return false;
+    }
 
     /// What the job dump says: "Lock::acquire".
     [[nodiscard]] virtual const char* what() const noexcept = 0;

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/own.hpp>
@@ -184,12 +185,29 @@ template <class H>
     return host_handle<std::remove_cv_t<H>>(std::forward<H>(handle));
 }
 template <class F, class... Args>
-    requires(!is_task<std::remove_cvref_t<F>> && !Operation<std::remove_cvref_t<F>>)
+    requires(!KeptHandle<F> &&
+             (sizeof...(Args) != 0 || !std::is_same_v<F, std::decay_t<F>> || !is_task<F>))
 [[nodiscard]] auto as_task(F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
-    return host_call<T, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(fn),
-                                                                std::forward<Args>(args)...);
+    if constexpr (is_task<std::remove_cvref_t<F>> && sizeof...(Args) == 0) {
+        refuse_as_task<F>();
+        return refused();
+    } else if constexpr (check_task_call<F, std::decay_t<Args>...>()) {
+        using T = task_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
+        return host_call<T, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(fn),
+                                                                    std::forward<Args>(args)...);
+    } else {
+        return refused();
+    }
+}
+
+/// `fn(scope, called...)`, or else `fn(called...)`.
+template <class F, class... Called>
+consteval bool check_scoped_call() {
+    if constexpr (std::is_invocable_v<std::decay_t<F>&, CancelScope&, Called...>) {
+        return check_task_call<F, CancelScope&, Called...>();
+    } else {
+        return check_task_call<F, Called...>();
+    }
 }
 
 [[nodiscard]] inline ScopeOptions until(TimePoint deadline) noexcept {
@@ -205,19 +223,42 @@ template <class F, class... Args>
 /// scope absorbed a cancellation, otherwise the result.
 template <class F, class... Args>
 [[nodiscard]] auto with_scope(ScopeOptions options, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-    return detail::host_new_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
-        options, std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_scoped_call<F, std::decay_t<Args>...>()) {
+        using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+        return detail::host_new_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
+            options, std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
+}
+
+template <class T>
+[[nodiscard]] auto with_scope(ScopeOptions options, Task<T> work) {
+    return detail::host_task(options, std::move(work));
+}
+template <detail::ReferredOperation A>
+[[nodiscard]] auto with_scope(ScopeOptions options, A&& operation EDDY_LIFETIMEBOUND) {
+    return detail::host_task(options, detail::host_operation(std::forward<A>(operation)));
+}
+template <detail::KeptHandle H>
+[[nodiscard]] auto with_scope(ScopeOptions options, H&& handle) {
+    return detail::host_task(options, detail::as_task(std::forward<H>(handle)));
+}
+template <class T>
+[[nodiscard]] auto with_scope(ScopeOptions options, detail::ExpressionTask<T> work) {
+    return detail::host_task(options, work.forward());
 }
 
 /// The same in a scope the caller made, so that others can cancel it. `scope` outlives the await.
 template <class F, class... Args>
 [[nodiscard]] auto with_scope(CancelScope& scope, F&& fn, Args&&... args) {
-    EDDY_CHECK_CALLABLE(F);
-    using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-    return detail::host_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
-        scope, std::forward<F>(fn), std::forward<Args>(args)...);
+    if constexpr (detail::check_scoped_call<F, std::decay_t<Args>...>()) {
+        using T = detail::scoped_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+        return detail::host_scope<T, std::decay_t<F>, std::decay_t<Args>...>(
+            scope, std::forward<F>(fn), std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 template <class T>
 [[nodiscard]] auto with_scope(CancelScope& scope, Task<T> work) {

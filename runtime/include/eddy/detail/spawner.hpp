@@ -4,8 +4,10 @@
 #include <source_location>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawn_job.hpp>
+#include <eddy/join_handle.hpp>
 #include <eddy/spawn_options.hpp>
 #include <eddy/task.hpp>
 
@@ -37,25 +39,47 @@ public:
     auto spawn(ExpressionTask<T> task, const SpawnOptions& options) {
         return spawn(Task<T>(task), options);
     }
+    template <AnyTask A, class First, class... Args>
+        requires NotSpawnDetail<First, Args...>
+    JoinHandle<void> spawn(A&&, First&&, Args&&...) {
+        static_assert(always_false<A>, EDDY_TASK_TAKES_OPTIONS_ONLY);
+        return {};
+    }
+    template <class A>
+        requires AnyTask<std::remove_cvref_t<A>>
+    JoinHandle<void> spawn(const SpawnOptions&, A&&) {
+        static_assert(always_false<A>, EDDY_TASK_BEFORE_OPTIONS);
+        return {};
+    }
+    template <class F>
+        requires OptionsMisplaced<F>
+    JoinHandle<void> spawn(F&&, const SpawnOptions&) {
+        static_assert(check_callable_kind<F>() && always_false<F>, EDDY_OPTIONS_BEFORE_CALLABLE);
+        return {};
+    }
 
     /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
     template <class F, class... Args>
         requires NotTask<F>
     auto spawn(F&& fn, Args&&... args) {
-        EDDY_CHECK_LASTING(F);
-        EDDY_CHECK_CALLABLE(F);
-        auto job = make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
-        const auto where = origin_of(*job);
-        return self().launch(std::move(job), {}, where);
+        if constexpr (check_task_call<F, std::decay_t<Args>...>()) {
+            auto job = make_call_job(std::forward<F>(fn), std::forward<Args>(args)...);
+            const auto where = origin_of(*job);
+            return self().launch(std::move(job), {}, where);
+        } else {
+            return JoinHandle<void>();
+        }
     }
     template <class F, class... Args>
         requires NotTask<F>
     auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
-        EDDY_CHECK_LASTING(F);
-        EDDY_CHECK_CALLABLE(F);
-        return self().launch(make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
-                             options.name,
-                             options.where);
+        if constexpr (check_task_call<F, std::decay_t<Args>...>()) {
+            return self().launch(make_call_job(std::forward<F>(fn), std::forward<Args>(args)...),
+                                 options.name,
+                                 options.where);
+        } else {
+            return JoinHandle<void>();
+        }
     }
 
 private:

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/serve_run.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
@@ -74,6 +76,27 @@ template <class L, class H>
     EDDY_CHECK_CALLABLE(H);
     return detail::host_serve_alone<L, std::decay_t<H>>(
         std::forward<L>(listener), std::forward<H>(handler), options);
+}
+
+/// These do not compile, and say why.
+template <class L, class H, class First, class... Args>
+    requires Listener<std::remove_reference_t<L>> &&
+             (sizeof...(Args) != 0 || !std::convertible_to<First, const ServeOptions&>)
+[[nodiscard]] Task<> serve(L&&, H&&, First&&, Args&&...) {
+    static_assert(detail::always_false<First>,
+                  "what handlers are given beside the connection comes after a Server: "
+                  "serve(server, listener, handler, args...)");
+    return detail::refused();
+}
+template <class First, class... Args>
+    requires(!Listener<std::remove_reference_t<First>> &&
+             !std::same_as<std::remove_cvref_t<First>, Server>)
+[[nodiscard]] Task<> serve(First&&, Args&&...) {
+    static_assert(detail::always_false<First>,
+                  "serve begins with a listener, or with a Server that has a name: "
+                  "serve(listener, handler, options), serve(server, listener, handler, "
+                  "args...)");
+    return detail::refused();
 }
 
 }  // namespace eddy

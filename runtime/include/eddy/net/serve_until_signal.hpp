@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <source_location>
 #include <type_traits>
 #include <utility>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/net/serve.hpp>
 #include <eddy/os/signal_set.hpp>
 
@@ -102,6 +104,28 @@ template <class L, class H>
     EDDY_CHECK_CALLABLE(H);
     return detail::host_serve_alone_until_signal<L, std::decay_t<H>>(
         std::forward<L>(listener), std::forward<H>(handler), options);
+}
+
+/// These do not compile, and say why.
+template <class L, class H, class First, class... Args>
+    requires Listener<std::remove_reference_t<L>> &&
+             (sizeof...(Args) != 0 || !std::convertible_to<First, const ServeOptions&>)
+[[nodiscard]] Task<> serve_until_signal(L&&, H&&, First&&, Args&&...) {
+    static_assert(detail::always_false<First>,
+                  "what handlers are given beside the connection comes after a Server: "
+                  "serve_until_signal(server, listener, handler, args...)");
+    return detail::refused();
+}
+template <class First, class... Args>
+    requires(!Listener<std::remove_reference_t<First>> &&
+             !std::same_as<std::remove_cvref_t<First>, Server>)
+[[nodiscard]] Task<> serve_until_signal(First&&, Args&&...) {
+    static_assert(detail::always_false<First>,
+                  "serve_until_signal begins with a listener, or with a Server that has a name: "
+                  "serve_until_signal(listener, handler, options), serve_until_signal(server, "
+                  "listener, handler, "
+                  "args...)");
+    return detail::refused();
 }
 
 }  // namespace eddy
