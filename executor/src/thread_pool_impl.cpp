@@ -40,19 +40,25 @@ constexpr Duration default_patience = std::chrono::seconds(1);
     return std::min<Duration>(time, std::chrono::hours(24 * 365));
 }
 
+/// One for each processor that may be used, unless it is given.
+std::size_t threads_of(const ThreadPoolOptions& options) {
+    const std::size_t threads = options.threads.checked("ThreadPool: threads");
+    return threads != 0 ? threads : detail::usable_processors();
+}
+
 }  // namespace
 
 ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
     : name_(options.name),
-      max_threads_(options.threads != 0 ? options.threads : detail::usable_processors()),
-      max_blocked_(options.max_blocked),
-      niceness_(options.niceness),
-      nice_(detail::thread_niceness() + options.niceness),
+      max_threads_(threads_of(options)),
+      max_blocked_(options.max_blocked.checked("ThreadPool: max_blocked")),
+      niceness_(options.niceness.checked("ThreadPool: niceness")),
+      nice_(detail::thread_niceness() + niceness_),
       idle_timeout_(at_most_a_year(options.idle_timeout)),
       measure_(options.measure),
       hooks_(options.hooks),
       patience_(hooks_ != nullptr ? hooks_->patience() : default_patience),
-      queue_(options.queue_bound) {
+      queue_(options.queue_bound.checked("ThreadPool: queue_bound")) {
     detail::count_forks();
     if (options.queue_bound == 0) {
         throw std::invalid_argument("ThreadPool: its queue needs room for at least one call");
@@ -60,7 +66,7 @@ ThreadPool::Impl::Impl(const ThreadPoolOptions& options)
     if (options.idle_timeout < Duration::zero() || options.grace < Duration::zero()) {
         throw std::invalid_argument("ThreadPool: idle_timeout and grace cannot be negative");
     }
-    if (options.niceness < 0 || options.niceness > detail::nicest) {
+    if (niceness_ < 0 || niceness_ > detail::nicest) {
         throw std::invalid_argument(
             "ThreadPool: niceness is 0 to 19, more than its maker's; 0 leaves threads as they are");
     }

@@ -18,8 +18,8 @@ namespace {
 
 }  // namespace
 
-Barrier::Barrier(std::size_t parties) : parties_(parties) {
-    if (parties == 0) {
+Barrier::Barrier(detail::Count parties) : parties_(parties.checked("Barrier: the parties")) {
+    if (parties_ == 0) {
         throw std::invalid_argument("Barrier: it takes at least one party");
     }
 }

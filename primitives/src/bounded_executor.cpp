@@ -24,8 +24,10 @@ std::int64_t slots_for(std::size_t limit) {
 
 }  // namespace
 
-BoundedExecutor::BoundedExecutor(std::size_t limit, Progress progress)
-    : limit_(limit), progress_(std::move(progress)), slots_(slots_for(limit), slots_for(limit)) {}
+BoundedExecutor::BoundedExecutor(detail::Count limit, Progress progress)
+    : limit_(limit.checked("BoundedExecutor: the limit")),
+      progress_(std::move(progress)),
+      slots_(slots_for(limit_), slots_for(limit_)) {}
 
 BoundedExecutor::~BoundedExecutor() {
     EDDY_REQUIRE(under_way_ == 0,

@@ -14,7 +14,8 @@ namespace {
 
 using Role = detail::BorrowerTable::Role;
 
-std::int64_t checked_total(std::int64_t total) {
+std::int64_t checked_total(detail::Amount given) {
+    const std::int64_t total = given.checked("CapacityLimiter: the total");
     if (total < 0) {
         throw std::invalid_argument("CapacityLimiter: the total is negative: " +
                                     std::to_string(total) + "; 0 lets nobody in");
@@ -38,7 +39,7 @@ std::string describe(const Borrower& borrower) {
 
 }  // namespace
 
-CapacityLimiter::CapacityLimiter(std::int64_t total) : total_(checked_total(total)) {}
+CapacityLimiter::CapacityLimiter(detail::Amount total) : total_(checked_total(total)) {}
 
 CapacityLimiter::~CapacityLimiter() {
     EDDY_REQUIRE(empty(), "a CapacityLimiter was destroyed while jobs wait on it: end them first");
@@ -51,7 +52,7 @@ std::int64_t CapacityLimiter::total() const {
     return total_;
 }
 
-void CapacityLimiter::set_total(std::int64_t total) {
+void CapacityLimiter::set_total(detail::Amount total) {
     bound_.check("CapacityLimiter::set_total");
     total_ = checked_total(total);
     grant_all();

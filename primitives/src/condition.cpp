@@ -52,10 +52,11 @@ bool Condition::pass_one() noexcept {
     return true;
 }
 
-void Condition::notify(std::size_t count) {
+void Condition::notify(detail::Count count) {
     check_owner("Condition::notify");
-    while (count != 0 && pass_one()) {
-        --count;
+    std::size_t left = count.checked("Condition::notify");
+    while (left != 0 && pass_one()) {
+        --left;
     }
 }
 

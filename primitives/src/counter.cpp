@@ -38,10 +38,13 @@ void require_amount(std::int64_t amount, const char* what) {
 
 }  // namespace
 
-Counter::Counter(std::int64_t initial, CounterOptions options)
-    : value_(initial), min_(options.min), max_(options.max), peak_(initial) {
-    if (min_ > max_ || initial < min_ || initial > max_) {
-        throw std::invalid_argument("Counter: the initial value " + std::to_string(initial) +
+Counter::Counter(detail::Amount initial, CounterOptions options)
+    : value_(initial.checked("Counter")),
+      min_(options.min.checked("Counter: min")),
+      max_(options.max.checked("Counter: max")),
+      peak_(value_) {
+    if (min_ > max_ || value_ < min_ || value_ > max_) {
+        throw std::invalid_argument("Counter: the initial value " + std::to_string(value_) +
                                     " is not in " + range_text(min_, max_));
     }
 }
@@ -79,25 +82,28 @@ CounterStatistics Counter::statistics() const {
 
 // --- changes -----------------------------------------------------------------------------------
 
-std::int64_t Counter::increment(std::int64_t amount) {
+std::int64_t Counter::increment(detail::Amount given) {
     bound_.check("Counter::increment");
+    const std::int64_t amount = given.checked("Counter::increment");
     require_amount(amount, "Counter::increment");
     return change_by(amount, "Counter::increment");
 }
 
-std::int64_t Counter::decrement(std::int64_t amount) {
+std::int64_t Counter::decrement(detail::Amount given) {
     bound_.check("Counter::decrement");
+    const std::int64_t amount = given.checked("Counter::decrement");
     require_amount(amount, "Counter::decrement");
     return change_by(-amount, "Counter::decrement");
 }
 
-std::int64_t Counter::add(std::int64_t delta) {
+std::int64_t Counter::add(detail::Amount delta) {
     bound_.check("Counter::add");
-    return change_by(delta, "Counter::add");
+    return change_by(delta.checked("Counter::add"), "Counter::add");
 }
 
-std::int64_t Counter::set(std::int64_t value) {
+std::int64_t Counter::set(detail::Amount given) {
     bound_.check("Counter::set");
+    const std::int64_t value = given.checked("Counter::set");
     require_changeable("Counter::set");
     if (value < min_ || value > max_) [[unlikely]] {
         throw std::out_of_range("Counter::set: " + std::to_string(value) + " is not in " +
@@ -330,7 +336,8 @@ Counter::Wait Counter::wait_until_zero() {
     return Wait(*this, Wait::Kind::zero, 0);
 }
 
-Counter::Wait Counter::wait_at_least(std::int64_t threshold) {
+Counter::Wait Counter::wait_at_least(detail::Amount given) {
+    const std::int64_t threshold = given.checked("Counter::wait_at_least");
     if (threshold > max_) {
         throw std::invalid_argument("Counter::wait_at_least: " + std::to_string(threshold) +
                                     " is beyond " + range_text(min_, max_));
@@ -338,7 +345,8 @@ Counter::Wait Counter::wait_at_least(std::int64_t threshold) {
     return Wait(*this, Wait::Kind::at_least, threshold);
 }
 
-Counter::Wait Counter::wait_at_most(std::int64_t threshold) {
+Counter::Wait Counter::wait_at_most(detail::Amount given) {
+    const std::int64_t threshold = given.checked("Counter::wait_at_most");
     if (threshold < min_) {
         throw std::invalid_argument("Counter::wait_at_most: " + std::to_string(threshold) +
                                     " is below " + range_text(min_, max_));

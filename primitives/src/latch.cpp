@@ -9,9 +9,9 @@
 
 namespace eddy {
 
-Latch::Latch(std::int64_t count) : count_(count) {
-    if (count < 0) {
-        throw std::invalid_argument("Latch: the count is negative: " + std::to_string(count));
+Latch::Latch(detail::Amount count) : count_(count.checked("Latch")) {
+    if (count_ < 0) {
+        throw std::invalid_argument("Latch: the count is negative: " + std::to_string(count_));
     }
 }
 
@@ -30,8 +30,9 @@ LatchStatistics Latch::statistics() const {
     return {.count = count_, .waiters = waiting_.size()};
 }
 
-void Latch::count_down(std::int64_t amount) {
+void Latch::count_down(detail::Amount given) {
     bound_.check("Latch::count_down");
+    const std::int64_t amount = given.checked("Latch::count_down");
     if (amount < 0) {
         throw std::invalid_argument("Latch::count_down: the amount is negative: " +
                                     std::to_string(amount));

@@ -16,7 +16,8 @@ QueueCore::~QueueCore() {
                  "run yet: shut it down and wait for them first");
 }
 
-std::size_t QueueCore::check_capacity(std::size_t capacity) {
+std::size_t QueueCore::check_capacity(Count given) {
+    const std::size_t capacity = given.checked("Queue: the capacity");
     if (capacity == 0) {
         throw std::invalid_argument(
             "Queue: the capacity is 0; for items that go from hand to hand use open_channel(0), "

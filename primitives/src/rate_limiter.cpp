@@ -12,9 +12,11 @@
 
 namespace eddy {
 
-RateLimiter::RateLimiter(std::int64_t tokens, Duration interval, std::optional<std::int64_t> burst)
-    : per_token_(interval.count()), per_ns_(tokens), full_(burst.value_or(tokens)) {
-    if (tokens <= 0 || interval <= Duration::zero() || full_ <= 0) {
+RateLimiter::RateLimiter(detail::Amount tokens, Duration interval, detail::Amount burst)
+    : per_token_(interval.count()),
+      per_ns_(tokens.checked("RateLimiter: the tokens")),
+      full_(burst.checked("RateLimiter: the burst")) {
+    if (per_ns_ <= 0 || interval <= Duration::zero() || full_ <= 0) {
         throw std::invalid_argument(
             "RateLimiter: tokens, interval and burst must be positive; to let nobody through, "
             "use a CapacityLimiter of 0");
@@ -107,9 +109,9 @@ bool RateLimiter::take_now(std::int64_t tokens) {
     return take_part(tokens);
 }
 
-bool RateLimiter::try_acquire(std::int64_t tokens) {
+bool RateLimiter::try_acquire(detail::Amount tokens) {
     bound_.check("RateLimiter::try_acquire");
-    return take_now(tokens);
+    return take_now(tokens.checked("RateLimiter::try_acquire"));
 }
 
 bool RateLimiter::grant(detail::GrantWait& wait) noexcept { return take_part(wait.amount()); }

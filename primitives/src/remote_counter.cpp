@@ -9,7 +9,8 @@
 
 namespace eddy {
 
-bool RemoteCounter::add(std::int64_t delta) const {
+bool RemoteCounter::add(detail::Amount given) const {
+    const std::int64_t delta = given.checked("RemoteCounter::add");
     if (delta > max_delta || delta < -max_delta) [[unlikely]] {
         throw std::invalid_argument("RemoteCounter::add: " + std::to_string(delta) +
                                     " is more than 2^31 either way");

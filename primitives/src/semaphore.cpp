@@ -25,11 +25,12 @@ void require_not_negative(const char* what, std::int64_t permits) {
 
 }  // namespace
 
-Semaphore::Semaphore(std::int64_t initial, std::int64_t max) : value_(initial), max_(max) {
-    require_not_negative("Semaphore", initial);
-    if (initial > max) {
-        throw std::invalid_argument("Semaphore: it would start with " + std::to_string(initial) +
-                                    " permits, more than its maximum of " + std::to_string(max));
+Semaphore::Semaphore(detail::Amount initial, detail::Amount max)
+    : value_(initial.checked("Semaphore")), max_(max.checked("Semaphore")) {
+    require_not_negative("Semaphore", value_);
+    if (value_ > max_) {
+        throw std::invalid_argument("Semaphore: it would start with " + std::to_string(value_) +
+                                    " permits, more than its maximum of " + std::to_string(max_));
     }
 }
 
@@ -66,8 +67,9 @@ SemaphoreStatistics Semaphore::statistics() const {
     return {.value = value_, .max = max_, .held = held_, .waiters = size(), .closed = closed_};
 }
 
-void Semaphore::release(std::int64_t permits) {
+void Semaphore::release(detail::Amount given) {
     bound_.check("Semaphore::release");
+    const std::int64_t permits = given.checked("Semaphore::release");
     require_not_negative("Semaphore::release", permits);
     if (permits > max_ - value_ - held_) {
         throw std::out_of_range("Semaphore::release: " + std::to_string(permits) +
@@ -81,8 +83,9 @@ void Semaphore::release(std::int64_t permits) {
     grant_all();
 }
 
-std::int64_t Semaphore::forget_permits(std::int64_t permits) {
+std::int64_t Semaphore::forget_permits(detail::Amount given) {
     bound_.check("Semaphore::forget_permits");
+    const std::int64_t permits = given.checked("Semaphore::forget_permits");
     require_not_negative("Semaphore::forget_permits", permits);
     const std::int64_t forgotten = std::min(permits, value_);
     value_ -= forgotten;
@@ -95,8 +98,9 @@ void Semaphore::close() {
     close_all();
 }
 
-std::optional<Permit> Semaphore::try_acquire(std::int64_t permits) {
+std::optional<Permit> Semaphore::try_acquire(detail::Amount given) {
     bound_.check("Semaphore::try_acquire");
+    const std::int64_t permits = given.checked("Semaphore::try_acquire");
     if (!take_now(permits)) {
         return std::nullopt;
     }
@@ -142,8 +146,9 @@ void Permit::forget() {
     }
 }
 
-Permit Permit::split(std::int64_t permits) {
+Permit Permit::split(detail::Amount given) {
     semaphore_->bound_.check("Permit::split");
+    const std::int64_t permits = given.checked("Permit::split");
     if (permits < 0 || permits > count_) {
         throw std::invalid_argument("Permit::split: " + std::to_string(permits) + " of " +
                                     std::to_string(count_));

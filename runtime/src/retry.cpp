@@ -29,7 +29,7 @@ std::uint64_t fresh_seed() {
 
 Retrying::Retrying(const RetryPolicy& policy)
     : policy_(policy), delay_(static_cast<double>(policy.first_delay.count())) {
-    if (policy.attempts == 0) {
+    if (policy.attempts.checked("retry: the attempts") == 0) {
         throw std::invalid_argument("retry: 0 attempts would run nothing; give at least 1");
     }
     if (policy.first_delay < Duration::zero() || policy.max_delay < Duration::zero()) {

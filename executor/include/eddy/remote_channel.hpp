@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/remote_state.hpp>
+#include <eddy/detail/whole_number.hpp>
 
 namespace eddy {
 
@@ -182,11 +183,12 @@ private:
 
 /// A channel that buffers up to `capacity` items.
 ///
-/// Throws: `std::invalid_argument` for a capacity of 0.
+/// Throws: `std::invalid_argument` for a capacity of 0 or less.
 template <class T>
 [[nodiscard]] std::pair<RemoteSender<T>, RemoteReceiver<T>> open_remote_channel(
-    std::size_t capacity) {
-    auto state = std::make_shared<detail::RemoteStateOf<T>>(capacity);
+    detail::Count capacity) {
+    auto state = std::make_shared<detail::RemoteStateOf<T>>(
+        capacity.checked("open_remote_channel: the capacity"));
     return {RemoteSender<T>(state), RemoteReceiver<T>(state)};
 }
 

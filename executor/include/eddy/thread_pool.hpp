@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/histogram.hpp>
 #include <eddy/time.hpp>
@@ -21,19 +22,19 @@ class ThreadPoolHooks;
 /// How a pool behaves.
 struct ThreadPoolOptions {
     std::string_view name = "eddy";  ///< of its threads, "eddy-1"; copied
-    std::size_t threads = 0;         ///< at most; 0: one for each processor it may use
+    detail::Count threads = 0;       ///< at most; 0: one for each processor it may use
     /// How many threads more there may be while others wait for loops (`Portal::call`, a blocking
     /// end of a remote channel): so deep may calls be nested that go from the pool to a loop and
     /// from there into the pool again. 64 is deeper than programs are meant to go, and no load for
     /// the machine. Beyond it, or when the system has no more threads, what is queued waits for
     /// one of them to come back; if within a second none has, it ends with `IoError`.
-    std::size_t max_blocked = 64;
-    std::size_t queue_bound = 1024;  ///< calls that may be queued; more wait for a slot
+    detail::Count max_blocked = 64;
+    detail::Count queue_bound = 1024;  ///< calls that may be queued; more wait for a slot
     /// How much nicer the threads are than the one that makes the pool, 0 to 19; 0 leaves them
     /// alone. Linux; nothing elsewhere. When calls burn every processor, a loop waits for a time
     /// slice of the system's to end: 3 to 4 ms at the 99.9th percentile, with 10 about 1 ms. The
     /// pool gets what the loops leave either way, but less beside other programs that burn.
-    int niceness = 0;
+    detail::WholeNumber<int> niceness = 0;
     /// How long a thread without work lives on.
     Duration idle_timeout = std::chrono::seconds(10);
     /// How long the pool's end waits for calls that run.
@@ -85,7 +86,8 @@ struct ThreadPoolStatistics {
 ///            priority takes none while all threads are busy.
 class ThreadPool final : public Executor {
 public:
-    /// Throws: `std::invalid_argument` for a `queue_bound` of 0, a negative time, or a `niceness`
+    /// Throws: `std::invalid_argument` for a `queue_bound` of 0, a negative number or time, or a
+    /// `niceness`
     ///         outside 0 to 19.
     explicit ThreadPool(const ThreadPoolOptions& options = {});
     ~ThreadPool() override;

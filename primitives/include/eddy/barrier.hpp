@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
@@ -31,7 +32,7 @@ struct BarrierStatistics {
 /// A job is one party, however many waits it has on the barrier: those of one `select` come
 /// together and leave together.
 ///
-/// Throws:   `std::invalid_argument` for no parties.
+/// Throws:   `std::invalid_argument` for no parties, or a negative number of them.
 /// Order:    the index is the place in the order of arrival, among those who stayed: 0 for the
 ///           first, `parties - 1` for the last, each once in a round.
 /// Lifetime: a barrier outlives its waiters.
@@ -39,7 +40,7 @@ class Barrier final {
 public:
     class Wait;
 
-    explicit Barrier(std::size_t parties);
+    explicit Barrier(detail::Count parties);
     Barrier(const Barrier&) = delete;
     Barrier& operator=(const Barrier&) = delete;
     ~Barrier();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/expression_task.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/map_bounded.hpp>
 #include <eddy/outcome.hpp>
@@ -58,7 +59,7 @@ public:
     /// observer: the work goes on.
     using Progress = std::function<void(std::size_t completed, std::size_t total)>;
 
-    explicit BoundedExecutor(std::size_t limit, Progress progress = {});
+    explicit BoundedExecutor(detail::Count limit, Progress progress = {});
     BoundedExecutor(const BoundedExecutor&) = delete;
     BoundedExecutor& operator=(const BoundedExecutor&) = delete;
     ~BoundedExecutor();

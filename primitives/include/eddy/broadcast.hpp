@@ -9,6 +9,7 @@
 
 #include <eddy/detail/broadcast_state.hpp>
 #include <eddy/detail/feed.hpp>
+#include <eddy/detail/whole_number.hpp>
 
 namespace eddy {
 
@@ -40,8 +41,9 @@ class Broadcast final {
     using State = detail::BroadcastState<T>;
 
 public:
-    /// Throws: `std::invalid_argument` for a capacity of 0.
-    explicit Broadcast(std::size_t capacity) : state_(new State(capacity)) {}
+    /// Throws: `std::invalid_argument` for a capacity of 0 or less.
+    explicit Broadcast(detail::Count capacity)
+        : state_(new State(capacity.checked("Broadcast: the capacity"))) {}
     Broadcast(const Broadcast&) = delete;
     Broadcast& operator=(const Broadcast&) = delete;
     ~Broadcast() {

@@ -11,6 +11,7 @@
 #include <eddy/borrower.hpp>
 #include <eddy/detail/borrower_table.hpp>
 #include <eddy/detail/grant_queue.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 
 namespace eddy {
@@ -50,13 +51,13 @@ public:
     /// As many as come.
     static constexpr std::int64_t infinite = std::numeric_limits<std::int64_t>::max();
 
-    explicit CapacityLimiter(std::int64_t total);
+    explicit CapacityLimiter(detail::Amount total);
     ~CapacityLimiter() override;
 
     [[nodiscard]] std::int64_t total() const;
     /// Less than what is borrowed evicts nobody: until enough are back, nobody new gets in. More
     /// lets in who waits, as many as there is room for.
-    void set_total(std::int64_t total);
+    void set_total(detail::Amount total);
 
     [[nodiscard]] std::int64_t borrowed() const;
     /// `total() - borrowed()`, negative after a shrink; `infinite` when the total is.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/channel_state.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/unbounded.hpp>
 
 namespace eddy {
@@ -14,7 +15,8 @@ namespace eddy {
 /// One end of a channel between jobs: where items go in. `Receiver` is where they come out.
 ///
 /// A copy is another handle on the same end. An end is gone when its last open handle is closed or
-/// destroyed, and the other one hears of it: that is how a stream ends.
+/// destroyed, and the other one hears of it: that is how a stream ends. So a sender that is passed
+/// by value without `std::move` is copied, and what is left with the caller keeps the stream open.
 ///
 ///     auto [sender, receiver] = open_channel<Frame>(8);  // 0: from hand to hand
 ///     group.spawn(camera(std::move(sender)));            // co_await sender.send(grab());
@@ -135,9 +137,12 @@ private:
 };
 
 /// A channel that buffers up to `capacity` items. 0: a send waits until its item is received.
+///
+/// Throws: `std::invalid_argument` for a negative capacity; without a bound it is `unbounded`.
 template <class T>
-[[nodiscard]] std::pair<Sender<T>, Receiver<T>> open_channel(std::size_t capacity) {
-    detail::LocalRef<detail::ChannelState<T>> state(new detail::ChannelState<T>(capacity));
+[[nodiscard]] std::pair<Sender<T>, Receiver<T>> open_channel(detail::Count capacity) {
+    detail::LocalRef<detail::ChannelState<T>> state(
+        new detail::ChannelState<T>(capacity.checked("open_channel: the capacity")));
     return {Sender<T>(state), Receiver<T>(state)};
 }
 

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
@@ -51,7 +52,7 @@ public:
     /// Notifies the longest waiter, or the `count` longest; all that there are if they are fewer.
     /// Nothing is kept for later ones.
     void notify_one() { notify(1); }
-    void notify(std::size_t count);
+    void notify(detail::Count count);
     void notify_all();
 
     /// Lets the lock go, waits for a notification, and has the lock again when it returns: also

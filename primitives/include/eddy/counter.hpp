@@ -13,6 +13,7 @@
 
 #include <eddy/detail/counter_wait.hpp>
 #include <eddy/detail/waiter_heap.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
 #include <eddy/remote_counter.hpp>
@@ -25,8 +26,8 @@ class RemoteSum;
 
 /// The values a counter may have, both ends included.
 struct CounterOptions {
-    std::int64_t min = 0;
-    std::int64_t max = std::numeric_limits<std::int64_t>::max();
+    detail::Amount min = 0;
+    detail::Amount max = std::numeric_limits<std::int64_t>::max();
 };
 
 struct CounterStatistics {
@@ -67,7 +68,7 @@ public:
     class PredicateWait;
 
     /// Throws: `std::invalid_argument` for an empty range, or an initial value outside it.
-    explicit Counter(std::int64_t initial = 0, CounterOptions options = {});
+    explicit Counter(detail::Amount initial = 0, CounterOptions options = {});
     Counter(const Counter&) = delete;
     Counter& operator=(const Counter&) = delete;
     ~Counter();
@@ -79,10 +80,10 @@ public:
     [[nodiscard]] CounterStatistics statistics() const;
 
     /// These return the new value.
-    std::int64_t increment(std::int64_t amount = 1);
-    std::int64_t decrement(std::int64_t amount = 1);
-    std::int64_t add(std::int64_t delta);
-    std::int64_t set(std::int64_t value);
+    std::int64_t increment(detail::Amount amount = 1);
+    std::int64_t decrement(detail::Amount amount = 1);
+    std::int64_t add(detail::Amount delta);
+    std::int64_t set(detail::Amount value);
 
     /// The door for other threads; see `RemoteCounter`.
     ///
@@ -110,8 +111,8 @@ public:
 
     /// Wait for a threshold; these throw `std::invalid_argument` when the range excludes it.
     [[nodiscard]] Wait wait_until_zero();
-    [[nodiscard]] Wait wait_at_least(std::int64_t threshold);
-    [[nodiscard]] Wait wait_at_most(std::int64_t threshold);
+    [[nodiscard]] Wait wait_at_least(detail::Amount threshold);
+    [[nodiscard]] Wait wait_at_most(detail::Amount threshold);
 
     /// Waits for the next change, whatever it is, and returns the new value. The change that woke
     /// its caller is not the next one.

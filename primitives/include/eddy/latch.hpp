@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
@@ -30,7 +31,7 @@ public:
     class Wait;
 
     /// Throws: `std::invalid_argument` for a negative count. One of zero is open.
-    explicit Latch(std::int64_t count);
+    explicit Latch(detail::Amount count);
     Latch(const Latch&) = delete;
     Latch& operator=(const Latch&) = delete;
     ~Latch();
@@ -42,7 +43,7 @@ public:
 
     /// Throws: `std::invalid_argument` for a negative amount, `std::out_of_range` for more than
     ///         are still to come; nothing has changed then.
-    void count_down(std::int64_t amount = 1);
+    void count_down(detail::Amount amount = 1);
 
     /// Waits for zero. Cancellation: the job leaves the queue; nobody else can tell.
     [[nodiscard]] Wait wait();

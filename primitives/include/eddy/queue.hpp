@@ -8,6 +8,7 @@
 
 #include <eddy/detail/item_store.hpp>
 #include <eddy/detail/queue_core.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/unbounded.hpp>
 
 namespace eddy {
@@ -62,8 +63,9 @@ public:
     class Get;
     using Join = detail::QueueJoin;
 
-    /// `capacity` may be `unbounded`. Throws: `std::invalid_argument` for 0: that is a channel.
-    explicit Queue(std::size_t capacity) : Exchange(Exchange::check_capacity(capacity)) {}
+    /// `capacity` may be `unbounded`. Throws: `std::invalid_argument` for 0, which is a channel,
+    /// and for less.
+    explicit Queue(detail::Count capacity) : Exchange(Exchange::check_capacity(capacity)) {}
     ~Queue() = default;
 
     [[nodiscard]] std::size_t capacity() const noexcept { return this->capacity_; }
@@ -74,7 +76,9 @@ public:
         return here("Queue::statistics").statistics_of(this->stored());
     }
 
-    /// False, and the item untouched, if it would have to wait. Throws: as `put`.
+    /// False, and the item untouched, if it would have to wait. Throws: as `put`, so after a
+    /// shutdown this throws, where `try_get` is empty: an item that goes nowhere is an error, and
+    /// the end of a stream is none.
     [[nodiscard]] bool try_put(T&& item) {
         this->check_open(Order::names.put);
         return this->try_give(item);
@@ -85,7 +89,8 @@ public:
         return try_put(T(item));
     }
 
-    /// Empty if it would have to wait, and when there will be nothing more.
+    /// Empty if it would have to wait, and when there will be nothing more; it does not throw then,
+    /// `is_shut_down` tells the two apart.
     [[nodiscard]] std::optional<T> try_get();
 
     /// Somebody has finished the work that an item was. Throws: `InvalidState` when there have been

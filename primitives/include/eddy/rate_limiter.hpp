@@ -7,6 +7,7 @@
 
 #include <eddy/alarm.hpp>
 #include <eddy/detail/grant_queue.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 
@@ -50,18 +51,23 @@ public:
     ///
     /// Throws: `std::invalid_argument` unless all are positive, and when the bucket would take more
     ///         than about 146 years of nanoseconds, times the tokens, to count in 63 bits.
-    explicit RateLimiter(std::int64_t tokens,
-                         Duration interval,
-                         std::optional<std::int64_t> burst = std::nullopt);
+    explicit RateLimiter(detail::Amount tokens, Duration interval)
+        : RateLimiter(tokens, interval, tokens) {}
+    explicit RateLimiter(detail::Amount tokens, Duration interval, detail::Amount burst);
+    explicit RateLimiter(detail::Amount tokens, Duration interval, std::nullopt_t)
+        : RateLimiter(tokens, interval, tokens) {}
+    template <class N>
+    explicit RateLimiter(detail::Amount tokens, Duration interval, const std::optional<N>& burst)
+        : RateLimiter(tokens, interval, burst ? detail::Amount(*burst) : tokens) {}
     ~RateLimiter() override;
 
     [[nodiscard]] RateLimiterStatistics statistics() const;
 
     /// Takes tokens if they are there and nobody waits, else none.
-    [[nodiscard]] bool try_acquire(std::int64_t tokens = 1);
+    [[nodiscard]] bool try_acquire(detail::Amount tokens = 1);
 
     /// Takes tokens, all at once, as soon as they are there. None: at once.
-    [[nodiscard]] Acquire acquire(std::int64_t tokens = 1);
+    [[nodiscard]] Acquire acquire(detail::Amount tokens = 1);
 
 private:
     [[nodiscard]] bool take_now(std::int64_t tokens);
@@ -104,8 +110,8 @@ private:
     RateLimiter& limiter_;
 };
 
-inline RateLimiter::Acquire RateLimiter::acquire(std::int64_t tokens) {
-    return Acquire(*this, tokens);
+inline RateLimiter::Acquire RateLimiter::acquire(detail::Amount tokens) {
+    return Acquire(*this, tokens.checked("RateLimiter::acquire"));
 }
 
 }  // namespace eddy

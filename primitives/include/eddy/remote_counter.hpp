@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include <eddy/detail/whole_number.hpp>
+
 namespace eddy {
 
 namespace detail {
@@ -46,7 +48,7 @@ public:
     /// Throws: `std::invalid_argument` beyond `max_delta`; `std::out_of_range` when 2^60 have
     ///         piled up because the loop does not come round. Nothing was added then.
     // NOLINTNEXTLINE(modernize-use-nodiscard): few can do anything about it
-    bool add(std::int64_t delta = 1) const;
+    bool add(detail::Amount delta = 1) const;
 
     /// True once `add` refuses.
     [[nodiscard]] bool closed() const noexcept;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/grant_queue.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 
@@ -47,7 +48,7 @@ public:
     static constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
     /// Throws: `std::invalid_argument` unless 0 <= initial <= max.
-    explicit Semaphore(std::int64_t initial, std::int64_t max = unlimited);
+    explicit Semaphore(detail::Amount initial, detail::Amount max = unlimited);
     ~Semaphore() override;
 
     /// The permits to be had now.
@@ -62,20 +63,20 @@ public:
     /// `close`, which stays.
     ///
     /// Throws: `std::out_of_range` when there would be more than `max`; nothing has changed.
-    void release(std::int64_t permits = 1);
+    void release(detail::Amount permits = 1);
 
     /// Takes up to so many permits out of circulation, of those to be had; returns how many.
-    std::int64_t forget_permits(std::int64_t permits);
+    std::int64_t forget_permits(detail::Amount permits);
 
     /// For good: who waits and who comes from now on gets `ClosedResource`. Permits that are held
     /// stay valid.
     void close();
 
     /// Takes permits if they are to be had now and nobody waits, else nothing.
-    [[nodiscard]] std::optional<Permit> try_acquire(std::int64_t permits = 1);
+    [[nodiscard]] std::optional<Permit> try_acquire(detail::Amount permits = 1);
 
     /// Takes permits, all at once, as soon as they are to be had. None: at once.
-    [[nodiscard]] Acquire acquire(std::int64_t permits = 1);
+    [[nodiscard]] Acquire acquire(detail::Amount permits = 1);
 
 private:
     friend class Permit;
@@ -140,7 +141,7 @@ public:
     /// Takes `permits` of them off into a permit of their own.
     ///
     /// Throws: `std::invalid_argument` when there are not so many.
-    [[nodiscard]] Permit split(std::int64_t permits);
+    [[nodiscard]] Permit split(detail::Amount permits);
 
     /// Takes over those of another one, which is left with none.
     ///
@@ -185,8 +186,8 @@ inline void Permit::release() noexcept {
     }
 }
 
-inline Semaphore::Acquire Semaphore::acquire(std::int64_t permits) {
-    return Acquire(*this, permits);
+inline Semaphore::Acquire Semaphore::acquire(detail::Amount permits) {
+    return Acquire(*this, permits.checked("Semaphore::acquire"));
 }
 
 }  // namespace eddy

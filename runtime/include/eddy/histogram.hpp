@@ -3,9 +3,11 @@
 
 #include <array>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy {
@@ -25,15 +27,18 @@ namespace eddy {
 class Histogram final {
 public:
     /// Negative values count as zero. `times` at once is as cheap as one.
-    void record(std::int64_t value, std::uint64_t times = 1) noexcept {
-        const std::uint64_t plain = value > 0 ? static_cast<std::uint64_t>(value) : 0;
-        buckets_[index_of(plain)] += times;
-        count_ += times;
-        sum_ += static_cast<double>(plain) * static_cast<double>(times);
-        max_ = plain > max_ ? plain : max_;
-        min_ = plain < min_ ? plain : min_;
+    ///
+    /// Throws: `std::invalid_argument` for negative `times`.
+    void record(std::int64_t value) noexcept { add(value, 1); }
+    void record(Duration value) noexcept { add(value.count(), 1); }
+    void record(std::int64_t value, detail::WholeNumber<std::uint64_t> times) {
+        add(value, times.checked("Histogram::record"));
     }
-    void record(Duration value, std::uint64_t times = 1) noexcept { record(value.count(), times); }
+    void record(Duration value, detail::WholeNumber<std::uint64_t> times) {
+        record(value.count(), times);
+    }
+    template <std::floating_point T, class... Times>
+    void record(T a_whole_number_is_wanted_here, Times...) = delete;  // a whole number is wanted
 
     /// Adds what `other` has seen.
     void merge(const Histogram& other) noexcept;
@@ -55,6 +60,15 @@ public:
     [[nodiscard]] std::uint64_t count_between(std::uint64_t from, std::uint64_t to) const noexcept;
 
 private:
+    void add(std::int64_t value, std::uint64_t times) noexcept {
+        const std::uint64_t plain = value > 0 ? static_cast<std::uint64_t>(value) : 0;
+        buckets_[index_of(plain)] += times;
+        count_ += times;
+        sum_ += static_cast<double>(plain) * static_cast<double>(times);
+        max_ = plain > max_ ? plain : max_;
+        min_ = plain < min_ ? plain : min_;
+    }
+
     static constexpr unsigned step_bits = 7;
     static constexpr unsigned value_bits = 38;
     static constexpr std::size_t steps = std::size_t{1} << step_bits;

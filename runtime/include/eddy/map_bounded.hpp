@@ -8,6 +8,7 @@
 
 #include <eddy/detail/check_call.hpp>
 #include <eddy/detail/mapping.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
 
 namespace eddy {
@@ -42,12 +43,15 @@ consteval bool check_map_call() {
 /// Cost:         one job for each of the `limit` workers, none for an item.
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
-[[nodiscard]] auto map_bounded(std::size_t limit, Items&& items, F&& fn, Args&&... args) {
+[[nodiscard]] auto map_bounded(detail::Count limit, Items&& items, F&& fn, Args&&... args) {
     if constexpr (!detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
         return detail::refused();
     } else {
         return detail::host_map<std::decay_t<Items>, std::decay_t<F>, std::decay_t<Args>...>(
-            limit, std::forward<Items>(items), std::forward<F>(fn), std::forward<Args>(args)...);
+            limit.checked("map_bounded: the limit"),
+            std::forward<Items>(items),
+            std::forward<F>(fn),
+            std::forward<Args>(args)...);
     }
 }
 
@@ -57,14 +61,14 @@ template <class Items, class F, class... Args>
 /// cancelled.
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
-[[nodiscard]] auto map_bounded_settled(std::size_t limit, Items&& items, F&& fn, Args&&... args) {
+[[nodiscard]] auto map_bounded_settled(detail::Count limit, Items&& items, F&& fn, Args&&... args) {
     if constexpr (!detail::check_map_call<Items, F, std::decay_t<Args>...>()) {
         return detail::refused();
     } else {
         using Item = detail::MappedItem<std::decay_t<Items>>;
         using Call = detail::SettledCall<Item, std::decay_t<F>, std::decay_t<Args>...>;
         return detail::host_map<std::decay_t<Items>, Call, std::decay_t<Args>...>(
-            limit,
+            limit.checked("map_bounded_settled: the limit"),
             std::forward<Items>(items),
             Call(std::forward<F>(fn)),
             std::forward<Args>(args)...);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
@@ -22,7 +23,7 @@ namespace eddy {
 /// The n-th delay is `first_delay * factor^(n-1)`, at most `max_delay`, of which a random part of
 /// up to `jitter` is taken off, so that many clients that failed together do not return together.
 struct RetryPolicy {
-    std::size_t attempts = 3;  ///< all of them, the first included; at least 1
+    detail::Count attempts = 3;  ///< all of them, the first included; at least 1
     Duration first_delay = std::chrono::milliseconds(100);
     double factor = 2.0;  ///< at least 1
     Duration max_delay = std::chrono::seconds(30);

@@ -6,10 +6,11 @@
 namespace eddy::detail {
 
 PooledBuffer make_copy_buffer(const CopyOptions& options) {
-    if (options.buffer_size == 0) {
+    const std::size_t size = options.buffer_size.checked("copy: the buffer's size");
+    if (size == 0) {
         throw std::invalid_argument("copy needs a buffer of at least one byte");
     }
-    return PooledBuffer(options.buffer_size);
+    return PooledBuffer(size);
 }
 
 }  // namespace eddy::detail

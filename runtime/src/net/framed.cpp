@@ -8,31 +8,33 @@
 
 namespace eddy::detail {
 
-FrameCodec::FrameCodec(const FrameOptions& options) : options_(options) {
-    if (options.length_bytes < 1 || options.length_bytes > 8) {
+FrameCodec::FrameCodec(const FrameOptions& options)
+    : length_bytes_(options.length_bytes.checked("FrameOptions: length_bytes")),
+      order_(options.order) {
+    if (length_bytes_ < 1 || length_bytes_ > 8) {
         throw std::invalid_argument("a frame's length is written in 1 to 8 bytes");
     }
     // With its header, a frame is still counted by a std::size_t.
-    options_.limit =
-        std::min(options_.limit, std::numeric_limits<std::size_t>::max() - Header().size());
-    if (options.length_bytes < 8) {
-        const std::uint64_t largest = (std::uint64_t{1} << (8 * options.length_bytes)) - 1;
-        if (options_.limit > largest) {
-            options_.limit = static_cast<std::size_t>(largest);
+    limit_ = std::min(options.limit.checked("FrameOptions: the limit"),
+                      std::numeric_limits<std::size_t>::max() - Header().size());
+    if (length_bytes_ < 8) {
+        const std::uint64_t largest = (std::uint64_t{1} << (8 * length_bytes_)) - 1;
+        if (limit_ > largest) {
+            limit_ = static_cast<std::size_t>(largest);
         }
     }
 }
 
 FrameCodec::Header FrameCodec::encode(std::uint64_t length) const {
-    if (length > options_.limit) {
+    if (length > limit_) {
         throw std::invalid_argument("a message of " + std::to_string(length) +
-                                    " bytes is above the limit of " +
-                                    std::to_string(options_.limit) + " for frames");
+                                    " bytes is above the limit of " + std::to_string(limit_) +
+                                    " for frames");
     }
     Header header{};
     const std::size_t size = header_size();
     for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t place = options_.order == std::endian::big ? size - 1 - i : i;
+        const std::size_t place = order_ == std::endian::big ? size - 1 - i : i;
         header[place] = static_cast<std::byte>(length >> (8 * i));
     }
     return header;
@@ -42,11 +44,11 @@ std::size_t FrameCodec::decode(std::span<const std::byte> header) const {
     std::uint64_t length = 0;
     const std::size_t size = header_size();
     for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t place = options_.order == std::endian::big ? i : size - 1 - i;
+        const std::size_t place = order_ == std::endian::big ? i : size - 1 - i;
         length = length << 8U | std::to_integer<std::uint64_t>(header[place]);
     }
-    if (length > options_.limit) {
-        throw_limit("a frame", options_.limit);
+    if (length > limit_) {
+        throw_limit("a frame", limit_);
     }
     return static_cast<std::size_t>(length);
 }

@@ -60,12 +60,18 @@ bool is_of_one_connection(const std::error_code& code) noexcept {
     });
 }
 
+/// The processes' own, unless it is given.
+std::size_t limit_of(const ServeOptions& options) {
+    const std::size_t given = options.max_connections.checked("ServeOptions: max_connections");
+    return given != 0 ? given : default_limit();
+}
+
 }  // namespace
 
 // --- the server --------------------------------------------------------------------------------
 
 Server::Server(const ServeOptions& options)
-    : limit_(options.max_connections != 0 ? options.max_connections : default_limit()),
+    : limit_(limit_of(options)),
       drain_(options.drain),
       unwind_(options.unwind),
       silence_(options.silence),

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <eddy/detail/exchange.hpp>
+#include <eddy/detail/whole_number.hpp>
 
 namespace eddy {
 
@@ -43,7 +44,7 @@ protected:
     static void grant_slot() noexcept {}
 
     /// Throws: `std::invalid_argument`.
-    [[nodiscard]] static std::size_t check_capacity(std::size_t capacity);
+    [[nodiscard]] static std::size_t check_capacity(Count capacity);
     /// Throws: `ClosedResource`.
     void check_open(const char* what) const {
         bound_.check(what);

@@ -8,6 +8,7 @@
 
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
@@ -85,11 +86,13 @@ public:
         }
     }
 
-    /// The next `count` bytes.
+    /// The next `wanted` bytes.
     ///
-    /// Throws: `EndOfStream` as above; `LimitExceeded` for a `count` above the limit.
+    /// Throws: `EndOfStream` as above; `LimitExceeded` for more than the limit, `most`.
     [[nodiscard]] Task<std::span<const std::byte>> read_exactly(
-        std::size_t count, std::size_t limit = default_read_limit) {
+        detail::Count wanted, detail::Count most = default_read_limit) {
+        const std::size_t count = wanted.checked("read_exactly: the count");
+        const std::size_t limit = most.checked("read_exactly: the limit");
         co_await checkpoint();
         const detail::ReadBuffer::Use use(buffer_);
         if (count > limit) {
@@ -120,7 +123,8 @@ public:
     /// Throws: `EndOfStream` when the stream ends with something that has no delimiter;
     ///         `read_some` gets that.
     [[nodiscard]] Task<std::optional<std::span<const std::byte>>> read_until(
-        std::string_view delimiter, std::size_t limit = default_read_limit) {
+        std::string_view delimiter, detail::Count most = default_read_limit) {
+        const std::size_t limit = most.checked("read_until: the limit");
         co_await checkpoint();
         const detail::ReadBuffer::Use use(buffer_);
         std::size_t searched = 0;
@@ -152,7 +156,7 @@ public:
 
     /// Of a temporary delimiter: to be awaited in the same expression.
     template <detail::TemporaryOwner Text>
-    [[nodiscard]] auto read_until(Text&& delimiter, std::size_t limit = default_read_limit) {
+    [[nodiscard]] auto read_until(Text&& delimiter, detail::Count limit = default_read_limit) {
         return detail::ExpressionTask(read_until(delimiter, limit));
     }
 
@@ -160,7 +164,8 @@ public:
     /// without one, as a last line; then empty. Where such a line must not be taken for a whole
     /// one, use `read_until("\n")`.
     [[nodiscard]] Task<std::optional<std::string_view>> read_line(
-        std::size_t limit = default_read_limit) {
+        detail::Count most = default_read_limit) {
+        const std::size_t limit = most.checked("read_line: the limit");
         co_await checkpoint();
         const detail::ReadBuffer::Use use(buffer_);
         std::size_t searched = 0;

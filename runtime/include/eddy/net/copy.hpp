@@ -6,6 +6,7 @@
 #include <span>
 
 #include <eddy/detail/buffer_pool.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/gather.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
@@ -20,7 +21,7 @@ struct CopiedBytes {
 };
 
 struct CopyOptions {
-    std::size_t buffer_size = 16UL * 1024;  ///< for each direction; at least 1
+    detail::Count buffer_size = 16UL * 1024;  ///< for each direction; at least 1
     /// Counts the writes that have ended, also when the copy fails or is cancelled; may be read
     /// while it runs. `copy` counts as `a_to_b`. Outlives the await.
     CopiedBytes* progress = nullptr;
@@ -34,8 +35,8 @@ namespace detail {
 template <ReadStream R, WriteStream W>
 Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {
     co_await checkpoint();
-    const bool lent = options.buffer_size <= BufferPool::largest;
     PooledBuffer memory = make_copy_buffer(options);
+    const bool lent = options.buffer_size <= BufferPool::largest;
     while (true) {
         if constexpr (WaitsReadable<R>) {
             if (lent) {

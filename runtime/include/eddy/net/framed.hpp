@@ -12,6 +12,7 @@
 
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/net/buffered_reader.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
@@ -21,8 +22,8 @@ namespace eddy {
 
 /// How a frame's length is written in front of it, and how long it may be.
 struct FrameOptions {
-    std::size_t limit = default_read_limit;  ///< of a frame's content
-    unsigned length_bytes = 4;               ///< 1 to 8
+    detail::Count limit = default_read_limit;        ///< of a frame's content
+    detail::WholeNumber<unsigned> length_bytes = 4;  ///< 1 to 8
     std::endian order = std::endian::big;
 };
 
@@ -36,7 +37,7 @@ public:
     /// Throws: `std::invalid_argument` for options that make no sense.
     explicit FrameCodec(const FrameOptions& options);
 
-    [[nodiscard]] std::size_t header_size() const noexcept { return options_.length_bytes; }
+    [[nodiscard]] std::size_t header_size() const noexcept { return length_bytes_; }
 
     /// The first `header_size()` bytes of the header are it.
     ///
@@ -46,7 +47,9 @@ public:
     [[nodiscard]] std::size_t decode(std::span<const std::byte> header) const;
 
 private:
-    FrameOptions options_;
+    std::size_t limit_ = 0;
+    unsigned length_bytes_;
+    std::endian order_;
 };
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <eddy/detail/list_link.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 #include <eddy/wait_queue.hpp>
@@ -24,7 +25,7 @@ struct ServeOptions {
     /// At this many, no more are accepted until one has ended. 0: four fifths of the descriptors
     /// the process may have, at most 10,000.
     /// Of several listeners each may accept one more, which waits for a place.
-    std::size_t max_connections = 0;
+    detail::Count max_connections = 0;
     /// How long handlers may go on once the server drains; then they are cancelled.
     Duration drain = std::chrono::seconds(30);
     /// What they have left then, to clean up. Those that need longer (an offloaded call that cannot

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/net/socket_stream.hpp>
 
@@ -11,9 +12,9 @@ namespace eddy {
 
 /// When the kernel asks a silent peer whether it is there, and gives it up.
 struct KeepAlive {
-    std::chrono::seconds idle{60};      ///< silence before the first question
-    std::chrono::seconds interval{10};  ///< between questions
-    int count = 6;                      ///< unanswered ones before the connection is broken
+    std::chrono::seconds idle{60};       ///< silence before the first question
+    std::chrono::seconds interval{10};   ///< between questions
+    detail::WholeNumber<int> count = 6;  ///< unanswered ones before the connection is broken
 };
 
 /// A TCP connection; see `SocketStream` for what it does. From `TcpListener::accept` or `connect`.
@@ -44,7 +45,8 @@ public:
 };
 
 struct ListenOptions {
-    int backlog = 1024;       ///< connections that wait for `accept`; the kernel may allow fewer
+    detail::WholeNumber<int> backlog =
+        1024;                 ///< connections that wait for `accept`; the kernel may allow fewer
     bool reuse_port = false;  ///< several listeners share the port, the kernel spreads connections
     bool v6_only = false;     ///< an IPv6 listener refuses IPv4
 };

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/net/socket_stream.hpp>
 #include <eddy/task.hpp>
 
@@ -32,7 +33,7 @@ public:
 };
 
 struct UnixListenOptions {
-    int backlog = 1024;
+    detail::WholeNumber<int> backlog = 1024;
     /// Removes the socket file of a process that is gone, instead of failing.
     bool remove_stale = false;
 };

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/whole_number.hpp>
+
+#include <stdexcept>
+#include <string>
+
+namespace eddy::detail {
+
+void throw_negative(const char* what, std::int64_t number) {
+    throw std::invalid_argument(std::string(what) + ": " + std::to_string(number) + " is negative");
+}
+
+void throw_too_large(const char* what, std::uint64_t most) {
+    throw std::invalid_argument(std::string(what) + ": the number is larger than " +
+                                std::to_string(most));
+}
+
+}  // namespace eddy::detail
