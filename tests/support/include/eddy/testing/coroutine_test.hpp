@@ -72,8 +72,7 @@ void leaves_unchanged(const char* what, std::size_t (*count)());
 #define EDDY_TEST_CASE_IMPL(function, name, order)                   \
     static ::eddy::Task<> function();                                \
     TEST_CASE(name) { ::eddy::testing::run_test(&function, order); } \
-    _Pragma("GCC diagnostic error \"-Wreturn-type\"")                \
-    static ::eddy::Task<> function()
+    _Pragma("GCC diagnostic error \"-Wreturn-type\"") static ::eddy::Task<> function()
 
 /// A coroutine test that holds under every order of ready jobs.
 #define EDDY_TEST_CASE(name) \
