@@ -124,7 +124,7 @@ Task<V> TaskGroup::start(F&& fn, Args&&... args) {
         return detail::start_in<V, std::decay_t<F>, std::decay_t<Args>...>(
             *this, std::forward<F>(fn), std::forward<Args>(args)...);
     } else {
-        return detail::failed_task<V>(nullptr);
+        return detail::refused_as<V>();
     }
 }
 

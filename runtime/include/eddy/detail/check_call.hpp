@@ -34,6 +34,8 @@ namespace eddy::detail {
 
 /// In place of a result, in a function that does not compile. Never called, and not defined.
 Task<> refused();
+template <class T>
+Task<T> refused_as();
 
 template <class... Args>
 inline constexpr bool ends_with_options = false;
