@@ -2,6 +2,7 @@
 #include "log.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -87,35 +88,40 @@ private:
     std::unique_ptr<spdlog::formatter> formatter_;
 };
 
-/// What is left is tried once more when the process exits, and for a fork.
-void prepare_for_ends() {
-    static const bool prepared = [] {
+/// From the beginning, not from the first message on: that one may be another thread's, in the
+/// middle of its lock. No guard for the same reason.
+[[maybe_unused]] const bool forks_prepared = [] {
+    pthread_atfork(
+        [] {
+            log_state.registry.lock();
+            log_state.mutex.lock();
+        },
+        [] {
+            log_state.mutex.unlock();
+            log_state.registry.unlock();
+        },
+        [] {
+            log_state.stream.forget();
+            log_state.rate.forget();
+            log_waits.store(false, std::memory_order_relaxed);
+            log_state.mutex.unlock();
+            log_state.registry.unlock();
+        });
+    return true;
+}();
+
+/// What is left is tried once more when the process exits.
+void prepare_for_exit() noexcept {
+    static constinit std::atomic<bool> prepared{false};
+    if (!prepared.exchange(true)) {
         std::atexit([] { log_end(); });
-        pthread_atfork(
-            [] {
-                log_state.registry.lock();
-                log_state.mutex.lock();
-            },
-            [] {
-                log_state.mutex.unlock();
-                log_state.registry.unlock();
-            },
-            [] {
-                log_state.stream.forget();
-                log_state.rate.forget();
-                log_waits.store(false, std::memory_order_relaxed);
-                log_state.mutex.unlock();
-                log_state.registry.unlock();
-            });
-        return true;
-    }();
-    static_cast<void>(prepared);
+    }
 }
 
 std::shared_ptr<spdlog::logger> current_logger() {
     const std::lock_guard lock(log_state.registry);
     auto known = spdlog::get("eddy");
-    prepare_for_ends();  // after the registry was made, so before it goes
+    prepare_for_exit();  // after the registry was made, so before it goes
     if (known) {
         return known;
     }
@@ -345,7 +351,7 @@ void say_on_stderr(std::string_view text) noexcept {
         rest = log_state.stream.pending();
     }
     if (rest) {
-        prepare_for_ends();
+        prepare_for_exit();
     }
 }
 

@@ -47,6 +47,15 @@
 // nor the end of the process. Each test is a child process, of which the parent holds the other
 // end.
 
+// The address sanitizer needs descriptors of its own.
+#if defined(__SANITIZE_ADDRESS__)
+#define EDDY_NEEDS_DESCRIPTORS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EDDY_NEEDS_DESCRIPTORS 1
+#endif
+#endif
+
 #ifndef EDDY_NO_FORK
 
 namespace {
@@ -355,10 +364,10 @@ TEST_CASE("a main that fails says so, and ends, though nobody reads its standard
 
 TEST_CASE("what does not fit waits, and losses are counted and told of when there is room again") {
     const Ends ends = pipe_ends();
-    constexpr int messages = 60;
+    constexpr int messages = 40;
     Child child(ends, [](const Child::Signals& parent) {
         for (int i = 0; i < messages; ++i) {
-            say(i, 2000);  // 120 kB
+            say(i, 3000);  // 120 kB
         }
         parent.meet();
         eddy::run([](const Child::Signals& here) -> Task<> {
@@ -377,7 +386,7 @@ TEST_CASE("what does not fit waits, and losses are counted and told of when ther
     }
     CHECK(child.wait() == 0);
     const std::size_t before_the_last = whole_messages(text).size();
-    CHECK(before_the_last > 25);  // 64 KiB of them
+    CHECK(before_the_last > 15);  // 64 KiB of them
     text += read_available(ends.ours);
     const auto found = whole_messages(text);
     CHECK(only_whole_lines(text));
@@ -491,6 +500,7 @@ TEST_CASE("nothing of ours keeps the other end of standard error waiting") {
     close(ends.ours);
 }
 
+#ifndef EDDY_NEEDS_DESCRIPTORS
 TEST_CASE("without a descriptor to spare it writes what does not block") {
     for (const bool full : {false, true}) {
         const Ends ends = pipe_ends();
@@ -515,6 +525,7 @@ TEST_CASE("without a descriptor to spare it writes what does not block") {
         close(ends.theirs);
     }
 }
+#endif
 
 TEST_CASE("a pipe that nobody can read any more is no signal, and none is left pending") {
     const Ends ends = pipe_ends();

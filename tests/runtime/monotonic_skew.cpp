@@ -14,7 +14,9 @@ constinit std::atomic<long long> skew{0};
 
 namespace eddy::testing {
 
-void skip_real_time(std::chrono::nanoseconds time) noexcept { skew += time.count(); }
+SkippedTime::~SkippedTime() { skew = 0; }
+
+void SkippedTime::skip(std::chrono::nanoseconds time) noexcept { skew += time.count(); }
 
 }  // namespace eddy::testing
 

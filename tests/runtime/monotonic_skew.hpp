@@ -14,8 +14,16 @@
 
 namespace eddy::testing {
 
-/// Puts the steady clock of this process, the real one, forward: for what counts real seconds and
-/// must not be waited for.
-void skip_real_time(std::chrono::nanoseconds time) noexcept;
+/// While it lives, the steady clock of this process, the real one, can be put forward: for what
+/// counts real seconds and must not be waited for. One at a time.
+class SkippedTime final {
+public:
+    SkippedTime() = default;
+    SkippedTime(const SkippedTime&) = delete;
+    SkippedTime& operator=(const SkippedTime&) = delete;
+    ~SkippedTime();
+
+    void skip(std::chrono::nanoseconds time) noexcept;
+};
 
 }  // namespace eddy::testing

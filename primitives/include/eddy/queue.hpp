@@ -49,8 +49,8 @@ struct FirstInFirstOut {
 ///               yet; an item that `put` was given to move from lives until the wait is over,
 ///               unless it is trivial to copy.
 /// Cost:         a wait allocates nothing. The room for a bounded queue is allocated with it; more
-///               is, should that many jobs at a time have an item and not have run yet. What a burst
-///               needed goes back to the heap, above 32 KiB, when an eighth of it is in use.
+///               is, should that many jobs at a time have an item and not have run yet. What a
+///               burst needed goes back to the heap, above 32 KiB, when an eighth of it is in use.
 template <class T, class Order = FirstInFirstOut>
 class Queue final
     : private detail::Exchange<T, typename Order::template Store<T>, detail::QueueCore> {

@@ -91,10 +91,10 @@ public:
     CheckpointHook* checkpoint_hook = nullptr;
     JobId next_id = 0;
     std::size_t jobs_alive = 0;
-    std::int8_t sparing = 4;           // see Socket::begin_accepted
-    std::size_t in_flight = 0;         // finite requests and offloads: virtual time stands still
-    std::size_t owed = 0;     // nodes that are certain to come: the inbox stays open for them
-    std::size_t severed = 0;  // jobs that were cut off and do not know yet
+    std::int8_t sparing = 4;    // see Socket::begin_accepted
+    std::size_t in_flight = 0;  // finite requests and offloads: virtual time stands still
+    std::size_t owed = 0;       // nodes that are certain to come: the inbox stays open for them
+    std::size_t severed = 0;    // jobs that were cut off and do not know yet
     std::uint64_t forced_yields = 0;
     RootNursery root;
     WaitQueue settled;  // woken when everything else waits
