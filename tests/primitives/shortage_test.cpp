@@ -124,7 +124,9 @@ TEST_CASE("no item is lost when memory is short") {
         }
         for (int i = 0; i < put; ++i) {
             const std::optional<int> item = queue.try_get();
-            lost += item == i ? 0 : 1;
+            if (item != i) {
+                ++lost;
+            }
         }
         lost += queue.size();
     });
@@ -166,7 +168,7 @@ TEST_CASE("a shortage in channels, and when their ends go") {
 TEST_CASE("a shortage in oneshots, futures and broken promises") {
     survives_shortage_in_job([]() -> Task<> {
         eddy::Oneshot<std::string> oneshot;
-        oneshot.sender.send(long_text);
+        static_cast<void>(oneshot.sender.send(long_text));
         static_cast<void>(co_await oneshot.receiver.receive());
         eddy::Future<std::string> broken;
         {
