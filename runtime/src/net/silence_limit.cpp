@@ -109,11 +109,17 @@ void SilenceLimit::look_at(PeerWatch& peer, TimePoint now) noexcept {
 void SilenceLimit::loop_closing() noexcept {
     core_->housekeeping.remove(*this);
     core_ = nullptr;
-    ++references_;
+    std::size_t left = references_;
     while (peers_.linked()) {
-        let_go(static_cast<PeerWatch&>(*peers_.next));
+        auto& peer = static_cast<PeerWatch&>(*peers_.next);
+        peer.unlink_self();
+        peer.limit_ = nullptr;
+        --left;
     }
-    release();
+    references_ = left;
+    if (left == 0) {
+        delete this;
+    }
 }
 
 }  // namespace detail
