@@ -27,6 +27,7 @@ struct Resolver {
     std::mutex mutex;
     std::condition_variable released;
     bool blocks = false;
+    std::size_t releases = 0;  // who was let go is not held by the next one
     std::size_t blocked = 0;
     std::string last;
 };
@@ -83,6 +84,7 @@ void BlockedResolver::release() {
     {
         const std::lock_guard lock(resolver().mutex);
         resolver().blocks = false;
+        ++resolver().releases;
     }
     resolver().released.notify_all();
 }
@@ -284,7 +286,9 @@ int getaddrinfo(const char* host, const char* service, const addrinfo* hints, ad
     std::unique_lock lock(resolver.mutex);
     ++resolver.blocked;
     resolver.last = host;
-    resolver.released.wait(lock, [&] { return !resolver.blocks; });
+    resolver.released.wait(lock, [&, before = resolver.releases] {
+        return !resolver.blocks || resolver.releases != before;
+    });
     return EAI_NONAME;
 }
 
