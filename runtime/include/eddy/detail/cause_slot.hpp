@@ -37,6 +37,7 @@ public:
 
     /// Null if it has none.
     [[nodiscard]] ScopeNode* shortcut() const noexcept {
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): what was put in below
         return has_box() ? box()->shortcut : reinterpret_cast<ScopeNode*>(bits_ & ~mark);
     }
     void set_shortcut(ScopeNode* node) noexcept {
@@ -60,6 +61,7 @@ private:
     static constexpr std::uintptr_t mark = 1;
     [[nodiscard]] bool has_box() const noexcept { return bits_ != 0 && (bits_ & mark) == 0; }
     [[nodiscard]] Box* box() const noexcept {
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): what was put in above
         return has_box() ? reinterpret_cast<Box*>(bits_) : nullptr;
     }
 
