@@ -59,12 +59,11 @@ bool SignalSet::Next::try_now() {
     if (!watch_.is_open()) {
         throw LoopClosed("SignalSet::next: the loop of this set is over");
     }
-    number_ = watch_.take();
-    return number_ != 0;
+    return watch_.take(*this);
 }
 
 void SignalSet::Next::start() { watch_.wait(*this); }
 
-void SignalSet::Next::pass_on() noexcept { watch_.give_back(number_); }
+void SignalSet::Next::pass_on() noexcept { watch_.give_back(*this); }
 
 }  // namespace eddy

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "signal_watch.hpp"
 
+#include <utility>
+
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
@@ -100,13 +102,15 @@ void SignalWatch::release() noexcept {
 
 // --- signals -----------------------------------------------------------------------------------
 
-bool SignalWatch::hand_over(int number) noexcept {
+bool SignalWatch::hand_over(int number, std::uint64_t since) noexcept {
     QueuedWaiter* waiter = waiting_.pop_front();
     if (waiter == nullptr) {
         return false;
     }
-    static_cast<SignalSet::Next*>(waiter)->number_ = number;
-    waiter->commit();
+    auto& served = *static_cast<SignalSet::Next*>(waiter);
+    served.number_ = number;
+    served.since_ = since;
+    served.commit();
     return true;
 }
 
@@ -115,17 +119,18 @@ void SignalWatch::arrived(Watched& watched) noexcept {
         return;  // a child that runs on with its host's loop: its jobs are the parent's
     }
     ++counts_.received;
-    if (hand_over(watched.number)) {
+    const std::uint64_t since = ++arrivals_;
+    if (hand_over(watched.number, since)) {
         return;
     }
     if (watched.since != 0) {
         ++counts_.coalesced;
     } else {
-        watched.since = ++arrivals_;
+        watched.since = since;
     }
 }
 
-int SignalWatch::take() noexcept {
+bool SignalWatch::take(SignalSet::Next& wait) noexcept {
     Watched* oldest = nullptr;
     for (Watched& watched : std::span(watched_.get(), count_)) {
         if (watched.since != 0 && (oldest == nullptr || watched.since < oldest->since)) {
@@ -133,20 +138,21 @@ int SignalWatch::take() noexcept {
         }
     }
     if (oldest == nullptr) {
-        return 0;
+        return false;
     }
-    oldest->since = 0;
-    return oldest->number;
+    wait.number_ = oldest->number;
+    wait.since_ = std::exchange(oldest->since, 0);
+    return true;
 }
 
-void SignalWatch::give_back(int number) noexcept {
-    if (hand_over(number)) {
+void SignalWatch::give_back(const SignalSet::Next& wait) noexcept {
+    if (hand_over(wait.number_, wait.since_)) {
         return;
     }
     for (Watched& watched : std::span(watched_.get(), count_)) {
-        if (watched.number == number) {
+        if (watched.number == wait.number_) {
             counts_.coalesced += watched.since != 0 ? 1U : 0U;
-            watched.since = 1;  // before all others
+            watched.since = wait.since_;  // older than what has come meanwhile
         }
     }
 }

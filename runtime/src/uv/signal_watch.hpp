@@ -34,11 +34,11 @@ public:
     [[nodiscard]] bool has_waiters() const noexcept { return !waiting_.empty(); }
     [[nodiscard]] SignalSetStatistics statistics() const noexcept;
 
-    /// Takes the oldest signal that is kept; 0 if there is none.
-    [[nodiscard]] int take() noexcept;
+    /// Takes the oldest signal that is kept; false if there is none.
+    [[nodiscard]] bool take(SignalSet::Next& wait) noexcept;
     void wait(SignalSet::Next& wait) noexcept { waiting_.push_back(wait); }
-    /// A job that had got it died before it could run.
-    void give_back(int number) noexcept;
+    /// A job that had got one died before it could run. It keeps its place in the order.
+    void give_back(const SignalSet::Next& wait) noexcept;
 
 private:
     struct Watched {
@@ -55,7 +55,7 @@ private:
     void release() noexcept;
     void loop_closing() noexcept override { close(); }
     void arrived(Watched& watched) noexcept;
-    [[nodiscard]] bool hand_over(int number) noexcept;
+    [[nodiscard]] bool hand_over(int number, std::uint64_t since) noexcept;
 
     // Invariant: a waiter implies that nothing is kept.
     LoopCore* core_;
@@ -66,7 +66,7 @@ private:
     bool open_ = true;
     bool owned_ = true;  // by a set
     std::uint32_t generation_;
-    std::uint64_t arrivals_ = 1;
+    std::uint64_t arrivals_ = 0;
     SignalSetStatistics counts_;
     WaitQueue waiting_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -11,6 +12,9 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/error.hpp>
+#include <eddy/from_callback.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
@@ -20,6 +24,7 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "broken_contract.hpp"
 #include "child_process.hpp"
@@ -146,6 +151,143 @@ EDDY_TEST_CASE("a signal of a wait that was cancelled in time is kept for the ne
     CHECK(numbers.empty());
     const int number = co_await signals.next();
     CHECK(number == SIGUSR1);
+}
+
+namespace {
+
+/// Lets ready jobs come to their waits; what is in flight does not settle.
+Task<> rounds() {
+    for (int i = 0; i < 4; ++i) {
+        co_await eddy::yield();
+    }
+}
+
+/// Wins by a signal, and then waits for what does not end: its job does not come to take it.
+Task<> never_takes(SignalSet& set, std::optional<eddy::Completion<int>>& pending, int& kept) {
+    try {
+        co_await eddy::select(
+            set.next(),
+            eddy::from_callback<int>([&pending](eddy::Completion<int> done) { pending = done; }));
+    } catch (const eddy::LoopClosed&) {
+        kept = static_cast<int>(set.statistics().pending);
+    }
+}
+
+/// A loop that ends while a job has a signal it has not taken; how many signals are kept then.
+int kept_at_end(std::vector<int>* numbers) {
+    std::optional<SignalSet> set;
+    std::optional<eddy::Completion<int>> pending;
+    eddy::testing::RecordingObserver observer;
+    int kept = -1;
+    eddy::Loop loop({.observer = &observer});
+    loop.run(
+        [](std::optional<SignalSet>& signals,
+           std::optional<eddy::Completion<int>>& completion,
+           int& count,
+           std::vector<int>* got) -> Task<> {
+            signals.emplace({SIGUSR1});
+            eddy::spawn(never_takes(*signals, completion, count)).detach();
+            co_await rounds();
+            if (got != nullptr) {
+                eddy::spawn(eddy::shield(collect(*signals, *got))).detach();
+                co_await rounds();
+            }
+            std::raise(SIGUSR1);
+            co_await until_seen(*signals, 1);
+            co_await rounds();
+            CHECK(signals->statistics().pending == 0);
+            CHECK(signals->statistics().waiters == (got != nullptr ? 1 : 0));
+            CHECK(count == -1);
+        }(set, pending, kept, numbers),
+        {.grace = 0s});
+    CHECK(observer.failures.empty());
+    return kept;
+}
+
+/// As a job whose frame is destroyed before it runs.
+void die(std::unique_ptr<SignalSet::Next>& next) {
+    eddy::detail::WaiterAccess::pass_on(*next);
+    next.reset();
+}
+
+std::unique_ptr<SignalSet::Next> gets(SignalSet& set) {
+    std::unique_ptr<SignalSet::Next> next(new SignalSet::Next(set.next()));
+    CHECK(next->try_now());
+    return next;
+}
+
+}  // namespace
+
+TEST_CASE("a signal that a job cannot take any more goes to the next that waits") {
+    std::vector<int> numbers;
+    const int kept = kept_at_end(&numbers);
+    CHECK(kept == 0);
+    CHECK(numbers == std::vector<int>{SIGUSR1});
+}
+
+TEST_CASE("a signal that a job cannot take any more, and nobody waits for, is kept") {
+    const int kept = kept_at_end(nullptr);
+    CHECK(kept == 1);
+}
+
+EDDY_TEST_CASE("a signal that comes back passes over nobody who waits for it already") {
+    SignalSet signals{SIGUSR1, SIGUSR2};
+    std::raise(SIGUSR2);
+    co_await until_seen(signals, 1);
+    auto dies = gets(signals);
+    std::vector<int> numbers;
+    auto waits = eddy::spawn(collect(signals, numbers));
+    co_await settle();
+    die(dies);
+    CHECK(signals.statistics().waiters == 0);
+    CHECK(signals.statistics().pending == 0);
+    co_await waits;
+    CHECK(numbers == std::vector<int>{SIGUSR2});
+    CHECK(signals.statistics().received == 1);
+    CHECK(signals.statistics().coalesced == 0);
+}
+
+EDDY_TEST_CASE("signals that come back are again where they were in the order of arrival") {
+    for (const bool in_order : {true, false}) {
+        SignalSet signals{SIGUSR1, SIGUSR2, SIGWINCH};
+        std::raise(SIGUSR2);
+        co_await until_seen(signals, 1);
+        std::raise(SIGUSR1);
+        co_await until_seen(signals, 2);
+        auto first = gets(signals);
+        auto second = gets(signals);
+        std::raise(SIGWINCH);
+        co_await until_seen(signals, 3);
+        die(in_order ? first : second);
+        die(in_order ? second : first);
+        CHECK(signals.statistics().pending == 3);
+        CHECK(signals.statistics().coalesced == 0);
+        std::vector<int> numbers;
+        for (int i = 0; i < 3; ++i) {
+            co_await collect(signals, numbers);
+        }
+        CHECK(numbers == std::vector<int>{SIGUSR2, SIGUSR1, SIGWINCH});
+    }
+}
+
+EDDY_TEST_CASE("a signal that comes back is one with its like that came meanwhile") {
+    SignalSet signals{SIGUSR1, SIGUSR2};
+    std::raise(SIGUSR1);
+    co_await until_seen(signals, 1);
+    auto dies = gets(signals);
+    std::raise(SIGUSR2);
+    co_await until_seen(signals, 2);
+    std::raise(SIGUSR1);
+    co_await until_seen(signals, 3);
+    CHECK(signals.statistics().coalesced == 0);
+    die(dies);
+    CHECK(signals.statistics().coalesced == 1);
+    CHECK(signals.statistics().pending == 2);
+    std::vector<int> numbers;
+    co_await collect(signals, numbers);
+    co_await collect(signals, numbers);
+    CHECK(numbers == std::vector<int>{SIGUSR1, SIGUSR2});  // the first of the two arrived first
+    CHECK(signals.statistics().pending == 0);
 }
 
 EDDY_TEST_CASE("what cannot be caught is refused") {

@@ -84,6 +84,7 @@ private:
     const LoopBound& bound_;
     detail::SignalWatch& watch_;
     int number_ = 0;
+    std::uint64_t since_ = 0;  // its place in the order of arrival
 };
 
 }  // namespace eddy
