@@ -256,7 +256,7 @@ void ServeRun::accept_succeeded() noexcept { pause_ = {}; }
 
 Duration ServeRun::turned_away(const std::exception_ptr& error) {
     ++server_.counts_.rejected;
-    --server_.counts_.cancelled;  // as which its place was given back
+    --server_.counts_.cancelled;  // as which that counted it
     return back_off(error);
 }
 

@@ -113,7 +113,8 @@ public:
             }
         }
     }
-    /// There is no memory for its job: as a failed accept, which has none for the stream.
+    /// There is no memory for its job: as a failed accept, which has none for the stream. It is
+    /// gone, and its place has been given back.
     [[nodiscard]] Duration turned_away(const std::exception_ptr& error);
 
 private:
@@ -221,19 +222,20 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
             pause = *next;
         } else {
             run.accept_succeeded();
-            ServedConnection connection(state);
+            std::optional<ServedConnection> connection(std::in_place, state);
             while (run.over_full()) {  // another listener of the server was faster
                 co_await run.freed();
             }
             try {
                 run.limit_silence(*stream);
-                group.spawn(serve_one(std::move(connection), std::move(*stream), state),
+                group.spawn(serve_one(std::move(*connection), std::move(*stream), state),
                             {.name = run.name(), .where = run.place});
                 continue;
             } catch (const std::bad_alloc&) {
                 error = std::current_exception();
             }
             stream.reset();
+            connection.reset();
             pause = run.turned_away(error);
         }
         error = nullptr;
