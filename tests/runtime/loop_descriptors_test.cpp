@@ -87,8 +87,10 @@ using eddy::testing::SystemCall;
 TEST_CASE("every system call with which a loop begins may fail, once or from then on") {
     const std::size_t before = open_fds();
     for (const std::size_t how_many : {std::size_t{1}, FailNth::always}) {
-        for (const SystemCall call :
-             {SystemCall::epoll_create1, SystemCall::eventfd, SystemCall::pipe2}) {
+        for (const SystemCall call : {SystemCall::epoll_create1,
+                                      SystemCall::eventfd,
+                                      SystemCall::pipe2,
+                                      SystemCall::watch}) {
             for (const int error : {EMFILE, ENFILE, ENOMEM}) {
                 bool failed = true;
                 for (std::size_t nth = 1; failed; ++nth) {
