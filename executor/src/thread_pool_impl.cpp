@@ -326,6 +326,9 @@ void ThreadPool::Impl::run(Work& work, Work* ended, Worker& self, Lock& lock) no
 
 /// False: nobody called for the idle timeout.
 bool ThreadPool::Impl::sleep(Worker& self, Work* ended, Lock& lock) noexcept {
+    if (hooks_ != nullptr) [[unlikely]] {
+        hooks_->thread_goes_to_sleep();
+    }
     self.awake = false;
     idle_.push_back(&self);
     open_or_shut();

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <semaphore>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <eddy/error.hpp>
@@ -180,6 +183,79 @@ EDDY_TEST_CASE("a call withdrawn just before the pool ends is gone from it") {
     co_await first;
     CHECK(queued == End::cancelled);
     CHECK(running == End::value);
+}
+
+namespace {
+
+/// The same pool, but who withdraws a call is held between two steps of that: the call is taken
+/// back, and the pool does not know yet.
+class SlowToWithdraw final : public Executor {
+public:
+    SlowToWithdraw(ThreadPool& pool, std::function<void()> before)
+        : pool_(pool), before_(std::move(before)) {}
+
+    void submit(Work& work) override { pool_.submit(work); }
+    void withdraw(Work& work) noexcept override {
+        before_();
+        pool_.withdraw(work);
+    }
+
+private:
+    ThreadPool& pool_;
+    std::function<void()> before_;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a pool that ends waits for who withdraws a call, and rejects the others") {
+    for (const std::size_t withdrawn : {0U, 1U, 2U}) {  // the last one waits for a slot
+        ThreadPool pool({.threads = 1, .queue_bound = 2});
+        std::thread ends;
+        std::atomic<bool> ended{false};
+        SlowToWithdraw slow(pool, [&] {
+            ends = std::thread([&] {
+                pool.shutdown(long_time);
+                ended = true;
+            });
+            // The queue is emptied, then the call that runs is asked to stop, then its thread ends.
+            while (pool.statistics().threads != 0) {
+                std::this_thread::yield();
+            }
+            CHECK_FALSE(ended);
+        });
+        std::counting_semaphore<> started{0};
+        End running = End::none;
+        std::vector<End> ends_of(3, End::none);
+        int runs = 0;
+        auto first = spawn(offload(running, pool, until_stopped, std::ref(started)));
+        co_await rounds();
+        started.acquire();
+        std::vector<JoinHandle<void>> queued;
+        for (End& end : ends_of) {
+            queued.push_back(
+                spawn(offload(end, slow, [](int& count) { ++count; }, std::ref(runs))));
+            co_await rounds();
+        }
+        CHECK(pool.statistics().queued == 2);
+        CHECK(pool.statistics().waiting == 1);
+        queued[withdrawn].cancel();
+        ends.join();
+        CHECK(ended);
+        for (auto& call : queued) {
+            co_await call.wait();
+        }
+        co_await first;
+        CHECK(running == End::value);
+        CHECK(runs == 0);
+        for (std::size_t i = 0; i < ends_of.size(); ++i) {
+            CHECK(ends_of[i] == (i == withdrawn ? End::cancelled : End::closed));
+        }
+        const ThreadPoolStatistics statistics = pool.statistics();
+        CHECK(statistics.done == 1);
+        CHECK(statistics.withdrawn == 1);
+        CHECK(statistics.rejected == 2);
+        CHECK(statistics.queued + statistics.waiting + statistics.running == 0);
+    }
 }
 
 EDDY_TEST_CASE("a pool may be destroyed by one of its own calls") {

@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <eddy/detail/thread_pool_hooks.hpp>
@@ -143,6 +144,57 @@ EDDY_TEST_CASE("work that races with an idle thread's end is not lost") {
         const int value = co_await run_in_executor(pool, [](int number) { return number; }, i);
         CHECK(value == i);
     }
+}
+
+namespace {
+
+/// Holds the first thread that goes to sleep, just before that.
+class HoldsSleeper final : public detail::ThreadPoolHooks {
+public:
+    void thread_goes_to_sleep() noexcept override {
+        if (!std::exchange(held_, true)) {
+            found_nothing.release();
+            go_on.acquire();
+        }
+    }
+
+    std::binary_semaphore found_nothing{0};
+    std::binary_semaphore go_on{0};
+
+private:
+    bool held_ = false;  // under the pool's lock
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("calls that are faster than a thread that goes to sleep are run by that thread") {
+    HoldsSleeper hooks;
+    ThreadPool pool({.threads = 1, .idle_timeout = 1h, .hooks = &hooks});
+    const auto where = [](ThreadPool& threads, std::thread::id& thread) -> Task<> {
+        thread = co_await run_in_executor(threads, [] { return std::this_thread::get_id(); });
+    };
+    std::array<std::thread::id, 3> threads;
+    std::vector<JoinHandle<void>> calls;
+    calls.push_back(spawn(where(pool, threads[0])));
+    co_await rounds();
+    hooks.found_nothing.acquire();  // the first call has run; nobody knows yet, nobody sleeps
+    for (std::size_t i = 1; i < threads.size(); ++i) {
+        calls.push_back(spawn(where(pool, threads[i])));
+    }
+    co_await rounds();
+    hooks.go_on.release();
+    for (auto& call : calls) {
+        co_await call;
+    }
+    CHECK(threads[0] != std::this_thread::get_id());
+    CHECK(threads[1] == threads[0]);
+    CHECK(threads[2] == threads[0]);
+    co_await until([&] { return pool.statistics().idle == 1; });
+    CHECK(pool.statistics().threads == 1);
+    CHECK(pool.statistics().done == 3);
+    CHECK(pool.statistics().queued == 0);
+    co_await where(pool, threads[1]);  // which can be called again
+    CHECK(threads[1] == threads[0]);
 }
 
 EDDY_TEST_CASE(

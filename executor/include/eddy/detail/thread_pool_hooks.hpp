@@ -12,6 +12,9 @@ class ThreadPoolHooks {
 public:
     /// A thread is about to be started. Throws: `std::system_error`, as if the start had failed.
     virtual void starting_thread() {}
+    /// A thread has found nothing to do and is about to sleep: what is submitted now, without the
+    /// lock, is there before it does.
+    virtual void thread_goes_to_sleep() noexcept {}
     /// A thread has found nothing to do for the idle timeout and ends.
     virtual void idle_thread_ends() noexcept {}
     /// How long calls stay queued while all threads wait for loops and no other can be started.
