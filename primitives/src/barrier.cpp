@@ -74,18 +74,14 @@ void Barrier::break_round() noexcept {
     }
 }
 
+/// Nobody else comes while a select starts its operations: they are the last ones.
 bool Barrier::Wait::has_come() const noexcept {
     const QueuedWaiter* const first = barrier_.waiting_.front();
     if (first == nullptr || !rivals(*this)) {
         return false;
     }
-    const detail::ListLink* const end = first->prev;
-    for (const detail::ListLink* link = first; link != end; link = link->next) {
-        if (rivals(static_cast<const Wait&>(static_cast<const QueuedWaiter&>(*link)))) {
-            return true;
-        }
-    }
-    return false;
+    const detail::ListLink& last = *first->prev->prev;
+    return rivals(static_cast<const Wait&>(static_cast<const QueuedWaiter&>(last)));
 }
 
 bool Barrier::Wait::try_now() {

@@ -54,15 +54,22 @@ public:
     }
 
 private:
+    struct Deeper {
+        Deeper() noexcept { ++depth_; }
+        Deeper(const Deeper&) = delete;
+        Deeper& operator=(const Deeper&) = delete;
+        ~Deeper() { --depth_; }
+    };
+
     void tell_one(const std::exception_ptr& failure) {
         try {
             std::rethrow_exception(failure);
         } catch (const ExceptionGroup& nested) {
             if (typeid(nested) == typeid(ExceptionGroup)) {
-                ++depth_;
+                const Deeper deeper;
                 tell(nested.exceptions());
-                --depth_;
             } else {
+                const Deeper deeper;
                 tell_text(nested.what());
             }
         } catch (...) {
@@ -85,8 +92,10 @@ private:
 
     std::string text_;
     std::size_t told_ = 0;
-    int depth_ = 0;
+    static constinit thread_local int depth_;  // also of groups that are asked for their own text
 };
+
+constinit thread_local int Telling::depth_ = 0;
 
 }  // namespace
 

@@ -6,6 +6,10 @@
 
 namespace eddy::detail {
 
+void throw_negative(const char* what) {
+    throw std::invalid_argument(std::string(what) + ": the number is negative");
+}
+
 void throw_negative(const char* what, std::int64_t number) {
     throw std::invalid_argument(std::string(what) + ": " + std::to_string(number) + " is negative");
 }

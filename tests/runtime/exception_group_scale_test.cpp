@@ -167,3 +167,23 @@ EDDY_TEST_CASE("5,000 groups in each other that fail come out as one failure in 
     REQUIRE(holds<ExceptionGroup>(error));
     CHECK(as<ExceptionGroup>(error).count<std::runtime_error>() == 1);
 }
+
+namespace {
+
+struct GroupOfSomebody : eddy::ExceptionGroup {
+    using ExceptionGroup::ExceptionGroup;
+};
+
+}  // namespace
+
+TEST_CASE("groups of a derived type may be nested as deep, and say what they are") {
+    std::exception_ptr innermost =
+        std::make_exception_ptr(std::runtime_error("the innermost failure"));
+    for (int level = 0; level < 100'000; ++level) {
+        innermost = std::make_exception_ptr(GroupOfSomebody({std::move(innermost)}));
+    }
+    const eddy::ExceptionGroup all({std::move(innermost)});
+    const std::string text = all.what();
+    CHECK(text.starts_with("1 failure: 1 failure: "));
+    CHECK(text.size() < 1'000);
+}

@@ -361,3 +361,25 @@ TEST_CASE("cancelled at any checkpoint, a group of groups comes out clean") {
         [&alive] { CHECK(alive == 0); });
     CHECK(count == 4);
 }
+
+EDDY_TEST_CASE(
+    "a generic callable is spawned with an argument, and one that wants options gets them") {
+    int sum = 0;
+    const auto adds = [&sum](int number) -> eddy::Task<> {
+        sum += number;
+        co_return;
+    };
+    const auto generic = [&adds](auto number) { return adds(number); };
+    const auto wants_options = [&sum](const eddy::SpawnOptions& options) -> eddy::Task<> {
+        sum += static_cast<int>(options.name.size());
+        co_return;
+    };
+    const eddy::SpawnOptions options{.name = "four"};
+    const auto body = [&](eddy::TaskGroup& group) -> eddy::Task<> {
+        group.spawn(generic, 5);
+        group.spawn(wants_options, options);
+        co_return;
+    };
+    co_await eddy::with_task_group(body);
+    CHECK(sum == 9);
+}

@@ -115,7 +115,12 @@ private:
     void pass_on() noexcept override;
     [[nodiscard]] bool abort() noexcept override;
     void move_to_lock(Phase why) noexcept;
-    void arm() noexcept { guard_.lock_ = &lock_; }
+    void arm() noexcept {
+        EDDY_REQUIRE(guard_.lock_ == nullptr,
+                     "a LockGuard was assigned to while its Condition waited with it: assign to "
+                     "another one");
+        guard_.lock_ = &lock_;
+    }
 
     Condition& condition_;
     Lock& lock_;  // of its own: to return needs no condition

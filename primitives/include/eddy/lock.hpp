@@ -76,7 +76,7 @@ private:
 class [[nodiscard]] LockGuard final {
 public:
     LockGuard(LockGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-    /// Releases first what this one holds.
+    /// Releases first what this one holds. Requires: no `Condition` waits with it.
     LockGuard& operator=(LockGuard&& other) noexcept {
         if (this != &other) {
             drop();

@@ -174,8 +174,8 @@ private:
 
     [[nodiscard]] detail::StateRef<Flight> launch() {
         detail::StateRef<Flight> flight(*new Flight(owner_));
+        used_ = true;  // also the key, whatever the map then finds no memory for
         const auto [entry, inserted] = owner_.flights_.try_emplace(std::move(key_), flight);
-        used_ = true;
         flight->key = &entry->first;
         std::apply(
             [&](Args&... args) {

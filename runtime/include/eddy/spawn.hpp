@@ -43,11 +43,9 @@ JoinHandle<void> spawn(const SpawnOptions&, A&&) {
     return {};
 }
 template <class F>
-    requires detail::OptionsMisplaced<F>
-JoinHandle<void> spawn(F&&, const SpawnOptions&) {
-    static_assert(detail::check_callable_kind<F>() && detail::always_false<F>,
-                  EDDY_OPTIONS_BEFORE_CALLABLE);
-    return {};
+    requires detail::HasOptionsBehind<F>
+auto spawn(F&& fn, const SpawnOptions& options) {
+    return Loop::current().spawn(std::forward<F>(fn), options);
 }
 /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.
 template <class F, class... Args>

@@ -50,11 +50,12 @@ concept NotSpawnDetail =
     sizeof...(Args) != 0 || (!std::convertible_to<First, const SpawnOptions&> &&
                              !std::convertible_to<First, std::source_location>);
 
-/// What cannot be called with options, and has them after it.
+/// What has options after it: misplaced, unless they are its argument. Whether they are is for the
+/// body to ask, not for a constraint: of a generic lambda that would make the inside, for arguments
+/// of any type.
 template <class F>
-concept OptionsMisplaced =
-    !AnyTask<std::remove_cvref_t<F>> && !std::same_as<std::remove_cvref_t<F>, SpawnOptions> &&
-    !std::is_invocable_v<std::decay_t<F>&, SpawnOptions>;
+concept HasOptionsBehind =
+    !AnyTask<std::remove_cvref_t<F>> && !std::same_as<std::remove_cvref_t<F>, SpawnOptions>;
 
 /// What no callable is. `F` as of a forwarding reference.
 template <class F>

@@ -52,10 +52,15 @@ public:
         return {};
     }
     template <class F>
-        requires OptionsMisplaced<F>
-    JoinHandle<void> spawn(F&&, const SpawnOptions&) {
-        static_assert(check_callable_kind<F>() && always_false<F>, EDDY_OPTIONS_BEFORE_CALLABLE);
-        return {};
+        requires HasOptionsBehind<F>
+    auto spawn(F&& fn, const SpawnOptions& options) {
+        if constexpr (std::is_invocable_v<std::decay_t<F>&, SpawnOptions>) {
+            return spawn(std::forward<F>(fn), SpawnOptions(options));  // its argument
+        } else {
+            static_assert(check_callable_kind<F>() && always_false<F>,
+                          EDDY_OPTIONS_BEFORE_CALLABLE);
+            return JoinHandle<void>();
+        }
     }
 
     /// Starts `fn(args...)`; callable and arguments are kept until the job has ended.

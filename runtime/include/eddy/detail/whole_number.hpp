@@ -17,6 +17,7 @@ concept ConvertsToInteger = !std::is_arithmetic_v<T> && (
     requires(const T& object) { std::int64_t{object}; } ||
     requires(const T& object) { std::uint64_t{object}; });
 
+[[noreturn]] void throw_negative(const char* what);
 [[noreturn]] void throw_negative(const char* what, std::int64_t number);
 [[noreturn]] void throw_too_large(const char* what, std::uint64_t most);
 
@@ -51,6 +52,14 @@ public:
     template <std::same_as<bool> T>
     WholeNumber(T a_whole_number_is_wanted_here) = delete;  // a whole number is wanted here
 
+    // For fields of options, which are counted up and scaled as the integers they were.
+    constexpr WholeNumber& operator+=(N number) { return *this = checked("options") + number; }
+    constexpr WholeNumber& operator-=(N number) { return *this = checked("options") - number; }
+    constexpr WholeNumber& operator*=(N number) { return *this = checked("options") * number; }
+    constexpr WholeNumber& operator/=(N number) { return *this = checked("options") / number; }
+    constexpr WholeNumber& operator++() { return *this += N{1}; }
+    constexpr WholeNumber& operator--() { return *this -= N{1}; }
+
     /// For fields of options. Throws: `std::invalid_argument` if it does not fit.
     constexpr operator N() const { return checked("options"); }
     // NOLINTEND(google-explicit-constructor)
@@ -59,7 +68,11 @@ public:
     [[nodiscard]] constexpr N checked(const char* what) const {
         if (fit_ != Fit::fits) [[unlikely]] {
             if (fit_ == Fit::negative) {
-                throw_negative(what, static_cast<std::int64_t>(value_));
+                if constexpr (sizeof(N) == sizeof(std::int64_t)) {
+                    throw_negative(what, static_cast<std::int64_t>(value_));
+                } else {
+                    throw_negative(what);  // which is cut short here
+                }
             }
             throw_too_large(what, static_cast<std::uint64_t>(std::numeric_limits<N>::max()));
         }
