@@ -51,21 +51,26 @@ struct Room {
 /// In the room from its construction on; leaves it however its job ends.
 class Member {
 public:
-    Member(Room& room, std::string_view name) : room_(room), name_(name) {
-        room.names.insert(name_);
-        room.lines.send("* " + name_ + " is here\n");
+    Member(Room& room, std::string_view name)
+        : room_(room),
+          here_("* " + std::string(name) + " is here\n"),
+          gone_("* " + std::string(name) + " has left\n"),
+          name_(room.names.emplace(name).first) {
+        room.lines.try_send(std::move(here_));
     }
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
     ~Member() {
         room_.names.erase(name_);
-        room_.lines.try_send("* " + name_ + " has left\n");
+        room_.lines.try_send(std::move(gone_));
     }
-    void say(std::string_view line) { room_.lines.send(name_ + ": " + std::string(line) + "\n"); }
+    void say(std::string_view line) { room_.lines.send(*name_ + ": " + std::string(line) + "\n"); }
 
 private:
     Room& room_;
-    std::string name_;
+    std::string here_;
+    std::string gone_;  // made while there is memory
+    std::set<std::string, std::less<>>::iterator name_;
 };
 
 /// A name that nobody has; empty if the client gives none in time.
@@ -99,29 +104,24 @@ eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
 eddy::Task<> chat(eddy::TcpStream connection, Room& room, eddy::Server& server) {
     Stream stream(std::move(connection), {.writing = {.bytes = 1, .per = room.patience}});
     Reader reader(stream);
-    try {
-        const std::string name =
-            co_await eddy::fail_after(room.prompt, ask_name(stream, reader, room));
-        if (name.empty()) {
-            co_return;
-        }
-        const Lines lines = room.lines.subscribe();
-        Member member(room, name);
-        co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-            group.spawn(show(stream, lines, group));
-            group.spawn(leave_when_draining(server, group));
-            while (true) {
-                const auto line = co_await reader.read_line(1024);
-                if (!line) {
-                    break;
-                }
-                member.say(printable(*line));
-            }
-            group.cancel("gone");
-        });
-    } catch (const std::exception& error) {
-        std::cerr << "dropped: " << error.what() << '\n';
+    const std::string name = co_await eddy::fail_after(room.prompt, ask_name(stream, reader, room));
+    if (name.empty()) {
+        co_return;
     }
+    const Lines lines = room.lines.subscribe();
+    Member member(room, name);
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        group.spawn(show(stream, lines, group));
+        group.spawn(leave_when_draining(server, group));
+        while (true) {
+            const auto line = co_await reader.read_line(1024);
+            if (!line) {
+                break;
+            }
+            member.say(printable(*line));
+        }
+        group.cancel("gone");
+    });
 }
 
 eddy::Task<> run_chat(eddy::Address address, eddy::Server& server, Room& room) {

@@ -110,18 +110,36 @@ private:
     return true;
 }();
 
-/// What is left is tried once more when the process exits.
+/// From the end of spdlog's registry on, what is said goes to standard error directly.
+constinit std::atomic<bool> registry_is_over{false};
+
+/// The counts are told while there is a logger for them. After that registry was made, so before it
+/// goes.
+void prepare_for_its_end() noexcept {
+    static constinit std::atomic<bool> prepared{false};
+    if (!prepared.exchange(true)) {
+        std::atexit([] {
+            log_end();
+            registry_is_over.store(true);
+        });
+    }
+}
+
+/// What is left in the ring is tried once more when the process exits.
 void prepare_for_exit() noexcept {
     static constinit std::atomic<bool> prepared{false};
     if (!prepared.exchange(true)) {
-        std::atexit([] { log_end(); });
+        std::atexit([] {
+            const std::lock_guard lock(log_state.mutex);
+            log_state.stream.flush();
+        });
     }
 }
 
 std::shared_ptr<spdlog::logger> current_logger() {
     const std::lock_guard lock(log_state.registry);
     auto known = spdlog::get("eddy");
-    prepare_for_exit();  // after the registry was made, so before it goes
+    prepare_for_its_end();
     if (known) {
         return known;
     }
@@ -189,8 +207,14 @@ template <class Text, class Label>
 void say(const LogKind& kind, Text&& text, Label&& label) noexcept {
     const KeepErrno keep;
     try {
-        const auto logger = current_logger();
         const auto level = static_cast<Level>(kind.level);
+        if (registry_is_over.load()) {
+            if (level >= spdlog::level::info) {
+                say_on_stderr("eddy: " + std::string(text()));
+            }
+            return;
+        }
+        const auto logger = current_logger();
         if (!logger->should_log(level)) {
             return;
         }
@@ -324,7 +348,7 @@ void log_failure(const JobInfo& job,
 
 void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept {
     try {
-        if (!current_logger()->should_log(spdlog::level::debug)) {
+        if (registry_is_over.load() || !current_logger()->should_log(spdlog::level::debug)) {
             return;  // before it has cost anything
         }
     } catch (...) {
@@ -367,7 +391,7 @@ void say_waiting() noexcept {
         counts = log_state.rate.due(LogClock::now());
         note_what_waits();
     }
-    if (counts) {
+    if (counts && !registry_is_over.load()) {
         try {
             tell_rest(*current_logger(), false);
         } catch (...) {  // no memory to say how many
@@ -381,7 +405,9 @@ void log_end() noexcept {
     }
     const KeepErrno keep;
     try {
-        tell_rest(*current_logger(), true);
+        if (!registry_is_over.load()) {
+            tell_rest(*current_logger(), true);
+        }
     } catch (...) {  // no memory to say how many
     }
     const std::lock_guard lock(log_state.mutex);

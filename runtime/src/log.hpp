@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <string_view>
 
 #include <eddy/job_info.hpp>
+#include <eddy/time.hpp>
 
 namespace eddy::detail {
 
@@ -32,6 +34,9 @@ void say_on_stderr(std::string_view text) noexcept;
 
 /// Something waits to be said: a full pipe, or a count.
 inline constinit std::atomic<bool> log_waits{false};
+
+/// How often a loop that has nothing else to do looks after it.
+inline constexpr Duration log_patience = std::chrono::milliseconds(100);
 
 void say_waiting() noexcept;
 

@@ -174,7 +174,7 @@ void Loop::Impl::poll_timed(TimePoint until) {
     if (wait && until != never) {
         now = core.clock->now();
         wait = until > now;
-        until = std::min(core.next_wake(now), untimed_grace_end_);
+        until = std::min(core.next_wake(now), other_deadline());
     }
     if (observed) [[unlikely]] {
         observe_poll(!wait ? Duration::zero() : until == never ? Duration::max() : until - now);
@@ -229,6 +229,9 @@ void Loop::Impl::begin_grace() {
         }
     } catch (const std::bad_alloc&) {  // it has to come all the same
         untimed_grace_end_ = end;
+        if (attached) {
+            driver->dont_block();  // the host has decided for how long already
+        }
     }
     if (virtual_time_) {
         real_grace_end_ = after(Clock::steady().now(), std::max(grace_, least_real_grace));
@@ -414,8 +417,7 @@ Duration Loop::Impl::limit_host_poll() noexcept {
         driver->dont_block();
         return Duration::zero();
     }
-    const TimePoint until =
-        virtual_time_ ? next : std::min(core.next_wake(now), untimed_grace_end_);
+    const TimePoint until = virtual_time_ ? next : std::min(core.next_wake(now), other_deadline());
     driver->block_until(now, until);
     return until - now;
 }

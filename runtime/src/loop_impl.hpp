@@ -13,6 +13,7 @@
 #include <eddy/log_observer.hpp>
 #include <eddy/loop.hpp>
 
+#include "log.hpp"
 #include "uv/driver.hpp"
 
 namespace eddy {
@@ -84,7 +85,15 @@ private:
         return untimed_grace_end_ <= core.clock->now();
     }
     [[nodiscard]] TimePoint next_deadline() const noexcept {
-        return std::min(core.next_deadline(), untimed_grace_end_);
+        return std::min(core.next_deadline(), other_deadline());
+    }
+    /// Of what is in no heap of deadlines: a grace for which there was no memory there, and what
+    /// the log has not got rid of yet.
+    [[nodiscard]] TimePoint other_deadline() const noexcept {
+        if (detail::log_waits.load(std::memory_order_relaxed) && !virtual_time_) [[unlikely]] {
+            return std::min(untimed_grace_end_, after(core.clock->now(), detail::log_patience));
+        }
+        return untimed_grace_end_;
     }
     void look_at_real_grace() noexcept;
     void end_jobs();

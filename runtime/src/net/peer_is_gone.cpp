@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
@@ -12,16 +13,15 @@ namespace eddy::detail {
 bool peer_is_gone(const std::exception_ptr& error) noexcept {
     try {
         std::rethrow_exception(error);
+    } catch (const PeerSilent&) {
+        return true;
     } catch (const IoError& failed) {
         const std::error_code& code = failed.code();
         return code == std::errc::connection_reset || code == std::errc::connection_aborted ||
-               code == std::errc::broken_pipe || code == std::errc::not_connected ||
-               code == std::errc::timed_out;
-    } catch (const BrokenBarrier&) {
-        return false;  // among jobs
-    } catch (const BrokenResource&) {
+               code == std::errc::broken_pipe || code == std::errc::not_connected;
+    } catch (const PeerGone&) {
         return true;
-    } catch (const EndOfStream&) {
+    } catch (const PeerCutShort&) {
         return true;
     } catch (const ExceptionGroup& group) {
         const auto& failures = group.exceptions();

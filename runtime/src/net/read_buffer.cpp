@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 
 namespace eddy::detail {
@@ -142,13 +143,13 @@ void throw_limit(const char* what, std::size_t limit) {
 }
 
 void throw_ended(const char* what, std::size_t had) {
-    throw EndOfStream("the stream ended inside " + std::string(what) + ", after " +
-                      std::to_string(had) + " bytes");
+    throw PeerCutShort("the stream ended inside " + std::string(what) + ", after " +
+                       std::to_string(had) + " bytes");
 }
 
 void throw_ended(const char* what, std::size_t had, std::size_t wanted) {
-    throw EndOfStream("the stream ended inside " + std::string(what) + ", after " +
-                      std::to_string(had) + " of " + std::to_string(wanted) + " bytes");
+    throw PeerCutShort("the stream ended inside " + std::string(what) + ", after " +
+                       std::to_string(had) + " of " + std::to_string(wanted) + " bytes");
 }
 
 }  // namespace eddy::detail

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include <eddy/error.hpp>
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/net/peer_watch.hpp>
 
 namespace eddy {
@@ -26,7 +26,7 @@ void PeerWatch::throw_silent(std::string_view what) const {
         text +=
             limit % 1000 == 0 ? std::to_string(limit / 1000) + " s" : std::to_string(limit) + " ms";
     }
-    throw IoError(std::make_error_code(std::errc::timed_out), text);
+    throw detail::PeerSilent(std::make_error_code(std::errc::timed_out), text);
 }
 
 namespace detail {
@@ -54,9 +54,10 @@ void SilenceLimit::watch(PeerWatch& peer) {
     if (!armed()) {
         next_look_ = after(core_->turn_time, quarter_);
         core_->housekeeping.insert(*this, std::min(next_look_, never - Duration(1)));
+        left_ = 0;
     }
     peer.limit_ = this;
-    peer.quiet_since_ = core_->turn_time;
+    peer.stirred_ = true;
     peer.insert_before(peers_);
     ++references_;
 }
@@ -67,41 +68,44 @@ void SilenceLimit::let_go(PeerWatch& peer) noexcept {
     release();
 }
 
+/// A slice of the peers in a turn, each of which goes to the end of the ring.
 void SilenceLimit::due() noexcept {
+    constexpr std::size_t slice = 256;
+    const TimePoint now = core_->turn_time;
+    if (left_ == 0) {
+        left_ = references_;
+        // Somebody has held the thread: that is not the peers' silence. What they sent meanwhile
+        // may not have been read yet.
+        late_ = !core_->clock->is_virtual() && now > after(next_look_, quarter_);
+        next_look_ = after(now, quarter_);
+    }
+    for (std::size_t i = 0; i < slice && left_ != 0 && peers_.linked(); ++i, --left_) {
+        auto& peer = static_cast<PeerWatch&>(*peers_.next);
+        peer.unlink_self();
+        peer.insert_before(peers_);
+        peer.stirred_ = peer.stirred_ || late_;
+        look_at(peer, now);
+    }
     if (!peers_.linked()) {
+        left_ = 0;
         return;  // armed again by the next connection
     }
-    const TimePoint now = core_->turn_time;
-    // Somebody has held the thread: that is not the peers' silence. What they sent meanwhile may
-    // not have been read yet.
-    const bool late = !core_->clock->is_virtual() && now > after(next_look_, quarter_);
-    for (detail::ListLink* link = peers_.next; link != &peers_;) {
-        auto& peer = static_cast<PeerWatch&>(*link);
-        link = link->next;
-        if (late) {
-            peer.quiet_since_ = now;
-        } else {
-            look_at(peer, now);
-        }
-    }
-    next_look_ = after(now, quarter_);
     // Into the place that it has just left: allocates nothing.
-    core_->housekeeping.insert(*this, std::min(next_look_, never - Duration(1)));
+    core_->housekeeping.insert(*this, left_ != 0 ? now : std::min(next_look_, never - Duration(1)));
 }
 
+/// Silence is counted from a look on: so nobody is ended too soon, and nobody needs to know when
+/// exactly a byte has moved.
 void SilenceLimit::look_at(PeerWatch& peer, TimePoint now) noexcept {
-    if (!peer.waits_for_peer() && peer.stopped_ != now) {
-        peer.quiet_since_ = now;  // its handler does something else; in this turn it may come back
-    }
-    const Duration quiet = now - peer.quiet_since_;
-    if (quiet < limit_ - quarter_) {
-        peer.undelivered_ = 0;
-    } else if (quiet < limit_) {
+    const bool waits = peer.waits_for_peer() || peer.may_come_back(core_->turn.number());
+    const std::size_t before = peer.undelivered_;
+    if (peer.stirred_ || before != 0) {  // else there was nothing, and nothing was written since
         peer.undelivered_ = peer.undelivered();
-    } else if (const std::size_t before = std::exchange(peer.undelivered_, 0);
-               before > peer.undelivered()) {
-        peer.quiet_since_ = now;  // it takes what the kernel has
-    } else {
+    }
+    const bool takes = peer.undelivered_ < before;  // what the kernel has
+    if (std::exchange(peer.stirred_, false) || takes || !waits) {
+        peer.quiet_since_ = now;
+    } else if (now - peer.quiet_since_ >= limit_) {
         peer.peer_was_silent();
     }
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 
 #include "socket.hpp"
@@ -75,7 +76,7 @@ void Socket::fail(const char* what, int error) const {
     }
     const std::error_code code(error, std::system_category());
     if (std::string_view(what) != "connect" && peer_is_gone(error)) {
-        throw BrokenResource(prefix(what) + ": " + code.message());
+        throw PeerGone(prefix(what) + ": " + code.message());
     }
     throw IoError(code, prefix(what));
 }

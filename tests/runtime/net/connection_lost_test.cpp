@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/loop.hpp>
@@ -67,12 +68,13 @@ EDDY_TEST_CASE("a peer that goes away, in whatever way, is told from a failure")
     for (const std::errc code : {std::errc::connection_reset,
                                  std::errc::connection_aborted,
                                  std::errc::broken_pipe,
-                                 std::errc::not_connected,
-                                 std::errc::timed_out}) {
+                                 std::errc::not_connected}) {
         gone.push_back(io(code));
     }
-    gone.push_back(std::make_exception_ptr(eddy::BrokenResource("the other end")));
-    gone.push_back(std::make_exception_ptr(eddy::EndOfStream("in the middle of a line")));
+    gone.push_back(std::make_exception_ptr(eddy::detail::PeerGone("reset")));
+    gone.push_back(std::make_exception_ptr(eddy::detail::PeerCutShort("in the middle of a line")));
+    gone.push_back(std::make_exception_ptr(
+        eddy::detail::PeerSilent(std::make_error_code(std::errc::timed_out), "silent")));
     gone.push_back(std::make_exception_ptr(
         eddy::ExceptionGroup({io(std::errc::connection_reset), io(std::errc::broken_pipe)})));
     for (const std::exception_ptr& error : gone) {
@@ -83,6 +85,9 @@ EDDY_TEST_CASE("a peer that goes away, in whatever way, is told from a failure")
     std::vector<std::exception_ptr> ours;
     ours.push_back(io(std::errc::connection_refused));
     ours.push_back(io(std::errc::permission_denied));
+    ours.push_back(io(std::errc::timed_out));  // of a connection to somebody else, most often
+    ours.push_back(std::make_exception_ptr(eddy::BrokenResource("a channel without a receiver")));
+    ours.push_back(std::make_exception_ptr(eddy::EndOfStream("a queue that was shut down")));
     ours.push_back(std::make_exception_ptr(std::runtime_error("a bug")));
     ours.push_back(std::make_exception_ptr(eddy::TimedOut("a deadline of the handler's")));
     ours.push_back(std::make_exception_ptr(eddy::ClosedResource("closed by the handler")));

@@ -31,6 +31,7 @@
 #include <eddy/yield.hpp>
 
 #include "../test_kit.hpp"
+#include "../worked_clock.hpp"
 #include "serve_kit.hpp"
 
 // How long a peer may be silent. In virtual time the looks come at every quarter of the limit from
@@ -503,7 +504,7 @@ TEST_CASE("a clock that is moved by hand far past the limit ends who was silent,
         clock.advance(100s);
         co_await settle();
         CHECK(seen.seconds.empty());
-        clock.advance(50s);
+        clock.advance(120s);  // since the look before, which could not know when the byte had come
         co_await settle();
         CHECK(seen.seconds.size() == 1);
         server.drain();
@@ -533,4 +534,45 @@ TEST_CASE("a connection may outlive its loop, and end after its limit has") {
     eddy::run(body());
     CHECK(kept.size() == 2);
     kept.clear();
+}
+
+TEST_CASE("a silent peer is given up although another connection keeps waking its handler") {
+    eddy::testing::WorkedClock clock;
+    std::size_t woken = 0;
+    bool given_up = false;
+    const auto body = [&]() -> Task<> {
+        eddy::TcpListener listener = eddy::TcpListener::listen(eddy::Address::loopback(0));
+        eddy::TcpListener other = eddy::TcpListener::listen(eddy::Address::loopback(0));
+        eddy::TcpStream upstream = co_await eddy::connect(other.local_address());
+        eddy::TcpStream ticker = co_await other.accept();
+        const auto handler = [&](eddy::TcpStream stream) -> Task<> {
+            std::array<std::byte, 64> from_client{};
+            std::array<std::byte, 64> from_upstream{};
+            try {
+                while (true) {
+                    const auto first = co_await eddy::select(stream.read_some(from_client),
+                                                             upstream.read_some(from_upstream));
+                    woken += first.index();
+                }
+            } catch (const IoError&) {
+                given_up = true;
+            }
+        };
+        Server server({.silence = std::chrono::milliseconds(400)});
+        auto serving = eddy::spawn(serve(server, listener, handler));
+        const eddy::TcpStream client = co_await eddy::connect(listener.local_address());
+        for (int tick = 0; tick < 60 && !given_up; ++tick) {
+            co_await ticker.write_all(std::string_view("x"));
+            for (int turn = 0; turn < 3;
+                 ++turn) {  // each ends with its time, and then there is a poll
+                clock.work(std::chrono::milliseconds(4));
+                co_await eddy::yield();
+            }
+        }
+        CHECK(given_up);
+        server.drain(Duration::zero());
+        co_await serving;
+    };
+    eddy::run(body(), {}, {.clock = &clock});
+    CHECK(woken >= 30);
 }

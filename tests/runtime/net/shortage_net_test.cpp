@@ -155,7 +155,11 @@ TEST_CASE("a shortage in the whole life of a server and its clients") {
         MemoryListener listener;
         const auto handler = [](MemoryStream stream) -> Task<> {
             std::array<std::byte, 16> buffer{};
-            while (co_await stream.read_some(buffer) != 0) {
+            while (true) {
+                const std::size_t count = co_await stream.read_some(buffer);
+                if (count == 0) {
+                    co_return;
+                }
                 co_await stream.write_all("answer");
             }
         };

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 #include <eddy/loop_bound.hpp>
 
@@ -64,7 +65,7 @@ public:
             reader_watch_.throw_silent("read_some");
         }
         if (reset_) {
-            throw BrokenResource("read_some: the connection was reset by the other side");
+            throw eddy::detail::PeerGone("read_some: the connection was reset by the other side");
         }
         if (size_ == 0 && !ended_) {
             return false;
@@ -124,7 +125,7 @@ public:
             throw ClosedResource("write: this side was shut down for writing");
         }
         if (reader_closed_ || reset_) {
-            throw BrokenResource("write: the other side is gone");
+            throw eddy::detail::PeerGone("write: the other side is gone");
         }
     }
     [[nodiscard]] bool try_write(MemoryWrite& write) {
@@ -339,7 +340,7 @@ std::size_t MemoryReader::finish() {
         throw ClosedResource("read_some: this stream was closed while a job read from it");
     }
     if (end_ == MemoryEnd::broken) {
-        throw BrokenResource("read_some: the connection was reset by the other side");
+        throw eddy::detail::PeerGone("read_some: the connection was reset by the other side");
     }
     return length_;
 }
@@ -373,7 +374,7 @@ std::size_t MemoryWrite::finish() {
         throw ClosedResource("write: this stream was closed while a job wrote to it");
     }
     if (end_ == MemoryEnd::broken) {
-        throw BrokenResource("write: the other side is gone");
+        throw eddy::detail::PeerGone("write: the other side is gone");
     }
     return written_;
 }

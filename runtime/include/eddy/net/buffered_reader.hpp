@@ -65,6 +65,7 @@ public:
         co_await checkpoint();
         const detail::ReadBuffer::Use use(buffer_);
         if (buffer_.size() == 0 || into.empty()) {
+            static_cast<void>(buffer_.rest());
             co_return co_await stream_.read_some(into);
         }
         co_return buffer_.take(into);
@@ -78,6 +79,7 @@ public:
         const detail::ReadBuffer::Use use(buffer_);
         detail::ReadBuffer::Filling filling(buffer_, into);
         while (!filling.rest().empty()) {
+            static_cast<void>(buffer_.rest());
             const std::size_t more = co_await stream_.read_some(filling.rest());
             if (more == 0) {
                 detail::throw_ended("read_exactly", filling.done(), into.size());

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include <eddy/detail/list_link.hpp>
@@ -45,6 +46,10 @@ protected:
     /// The connection is closed. Does nothing to one that nobody limits.
     void leave() noexcept;
 
+    [[nodiscard]] bool may_come_back(std::uint64_t turn) const noexcept {
+        return turn <= back_until_;
+    }
+
     /// Throws `IoError` with `std::errc::timed_out`: "`what`: the peer was silent for 120 s".
     [[noreturn]] void throw_silent(std::string_view what) const;
 
@@ -54,7 +59,7 @@ private:
     /// A read or a write waits for the peer.
     [[nodiscard]] virtual bool waits_for_peer() const noexcept = 0;
     /// Bytes that were written and have not arrived: while they become fewer, the peer is not
-    /// silent. Asked when its time is nearly up, and when it is.
+    /// silent. Asked at looks, as long as there are any.
     [[nodiscard]] virtual std::size_t undelivered() const noexcept { return 0; }
     /// The peer was silent for too long: what waits, and whatever comes later, fails with `IoError`
     /// (`std::errc::timed_out`). Commits waiters, runs no user code. Called once.
@@ -62,9 +67,10 @@ private:
 
     // Invariant: limit_ != nullptr if and only if it is linked in the ring of that limit.
     detail::SilenceLimit* limit_ = nullptr;
-    TimePoint quiet_since_{};               // no byte since then, and somebody waits since then
-    TimePoint stopped_ = TimePoint::min();  // when a wait was given up: may come back this turn
-    std::size_t undelivered_ = 0;           // a look ago, when the time was nearly up
+    TimePoint quiet_since_{};       // the first look that found no byte moved and somebody waiting
+    std::uint64_t back_until_ = 0;  // the turn until which a wait that was given up may come back
+    std::size_t undelivered_ = 0;   // a look ago
+    bool stirred_ = false;          // since the last look a byte has moved, or a wait has begun
 };
 
 /// Streams whose peers a server can hold to a limit.
@@ -79,22 +85,19 @@ concept PeerWatched = requires(S& stream) {
 
 namespace eddy {
 
-inline void PeerWatch::moved() noexcept {
-    if (limit_ != nullptr) {
-        quiet_since_ = limit_->turn_time();
-    }
-}
+inline void PeerWatch::moved() noexcept { stirred_ = true; }
 
 /// A loop around a `select` that comes back to the same read has waited all the time.
 inline void PeerWatch::wait_began() noexcept {
-    if (limit_ != nullptr && limit_->turn_time() != stopped_) {
-        quiet_since_ = limit_->turn_time();
+    if (limit_ != nullptr && !may_come_back(limit_->turn_number())) {
+        stirred_ = true;
     }
 }
 
+/// What has ended a wait in a poll, or in the turn before, may run a turn later.
 inline void PeerWatch::wait_stopped() noexcept {
     if (limit_ != nullptr) {
-        stopped_ = limit_->turn_time();
+        back_until_ = limit_->turn_number() + 2;
     }
 }
 
