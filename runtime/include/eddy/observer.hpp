@@ -69,8 +69,9 @@ public:
     /// anybody's: it let pass what a stream throws then (the `BrokenResource` of a reset, the
     /// `EndOfStream` of one that ended in the middle of something, the `IoError` of one that was
     /// silent for too long), or an `IoError` that says so (connection reset or aborted, broken
-    /// pipe, not connected); of an `ExceptionGroup`, each one did. What breaks or ends among jobs is
-    /// a failure. It is a `failure` ("connection handler") unless one overrides this. Always called.
+    /// pipe, not connected); of an `ExceptionGroup`, each one did. What breaks or ends among jobs
+    /// is a failure. It is a `failure` ("connection handler") unless one overrides this. Always
+    /// called.
     // NOLINTNEXTLINE(performance-unnecessary-value-param): for overrides that keep it.
     virtual void connection_lost(const JobInfo& job, std::exception_ptr error) {
         failure(job, std::move(error), "connection handler");
