@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <stop_token>
@@ -320,11 +321,11 @@ TEST_CASE("a shortage in timers, alarms and intervals") {
 
 TEST_CASE("a shortage in posting, callbacks and stop tokens") {
     survives_shortage_in_job([]() -> Task<> {
-        Gate gate;
-        static_cast<void>(eddy::Loop::current().post([&gate] { gate.open(); }));
+        const auto gate = std::make_shared<Gate>();  // outlives this, if memory is short
+        static_cast<void>(eddy::Loop::current().post([gate] { gate->open(); }));
         static_cast<void>(eddy::Loop::current().post(
             [] { throw std::runtime_error("with a text that takes a string of its own"); }));
-        co_await gate.wait();
+        co_await gate->wait();
         const auto calls = [](eddy::Completion<int> completion) { completion.resolve(3); };
         const int value = co_await eddy::from_callback<int>(calls);
         static_cast<void>(value);

@@ -27,7 +27,7 @@ using Addresses = std::vector<Address>;
 
 constexpr std::size_t lookups = 10'000;
 constexpr std::size_t at_once = 1'000;  // of them; more than 1,024 are refused
-constexpr std::size_t threads = 16;
+[[maybe_unused]] constexpr std::size_t threads = 16;
 
 /// An answer, or cancelled, and nothing else.
 struct Ends {
