@@ -593,6 +593,8 @@ TEST_CASE("a forked child does not say again what its parent has not got rid of"
     close(ends.theirs);
 }
 
+#if EDDY_FORKS_AMONG_THREADS
+
 TEST_CASE("a fork while other threads log leaves a child that can log") {
     const Ends ends = socket_ends();
     Child child(ends, [](const Child::Signals&) {
@@ -627,5 +629,7 @@ TEST_CASE("a fork while other threads log leaves a child that can log") {
     close(ends.ours);
     close(ends.theirs);
 }
+
+#endif
 
 #endif

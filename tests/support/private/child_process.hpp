@@ -16,6 +16,19 @@
 #endif
 #endif
 
+// The address sanitizer's allocator does not hold its locks over a fork: a child may find one taken
+// by a thread that it has not got.
+#define EDDY_FORKS_AMONG_THREADS 1
+#if defined(__SANITIZE_ADDRESS__)
+#undef EDDY_FORKS_AMONG_THREADS
+#define EDDY_FORKS_AMONG_THREADS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#undef EDDY_FORKS_AMONG_THREADS
+#define EDDY_FORKS_AMONG_THREADS 0
+#endif
+#endif
+
 namespace eddy::testing {
 
 /// How a child process ended, and what it wrote to its standard error.
