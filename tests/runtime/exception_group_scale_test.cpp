@@ -86,8 +86,9 @@ TEST_CASE("nested groups share what is told") {
 
 TEST_CASE("a long failure is cut, and not within a character") {
     const ExceptionGroup group({failure(std::string(1024, 'x')), failure(std::string(1025, 'x'))});
-    CHECK(std::string(group.what()) ==
-          "2 failures: " + std::string(1024, 'x') + "; " + std::string(1024, 'x') + "...");
+    std::string both = "2 failures: ";  // piece by piece: g++ 12 warns of the sum
+    both.append(1024, 'x').append("; ").append(1024, 'x').append("...");
+    CHECK(std::string(group.what()) == both);
     const ExceptionGroup split({failure(std::string(1023, 'x') + "\xc3\xa4" + "tail")});
     CHECK(std::string(split.what()) == "1 failure: " + std::string(1023, 'x') + "...");
     std::vector<std::exception_ptr> all(100, failure(std::string(100'000, 'y')));

@@ -119,7 +119,8 @@ EDDY_TEST_CASE_FIFO("after a long line or a short one an idle connection has no 
 }
 
 EDDY_TEST_CASE_FIFO("after a frame, too") {
-    const std::string frame = std::string("\0\0\xea\x60", 4) + std::string(60'000, 'x');
+    std::string frame("\0\0\xea\x60", 4);
+    frame.append(60'000, 'x');
     const std::ptrdiff_t growth = co_await growth_after(
         100, frame, memory_pair, [](auto& stream, auto& to) { return read_frames(stream, to); });
     CHECK(growth < 100);
