@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "counting_new.hpp"
+#include "finished.hpp"
 #include "scale_accept.hpp"
 #include "scale_memory.hpp"
 #include "scale_trees.hpp"
@@ -160,6 +161,10 @@ int main(int count, char** arguments) {
     };
     const Section all[] = {
         {"trees", trees}, {"bursts", bursts}, {"lines", lines}, {"accept", accepts}};
+    if (given.size() == 1 && given[0] == "--help") {
+        std::fputs(usage, stdout);
+        return bench::finished(0);
+    }
     for (const std::string_view name : given) {
         if (std::none_of(std::begin(all), std::end(all), [&](auto& s) { return s.name == name; })) {
             std::fputs(usage, stderr);
@@ -172,5 +177,5 @@ int main(int count, char** arguments) {
             std::fflush(stdout);
         }
     }
-    return 0;
+    return bench::finished(0);
 }

@@ -89,8 +89,10 @@ TEST_CASE("a long failure is cut, and not within a character") {
     std::string both = "2 failures: ";  // piece by piece: g++ 12 warns of the sum
     both.append(1024, 'x').append("; ").append(1024, 'x').append("...");
     CHECK(std::string(group.what()) == both);
-    const ExceptionGroup split({failure(std::string(1023, 'x') + "\xc3\xa4" + "tail")});
-    CHECK(std::string(split.what()) == "1 failure: " + std::string(1023, 'x') + "...");
+    std::string in_a_character(1023, 'x');
+    in_a_character.append("\xc3\xa4").append("tail");
+    const ExceptionGroup split({failure(in_a_character)});
+    CHECK(std::string(split.what()) == both.replace(0, 12, "1 failure: ").substr(0, 1034) + "...");
     std::vector<std::exception_ptr> all(100, failure(std::string(100'000, 'y')));
     CHECK(std::string(ExceptionGroup(all).what()).size() < longest);
 }
