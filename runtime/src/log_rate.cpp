@@ -75,7 +75,7 @@ bool LogRate::due(Time now) const noexcept {
 
 void LogRate::forget() noexcept {
     for (Place& place : places_) {
-        place.unsaid = 0;
+        place = Place();
     }
     unsaid_ = 0;
 }

@@ -53,7 +53,7 @@ public:
     [[nodiscard]] bool due(Time now) const noexcept;
     [[nodiscard]] bool pending() const noexcept { return unsaid_ != 0; }
 
-    /// In a forked child: it is the parent that tells.
+    /// In a forked child, which begins anew: it is the parent that tells what it has not said.
     void forget() noexcept;
 
 private:
