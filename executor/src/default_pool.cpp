@@ -7,7 +7,7 @@
 #include <eddy/error.hpp>
 #include <eddy/thread_pool.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -57,4 +57,4 @@ ThreadPool& default_pool() {
     return default_pool_of_thread->pool;
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -11,7 +11,7 @@
 
 #include "offload_notice.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -98,4 +98,4 @@ void Work::reject(std::exception_ptr why) noexcept {
 
 void Work::drop_notice() noexcept { delete notice_; }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -13,7 +13,7 @@
 
 #include "offload_notice.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 // --- observers ---------------------------------------------------------------------------------
 
@@ -152,9 +152,9 @@ void OffloadWait::unlink() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 void Work::deliver() {
     if (waiter_ != nullptr) [[likely]] {
@@ -165,4 +165,4 @@ void Work::deliver() {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

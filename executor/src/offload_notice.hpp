@@ -8,7 +8,7 @@
 #include <eddy/job_info.hpp>
 #include <eddy/observer.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class LoopCore;
 
@@ -30,4 +30,4 @@ private:
 /// Calls one of the offload hooks for the job.
 void observe_offload(LoopCore& core, void (Observer::*hook)(const JobInfo&), const JobInfo& info);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -12,7 +12,7 @@
 #include <eddy/error.hpp>
 #include <eddy/spawn.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Portal::Portal(std::source_location where)
     : loop_(detail::require_loop("Portal").inbox), where_(where) {}
@@ -45,4 +45,4 @@ void PortalStart::operator()() {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

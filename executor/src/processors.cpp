@@ -13,7 +13,7 @@
 #include <unistd.h>
 #endif
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -111,4 +111,4 @@ std::size_t usable_processors() {
 #endif
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

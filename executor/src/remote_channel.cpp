@@ -10,7 +10,7 @@
 #include <eddy/executor.hpp>
 #include <eddy/loop_door.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Where the jobs of one loop wait at one end of a channel.
 ///
@@ -238,4 +238,4 @@ void RemoteWait::start() { state_->sides_[end_].port->add(*this, *state_); }
 
 void RemoteWait::unlink() noexcept { state_->sides_[end_].port->remove(*this, *state_); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

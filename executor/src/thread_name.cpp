@@ -5,7 +5,7 @@
 #include <pthread.h>
 #endif
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void set_thread_name(const std::string& name) noexcept {
 #if defined(__linux__)
@@ -19,4 +19,4 @@ void set_thread_name(const std::string& name) noexcept {
 #endif
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

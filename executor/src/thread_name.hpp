@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Names the current thread for debuggers and `top`. Does its best: systems cut names off.
 void set_thread_name(const std::string& name) noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

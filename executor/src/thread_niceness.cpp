@@ -9,7 +9,7 @@
 #include <unistd.h>
 #endif
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 #ifdef __linux__
 
@@ -32,4 +32,4 @@ void set_thread_niceness(int) noexcept {}
 
 #endif
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Nice values are a thread's own on Linux, and the process's elsewhere: there both do nothing.
 inline constexpr int nicest = 19;
@@ -13,4 +13,4 @@ inline constexpr int nicest = 19;
 /// already may only go back with the right to.
 void set_thread_niceness(int nice) noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

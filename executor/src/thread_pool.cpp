@@ -10,7 +10,7 @@
 
 #include "thread_pool_impl.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options)
     : impl_(std::make_shared<Impl>(options)), grace_(options.grace) {}
@@ -52,4 +52,4 @@ void require_off_loop(const char* what) {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -20,7 +20,7 @@
 #include "thread_niceness.hpp"
 #include "work_access.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 using detail::WorkAccess;
 
@@ -507,4 +507,4 @@ Histogram ThreadPool::Impl::run_time() {
     return run_time_ ? *run_time_ : Histogram();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -19,7 +19,7 @@
 #include "work_queue.hpp"
 #include "work_stack.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The pool and its threads, which share it: detached ones outlive the `ThreadPool`.
 ///
@@ -159,4 +159,4 @@ private:
     std::unique_ptr<Histogram> run_time_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

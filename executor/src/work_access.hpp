@@ -10,7 +10,7 @@
 #include <eddy/executor.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What a pool does with work, step by step, where other executors just `run` it.
 struct WorkAccess {
@@ -42,4 +42,4 @@ struct WorkAccess {
     [[nodiscard]] static TimePoint& queued_at(Work& work) noexcept { return work.queued_at_; }
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

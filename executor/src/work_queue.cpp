@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "work_queue.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void WorkQueue::next_in_line() noexcept {
     ListLink& first = *line_.next;
@@ -40,4 +40,4 @@ void WorkQueue::remove(Work& work) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -10,7 +10,7 @@
 
 #include "work_access.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What a pool has been given and does not run yet: three queues, in which at most `bound` works
 /// have a slot, and a line of those that wait for one.
@@ -129,4 +129,4 @@ inline Work* WorkQueue::claim_next() noexcept {
     return nullptr;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "work_stack.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 Work* WorkStack::take_all() noexcept {
     // relaxed: what is pushed from now on, the caller need not see; the mark was set under the
@@ -37,4 +37,4 @@ Work* WorkStack::turn_round(ListLink* newest_first) noexcept {
     return oldest_first != nullptr ? &WorkAccess::from_link(*oldest_first) : nullptr;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

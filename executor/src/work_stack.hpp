@@ -8,7 +8,7 @@
 
 #include "work_access.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The way into a busy pool that takes no lock: works that were submitted while nobody had to be
 /// called for them. When it is shut, submitters take the pool's lock instead.
@@ -61,4 +61,4 @@ inline bool WorkStack::push(Work& work) noexcept {
     return false;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -122,4 +122,4 @@ void Barrier::Wait::unlink() noexcept {
     barrier_.waiters_ -= counts_ ? 1U : 0U;
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,7 +6,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -92,4 +92,4 @@ std::vector<Borrower> BorrowerTable::all(Role role) const {
     return found;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -9,7 +9,7 @@
 #include <eddy/report_failure.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -73,4 +73,4 @@ void ExecutorCalls::completed_one() noexcept {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

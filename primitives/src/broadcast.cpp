@@ -5,7 +5,7 @@
 
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 std::size_t check_broadcast_capacity(std::size_t capacity) {
     if (capacity == 0) {
@@ -20,4 +20,4 @@ void throw_no_receiver() {
         "Broadcast::send: there is no receiver; the item was not sent (try_send does not mind)");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -160,4 +160,4 @@ void CapacityToken::release() noexcept {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

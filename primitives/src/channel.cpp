@@ -7,7 +7,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void ChannelCore::require_here() const noexcept {
     EDDY_REQUIRE(bound_.here(),
@@ -90,4 +90,4 @@ ChannelStatistics ChannelCore::statistics_of(std::size_t buffered) const {
             .waiting_to_receive = takers_.size()};
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -7,7 +7,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Condition::~Condition() {
     EDDY_REQUIRE(
@@ -123,4 +123,4 @@ bool Condition::Wait::abort() noexcept {
     return false;
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

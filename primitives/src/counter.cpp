@@ -16,7 +16,7 @@
 
 #include "remote_sum.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -427,4 +427,4 @@ std::int64_t CounterWait::take() {
 void CounterWait::unlink() noexcept { counter_.delist(*this); }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 
 #include "remote_flag.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Event::Event() = default;
 
@@ -55,4 +55,4 @@ bool Event::Wait::try_now() {
 
 void Event::Wait::start() { event_.waiting_.push_back(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

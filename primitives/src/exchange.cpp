@@ -6,7 +6,7 @@
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 ExchangeWait* ExchangeCore::next_other(const QueuedWaiter& first,
                                        const ExchangeWait& self) noexcept {
@@ -56,4 +56,4 @@ void throw_moved_from(const char* what) {
                        ": this handle was moved from; use the one it was moved to");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void Feed::require_here() const noexcept {
     EDDY_REQUIRE(bound_.here(),
@@ -116,4 +116,4 @@ void FeedWait::unlink() noexcept {
 
 void FeedWait::pass_on() noexcept { release(); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void require_other_job(const JoinHandle<void>& flight, const char* what) {
     if (flight.valid() && flight.id() == require_job(what).id) {
@@ -21,4 +21,4 @@ void throw_used(const char* what) {
                        ": this call has given its function away, to a flight; make a new call");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <eddy/report_failure.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -86,4 +86,4 @@ std::exception_ptr FutureState::error() const noexcept {
     return error_;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

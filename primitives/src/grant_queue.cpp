@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void GrantWait::unlink() noexcept {
     unlink_self();
@@ -44,4 +44,4 @@ void GrantQueue::close_all() noexcept {
     committing_ = false;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -7,7 +7,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Latch::Latch(detail::Amount count) : count_(count.checked("Latch")) {
     if (count_ < 0) {
@@ -55,4 +55,4 @@ bool Latch::Wait::try_now() {
 
 void Latch::Wait::start() { latch_.waiting_.push_back(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 LockStatistics detail::statistics_of(const LockCore& core) {
     return {.locked = core.held(),
@@ -59,4 +59,4 @@ void LockGuard::release() {
     lock.core_.release();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,7 +6,7 @@
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 const Job* job_of(QueuedWaiter& waiter) noexcept { return WaiterAccess::job(waiter); }
 
@@ -36,4 +36,4 @@ void LockCore::refuse_empty_guard(const char* what) {
                        "Condition is waiting");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Notify::~Notify() {
     EDDY_REQUIRE(waiting_.empty(),
@@ -51,4 +51,4 @@ void Notify::Wait::pass_on() noexcept {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

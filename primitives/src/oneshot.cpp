@@ -5,7 +5,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void throw_oneshot_used(const char* what) {
     throw InvalidState(std::string(what) + ": this sender has sent its value, or was moved from");
@@ -37,4 +37,4 @@ void OneshotCore::throw_over(ExchangeWait::End end, const char* what) const {
     throw BrokenResource(std::string(what) + ": the sender is gone and has not sent a value");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 QueueCore::~QueueCore() {
     EDDY_REQUIRE(takers_.empty() && givers_.empty() && joiners_.empty() && owed_ == 0,
@@ -71,4 +71,4 @@ QueueStatistics QueueCore::statistics_of(std::size_t size) const {
             .shut_down = shut_};
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <eddy/loop.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 RateLimiter::RateLimiter(detail::Amount tokens, Duration interval, detail::Amount burst)
     : per_token_(interval.count()),
@@ -155,4 +155,4 @@ void RateLimiter::Acquire::start() {
     limiter_.add(*this);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

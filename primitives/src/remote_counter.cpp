@@ -7,7 +7,7 @@
 
 #include "remote_sum.hpp"  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 bool RemoteCounter::add(detail::Amount given) const {
     const std::int64_t delta = given.checked("RemoteCounter::add");
@@ -20,4 +20,4 @@ bool RemoteCounter::add(detail::Amount given) const {
 
 bool RemoteCounter::closed() const noexcept { return sum_->closed(); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,10 +3,10 @@
 
 #include "remote_flag.hpp"  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 bool RemoteEvent::set() const noexcept { return flag_->set(); }
 
 bool RemoteEvent::closed() const noexcept { return flag_->closed(); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/event.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 bool RemoteFlag::set() noexcept {
     if (inherited()) [[unlikely]] {
@@ -45,4 +45,4 @@ void RemoteFlag::close() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,11 +6,11 @@
 
 #include <eddy/loop_door.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class Event;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Whether some thread has set the event.
 ///
@@ -43,4 +43,4 @@ private:
     Event* event_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

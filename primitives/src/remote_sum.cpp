@@ -9,7 +9,7 @@
 
 #include <eddy/counter.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 constexpr const char* name = "RemoteCounter: the sum";
@@ -81,4 +81,4 @@ void RemoteSum::close(Last last) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -7,11 +7,11 @@
 
 #include <eddy/loop_door.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class Counter;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What the threads have added and the loop has not taken yet.
 ///
@@ -58,4 +58,4 @@ private:
     std::exception_ptr refused_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -3,7 +3,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 ResettableEvent::~ResettableEvent() {
     EDDY_REQUIRE(
@@ -39,4 +39,4 @@ bool ResettableEvent::Wait::try_now() {
 
 void ResettableEvent::Wait::start() { event_.waiting_.push_back(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

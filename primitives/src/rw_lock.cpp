@@ -6,7 +6,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -180,4 +180,4 @@ ReadGuard WriteGuard::downgrade() && {
     return ReadGuard(lock);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

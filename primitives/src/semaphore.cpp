@@ -8,7 +8,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -165,4 +165,4 @@ void Permit::merge(Permit&& other) {
     count_ += std::exchange(other.count_, 0);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 WaiterPlace* WaiterHeap::meld(WaiterPlace* a, WaiterPlace* b) noexcept {
     if (b->key < a->key) {
@@ -63,4 +63,4 @@ void WaiterHeap::remove(WaiterPlace& place) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

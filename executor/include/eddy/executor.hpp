@@ -10,7 +10,7 @@
 #include <eddy/detail/list_link.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class Executor;
 
@@ -135,4 +135,4 @@ public:
     virtual void withdraw(Work& work) noexcept { static_cast<void>(work); }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

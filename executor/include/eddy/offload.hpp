@@ -8,7 +8,7 @@
 #include <eddy/executor.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// What cancelling the await of a call that already runs does.
 enum class OnCancel : std::uint8_t {
@@ -120,4 +120,4 @@ public:
     }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -14,7 +14,7 @@
 #include <eddy/executor.hpp>
 #include <eddy/loop.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A way for threads to have work done on a loop and get its result.
 ///
@@ -115,4 +115,4 @@ private:
     std::source_location where_;  // where it was made: what its jobs come from
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

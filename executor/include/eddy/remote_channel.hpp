@@ -9,7 +9,7 @@
 #include <eddy/detail/remote_state.hpp>
 #include <eddy/detail/whole_number.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// One end of a bounded channel between threads and loops: where items go in.
 ///
@@ -192,6 +192,6 @@ template <class T>
     return {RemoteSender<T>(state), RemoteReceiver<T>(state)};
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/detail/remote_wait.hpp>  // IWYU pragma: export

@@ -9,7 +9,7 @@
 #include <eddy/offload.hpp>
 #include <eddy/own.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -102,4 +102,4 @@ template <class F, class... Args>
         nullptr, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -12,7 +12,7 @@
 #include <eddy/histogram.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class BlockingRegion;
@@ -126,4 +126,4 @@ private:
 /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
 [[nodiscard]] ThreadPool& default_pool();
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

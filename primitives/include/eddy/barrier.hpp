@@ -8,7 +8,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct BarrierStatistics {
     std::size_t parties = 0;
@@ -100,4 +100,4 @@ private:
 
 inline Barrier::Wait Barrier::wait() { return Wait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

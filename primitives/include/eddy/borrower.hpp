@@ -6,7 +6,7 @@
 
 #include <eddy/job_info.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Who has a token of a `CapacityLimiter`: a job, or what you say: a number, or the address of an
 /// object. The three never mean the same.
@@ -38,4 +38,4 @@ private:
     Kind kind_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

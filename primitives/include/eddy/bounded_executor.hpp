@@ -17,7 +17,7 @@
 #include <eddy/task.hpp>
 #include <eddy/with_scope.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct BoundedExecutorStatistics {
     std::size_t limit = 0;
@@ -205,4 +205,4 @@ auto BoundedExecutor::host_map(BoundedExecutor& executor, Items items, F fn, Arg
         executor.limit_, std::move(items), std::ref(work), std::move(args)...);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -11,7 +11,7 @@
 #include <eddy/detail/feed.hpp>
 #include <eddy/detail/whole_number.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 template <class T>
 class BroadcastReceiver;
@@ -174,4 +174,4 @@ std::optional<BroadcastItem<T>> BroadcastReceiver<T>::try_receive() const {
     return State::read(subscription);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

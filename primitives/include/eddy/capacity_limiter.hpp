@@ -14,7 +14,7 @@
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class CapacityToken;
 
@@ -160,4 +160,4 @@ inline CapacityLimiter::Acquire CapacityLimiter::acquire_on_behalf_of(Borrower b
     return Acquire(*this, borrower);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/unbounded.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// One end of a channel between jobs: where items go in. `Receiver` is where they come out.
 ///
@@ -146,6 +146,6 @@ template <class T>
     return {Sender<T>(state), Receiver<T>(state)};
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/detail/channel_wait.hpp>  // IWYU pragma: export

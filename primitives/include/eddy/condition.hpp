@@ -14,7 +14,7 @@
 #include <eddy/task.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct ConditionStatistics {
     std::size_t waiters = 0;  ///< not yet notified; a notified job counts as a waiter of the lock
@@ -160,4 +160,4 @@ Task<R> Condition::wait_until_true(Condition& self, LockGuard& guard, P predicat
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -18,7 +18,7 @@
 #include <eddy/own.hpp>
 #include <eddy/remote_counter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class RemoteSum;
@@ -195,4 +195,4 @@ private:
     std::tuple<Args...> args_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <eddy/remote_event.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class RemoteFlag;
@@ -80,4 +80,4 @@ private:
 
 inline Event::Wait Event::wait() { return Wait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/detail/future_state.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct FutureStatistics {
     bool done = false;
@@ -211,4 +211,4 @@ private:
     detail::StateRef<State> state_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

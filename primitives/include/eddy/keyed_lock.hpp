@@ -17,7 +17,7 @@
 #include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct KeyedLockStatistics {
     std::size_t keys = 0;     ///< that are held
@@ -226,4 +226,4 @@ auto KeyedLock<K, Hash, Equal>::try_acquire(const K& key) -> std::optional<Guard
     return Guard(*this, entry);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct LatchStatistics {
     std::int64_t count = 0;  ///< how many are still to come
@@ -70,4 +70,4 @@ private:
 
 inline Latch::Wait Latch::wait() { return Wait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <eddy/queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The order of a stack.
 struct LastInFirstOut {
@@ -24,4 +24,4 @@ struct LastInFirstOut {
 template <class T>
 using LifoQueue = Queue<T, LastInFirstOut>;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

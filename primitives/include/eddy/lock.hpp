@@ -12,7 +12,7 @@
 #include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class LockGuard;
 
@@ -137,4 +137,4 @@ private:
 
 inline Lock::Acquire Lock::acquire() { return Acquire(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,7 +6,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct NotifyStatistics {
     bool permit = false;  ///< one is stored
@@ -77,4 +77,4 @@ private:
 
 inline Notify::Wait Notify::wait() { return Wait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

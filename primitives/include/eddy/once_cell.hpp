@@ -13,7 +13,7 @@
 #include <eddy/own.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct OnceCellStatistics {
     bool set = false;
@@ -178,4 +178,4 @@ private:
     detail::StateRef<Flight> flight_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/oneshot_state.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The end of a `Oneshot` that sends its value. Movable, so a request can carry it along.
 ///
@@ -191,4 +191,4 @@ private:
     detail::LocalRef<State> shared_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

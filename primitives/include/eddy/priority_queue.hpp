@@ -6,7 +6,7 @@
 #include <eddy/detail/priority_store.hpp>
 #include <eddy/queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The order of a queue of things that differ in importance.
 template <class Before>
@@ -33,4 +33,4 @@ struct ByPriority {
 template <class T, class Before = std::less<>>
 using PriorityQueue = Queue<T, ByPriority<Before>>;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

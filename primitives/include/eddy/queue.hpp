@@ -11,7 +11,7 @@
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/unbounded.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// What becomes of the items in a queue that is shut down.
 enum class Shutdown : std::uint8_t {
@@ -130,6 +130,6 @@ private:
     }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/detail/queue_wait.hpp>  // IWYU pragma: export

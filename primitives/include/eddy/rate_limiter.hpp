@@ -11,7 +11,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct RateLimiterStatistics {
     std::int64_t available = 0;  ///< whole tokens in the bucket
@@ -114,4 +114,4 @@ inline RateLimiter::Acquire RateLimiter::acquire(detail::Amount tokens) {
     return Acquire(*this, tokens.checked("RateLimiter::acquire"));
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/whole_number.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class RemoteSum;
@@ -57,4 +57,4 @@ private:
     std::shared_ptr<detail::RemoteSum> sum_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

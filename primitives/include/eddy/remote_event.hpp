@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class RemoteFlag;
@@ -40,4 +40,4 @@ private:
     std::shared_ptr<detail::RemoteFlag> flag_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,7 +6,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct ResettableEventStatistics {
     bool set = false;
@@ -68,4 +68,4 @@ private:
 
 inline ResettableEvent::Wait ResettableEvent::wait() { return Wait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -11,7 +11,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class ReadGuard;
 class WriteGuard;
@@ -181,4 +181,4 @@ public:
 inline RwLock::AcquireRead RwLock::acquire_read() { return AcquireRead(*this); }
 inline RwLock::AcquireWrite RwLock::acquire_write() { return AcquireWrite(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -12,7 +12,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class Permit;
 
@@ -190,4 +190,4 @@ inline Semaphore::Acquire Semaphore::acquire(detail::Amount permits) {
     return Acquire(*this, permits.checked("Semaphore::acquire"));
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

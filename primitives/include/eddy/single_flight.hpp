@@ -16,7 +16,7 @@
 #include <eddy/own.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct SingleFlightStatistics {
     std::size_t flights = 0;    ///< under way
@@ -193,4 +193,4 @@ private:
     detail::StateRef<Flight> flight_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 
 #include <eddy/detail/feed.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct WatchStatistics {
     std::uint64_t changes = 0;  ///< calls of `set` so far
@@ -189,4 +189,4 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "WatchReceiver::next"; }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,7 +6,7 @@
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A moment that a primitive waits for: one deadline of the loop's, for all of its waiters.
 ///
@@ -52,4 +52,4 @@ private:
     LoopBound bound_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -15,7 +15,7 @@
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -133,4 +133,4 @@ template <class T, class F, class... Args>
         std::move(tasks), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

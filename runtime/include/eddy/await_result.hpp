@@ -16,7 +16,7 @@
 ///         { source.get() } -> AwaitsTo<int>;
 ///     };
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -56,4 +56,4 @@ concept Awaitable = requires { typename await_result_t<A>; };
 template <class A, class T>
 concept AwaitsTo = Awaitable<A> && std::same_as<await_result_t<A>, T>;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -15,7 +15,7 @@
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -155,4 +155,4 @@ TimerHandle call_later(Duration delay, F&& fn, Args&&... args) {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

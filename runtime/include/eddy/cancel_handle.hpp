@@ -8,7 +8,7 @@
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/loop_handle.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -39,4 +39,4 @@ private:
     LoopHandle loop_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

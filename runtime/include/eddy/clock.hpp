@@ -3,7 +3,7 @@
 
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Where a loop gets its time from.
 ///
@@ -39,4 +39,4 @@ protected:
     Clock() = default;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <eddy/job_info.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The job that runs on this thread now: its id and name, who spawned it and where.
 ///
@@ -18,4 +18,4 @@ namespace eddy {
 /// Lifetime:  a snapshot; its strings are valid while the job lives.
 [[nodiscard]] JobInfo current_job() noexcept;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -14,7 +14,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -75,4 +75,4 @@ template <class F, class... Args>
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

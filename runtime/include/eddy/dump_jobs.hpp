@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Every job of the current loop as a tree: who spawned whom, who awaits what, where, since when.
 ///
@@ -33,4 +33,4 @@ class Job;
 [[nodiscard]] std::string describe_job(const Job& job, int indent = 0);
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

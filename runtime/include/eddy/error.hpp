@@ -13,7 +13,7 @@
 /// Every error of the library, by whose fault it is (bad arguments are `std::invalid_argument`,
 /// leaving a range is `std::out_of_range`).
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Why a cancellation happened.
 enum class CancelSource : std::uint8_t {
@@ -124,4 +124,4 @@ public:
     using std::system_error::system_error;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

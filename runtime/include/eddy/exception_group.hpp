@@ -14,7 +14,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// All failures of a task group in one exception, in order of occurrence.
 ///
@@ -128,4 +128,4 @@ namespace detail {
 [[nodiscard]] bool is_cancelled(const std::exception_ptr& exception) noexcept;
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

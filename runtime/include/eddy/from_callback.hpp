@@ -14,7 +14,7 @@
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// What an abort function has achieved.
 enum class Abort : std::uint8_t {
@@ -199,4 +199,4 @@ template <class T, class Start, class AbortFn>
         std::forward<Start>(start), std::forward<AbortFn>(abort));
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -30,7 +30,7 @@
 /// Order:        the tasks start in the order of the arguments; results stand in that order.
 /// Source:       asyncio's gather, but nobody is left running, and anyio's cancellation.
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -163,4 +163,4 @@ template <class T>
     co_return outcomes;
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// How often which value occurred, in fixed memory, to 0.8 %.
 ///
@@ -100,4 +100,4 @@ private:
     std::array<std::uint64_t, bucket_count> buckets_{};
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

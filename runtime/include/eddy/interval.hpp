@@ -9,7 +9,7 @@
 #include <eddy/time.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// What an `Interval` does about ticks whose time passed while nobody asked.
 enum class MissedTick : std::uint8_t {
@@ -92,4 +92,4 @@ private:
 
 inline Interval::Tick Interval::tick() noexcept { return Tick(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

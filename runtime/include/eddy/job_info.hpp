@@ -8,7 +8,7 @@
 
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A job's id: unique in its loop, never reused, 0 for none.
 using JobId = std::uint64_t;
@@ -43,4 +43,4 @@ struct JobInfo {
     bool cut_off = false;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

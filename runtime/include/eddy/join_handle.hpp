@@ -6,43 +6,16 @@
 
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/job.hpp>
+#include <eddy/detail/job_wait.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/loop_bound.hpp>
-#include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
-/// A handle goes: a failure that nobody has seen is reported now.
-void drop_handle(Job& job) noexcept;
-/// The same for one that must be on the job's thread, and otherwise aborts.
+/// A handle that must be on its job's thread goes; otherwise aborts.
 void drop_handle(Job& job, const LoopBound& bound) noexcept;
-
-/// Waits for the end of a job.
-class JobWait : public QueuedWaiter {
-public:
-    explicit JobWait(JobRef<Job> job) noexcept : job_(std::move(job)) {}
-    ~JobWait() override { drop_handle(*job_); }  // it may be the last one to know the job
-
-    /// Throws: `InvalidState` when a job waits for itself, or through an empty handle.
-    [[nodiscard]] bool try_now();
-    void start() noexcept;
-    void take() const noexcept {}
-    [[nodiscard]] const char* what() const noexcept override { return "a job's end"; }
-    [[nodiscard]] const Job& target() const noexcept { return *job_; }
-
-protected:
-    JobRef<Job> job_;  // the handle may be gone before the wait ends
-};
-
-/// Waits and takes the result.
-template <class T>
-class JobJoin final : public JobWait {
-public:
-    using JobWait::JobWait;
-    T take() { return take_result(static_cast<JobOf<T>&>(*job_)); }
-};
 
 void cancel_job(Job& job, std::string_view reason);
 [[nodiscard]] CancelHandle make_cancel_handle(Job& job);
@@ -127,4 +100,4 @@ private:
     LoopBound bound_;  // where it was spawned; not in the job, whose bytes are counted
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

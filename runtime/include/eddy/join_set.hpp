@@ -18,7 +18,7 @@
 #include <eddy/task.hpp>
 #include <eddy/task_group.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -167,4 +167,4 @@ private:
     detail::JoinSetState& set_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <eddy/observer.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The default observer: logs what nobody else would hear of through spdlog, logger "eddy".
 ///
@@ -31,4 +31,4 @@ public:
     void job_abandoned(const JobInfo& job, std::string_view backtrace) override;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

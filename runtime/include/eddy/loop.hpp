@@ -21,7 +21,7 @@
 
 struct uv_loop_s;
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// How a loop behaves; the defaults are for production.
 struct LoopOptions {
@@ -213,4 +213,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -5,7 +5,7 @@
 
 #include <eddy/detail/thread_state.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Keeps a primitive on one thread: a member that knows its loop's thread from the beginning, or
 /// learns it at the first use on a loop, and throws `WrongThread` when another thread comes along.
@@ -47,4 +47,4 @@ private:
     mutable std::uint64_t thread_;  // its identity; 0: nobody's yet
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The loop's side of something that other threads use: what `RemoteCounter` and `RemoteEvent` are
 /// made of, and yours can be.
@@ -74,4 +74,4 @@ private:
     std::shared_ptr<LoopDoor> self_;  // set by who knocks, taken by the loop; the inbox orders it
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/inbox.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A way into a loop from any thread, which outlives the loop.
 ///
@@ -40,4 +40,4 @@ private:
     std::shared_ptr<detail::Inbox> inbox_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 class Loop;
 
@@ -77,4 +77,4 @@ private:
     std::unique_ptr<Probe> probe_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

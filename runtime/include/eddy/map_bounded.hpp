@@ -11,7 +11,7 @@
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -75,4 +75,4 @@ template <class Items, class F, class... Args>
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/job_info.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Watches a loop: override what you want to see, and say so in `hooks`.
 ///
@@ -96,4 +96,4 @@ public:
     }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -87,4 +87,4 @@ private:
     bool job_cancelled_ = false;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A callable handed over for good: what `own` returns.
 template <class F>
@@ -57,7 +57,7 @@ inline constexpr bool safe_in_await = true;
 #endif
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 /// For functions that take a callable and may stand in a `co_await` expression: turns memory
 /// corruption by g++ 12 into one readable error. A callable that was named and moved looks like a

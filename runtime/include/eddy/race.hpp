@@ -16,7 +16,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -124,4 +124,4 @@ template <class T>
     co_return detail::take_result(static_cast<detail::JobOf<T>&>(nursery.leave_to_winner()));
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,14 +8,14 @@
 /// `EDDY_REQUIRE` is always on and guards contracts a caller can break; its text says what to do.
 /// `EDDY_ASSERT` is for our own invariants and disappears with NDEBUG.
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 [[noreturn]] void contract_broken(const char* condition,
                                   const char* remedy,
                                   const char* file,
                                   int line) noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #define EDDY_REQUIRE(condition, remedy)                                              \
     do {                                                                             \

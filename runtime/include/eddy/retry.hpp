@@ -16,7 +16,7 @@
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// How often, how soon and after which failures `retry` tries again.
 ///
@@ -112,4 +112,4 @@ template <class F, class... Args>
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -13,7 +13,7 @@
 #include <eddy/detail/check_call.hpp>
 #include <eddy/loop.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Runs a program: a new loop on this thread, `task` as its main job. When that ends, everything
 /// else is cancelled and waited for. What the task throws comes out here, so a `main` catches it:
@@ -128,4 +128,4 @@ int run_main(Work&&, const Options&...) {
     return 1;
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 struct CancelToken;
@@ -133,4 +133,4 @@ private:
 /// Cost: linear in the scopes around.
 [[nodiscard]] TimePoint current_effective_deadline();
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -16,7 +16,7 @@
 #include <eddy/detail/select_base.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -259,4 +259,4 @@ template <class... A>
     return Select<A...>(operations...);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

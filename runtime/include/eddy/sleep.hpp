@@ -5,7 +5,7 @@
 #include <eddy/time.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A wait for a moment.
 class Sleep final : public Waiter, private detail::DeadlineNode {
@@ -44,4 +44,4 @@ private:
 /// Sleeps until cancelled.
 [[nodiscard]] inline Sleep sleep_forever() noexcept { return Sleep(never); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

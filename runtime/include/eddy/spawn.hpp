@@ -7,7 +7,7 @@
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/loop.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Starts a job in the current loop's root group: it belongs to nobody, and ends with the loop at
 /// the latest. Prefer `TaskGroup::spawn`, which waits for it.
@@ -59,4 +59,4 @@ auto spawn(const SpawnOptions& options, F&& fn, Args&&... args) {
     return Loop::current().spawn(options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

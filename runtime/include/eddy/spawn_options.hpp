@@ -6,7 +6,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// `spawn(task, {.name = "heartbeat"})`.
 struct SpawnOptions {
@@ -14,4 +14,4 @@ struct SpawnOptions {
     std::source_location where = std::source_location::current();
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/task_group.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -128,4 +128,4 @@ Task<V> TaskGroup::start(F&& fn, Args&&... args) {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -21,7 +21,7 @@
 
 /// The bridges between cancel scopes and `std::stop_token`, one for each direction.
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -137,4 +137,4 @@ template <class F, class... Args>
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -12,7 +12,7 @@
 #include <eddy/error.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A piece of work that runs when it is awaited, or when it is spawned as a job of its own.
 ///
@@ -173,4 +173,4 @@ template <class F, class... Args>
 using task_result_t = typename TaskResult<std::invoke_result_t<F, Args...>>::type;
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -18,7 +18,7 @@
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 template <class V>
 class Started;
@@ -192,6 +192,6 @@ template <class F, class... Args>
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/started.hpp>

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/job.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -109,4 +109,4 @@ public:
     }
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -5,7 +5,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Every duration of the API: signed nanoseconds, about 292 years either way.
 using Duration = std::chrono::nanoseconds;
@@ -29,4 +29,4 @@ inline constexpr TimePoint never = TimePoint::max();
 /// Throws: `InvalidState` outside a loop.
 [[nodiscard]] TimePoint now();
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

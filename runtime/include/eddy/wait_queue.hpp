@@ -7,7 +7,7 @@
 #include <eddy/require.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A waiter that waits in a `WaitQueue`.
 class QueuedWaiter : public Waiter, public detail::ListLink {
@@ -91,4 +91,4 @@ private:
     detail::ListLink ring_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

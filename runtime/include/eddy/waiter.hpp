@@ -10,7 +10,7 @@
 #define EDDY_AWAIT_IS_MISSING \
     "this has not run: it is awaited for its result, const auto result = co_await ...;"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class Job;
@@ -144,4 +144,4 @@ private:
     State state_ = State::idle;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

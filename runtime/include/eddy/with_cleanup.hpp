@@ -10,7 +10,7 @@
 #include <eddy/task.hpp>
 #include <eddy/with_scope.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -67,4 +67,4 @@ template <class T, class C>
     return detail::ExpressionTask(with_cleanup(body.release(), cleanup.release()));
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -26,7 +26,7 @@
 ///
 /// The work is always waited for: a timeout asks it to stop, and returns when it has.
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -355,4 +355,4 @@ template <class T>
     return detail::host_fail(ScopeOptions{.shield = true}, work.forward());
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

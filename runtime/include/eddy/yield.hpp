@@ -3,7 +3,7 @@
 
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Goes behind every job that is ready.
 class Yield final : public Waiter {
@@ -42,4 +42,4 @@ private:
 /// between two of them says `yield`.
 [[nodiscard]] inline Checkpoint checkpoint() noexcept { return {}; }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <stdexcept>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -179,7 +179,7 @@ std::ostream& operator<<(std::ostream& out, const Address& address) {
     return out << address.to_string();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 std::size_t std::hash<eddy::Address>::operator()(const eddy::Address& address) const noexcept {
     std::uint64_t value = 0xcbf29ce484222325U;  // FNV-1a

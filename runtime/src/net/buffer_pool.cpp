@@ -7,7 +7,7 @@
 
 #include <eddy/detail/frame_pool.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -93,4 +93,4 @@ void BufferPool::give_back(std::byte* memory, std::size_t) noexcept { ::operator
 
 #endif
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -12,11 +12,11 @@
 #include <eddy/net/resolve.hpp>
 #include <eddy/yield.hpp>
 
-#include "../owned_fd.hpp"
-#include "sockaddr.hpp"
-#include "socket.hpp"
+#include "base/owned_fd.hpp"
+#include "net/sockaddr.hpp"
+#include "net/socket.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 Task<TcpStream> connect(Address address) {
     co_await checkpoint();
@@ -46,4 +46,4 @@ Task<TcpStream> connect(std::string host, std::uint16_t port, ConnectOptions opt
         std::move(addresses), connector, options.attempt_delay, target);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 PooledBuffer make_copy_buffer(const CopyOptions& options) {
     const std::size_t size = options.buffer_size.checked("copy: the buffer's size");
@@ -13,4 +13,4 @@ PooledBuffer make_copy_buffer(const CopyOptions& options) {
     return PooledBuffer(size);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 FrameCodec::FrameCodec(const FrameOptions& options)
     : length_bytes_(options.length_bytes.checked("FrameOptions: length_bytes")),
@@ -53,4 +53,4 @@ std::size_t FrameCodec::decode(std::span<const std::byte> header) const {
     return static_cast<std::size_t>(length);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

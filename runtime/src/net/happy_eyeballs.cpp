@@ -6,7 +6,7 @@
 
 #include <eddy/error.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 std::vector<Address> interleave_families(std::span<const Address> addresses) {
     std::vector<Address> result;
@@ -61,4 +61,4 @@ void throw_all_failed(std::string_view target, std::span<const FailedAttempt> fa
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

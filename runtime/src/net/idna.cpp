@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idna.hpp"
+#include "net/idna.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -130,4 +130,4 @@ std::string to_ascii_name(std::string_view name) {
     return text;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

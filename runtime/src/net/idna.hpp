@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A host name as resolvers take it: labels with letters beyond ASCII in Punycode (RFC 3492,
 /// "xn--..."), everything else as it is. Of RFC 5891 this is the encoding alone: letters are
@@ -13,4 +13,4 @@ namespace eddy::detail {
 /// Throws: `std::invalid_argument` for bytes that are no UTF-8; `std::bad_alloc`.
 [[nodiscard]] std::string to_ascii_name(std::string_view name);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

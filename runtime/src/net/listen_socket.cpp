@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "listen_socket.hpp"
+#include "net/listen_socket.hpp"
 
 #include <cerrno>
 #include <sys/socket.h>
@@ -8,9 +8,9 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "../owned_fd.hpp"
+#include "base/owned_fd.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -237,4 +237,4 @@ void SocketAccept::pass_on() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -7,10 +7,10 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-#include "../uv/poll_handle.hpp"
-#include "socket.hpp"
+#include "net/socket.hpp"
+#include "uv/poll_handle.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A socket that accepts stream sockets, for jobs in order of arrival.
 class ListenSocket final : public PollHandle {
@@ -59,4 +59,4 @@ private:
 /// The listener object is gone.
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

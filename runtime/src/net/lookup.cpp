@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lookup.hpp"
+#include "net/lookup.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,11 +14,11 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
-#include "idna.hpp"
-#include "lookup_threads.hpp"
-#include "sockaddr.hpp"
+#include "net/idna.hpp"
+#include "net/lookup_threads.hpp"
+#include "net/sockaddr.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -219,4 +219,4 @@ std::vector<Address> Lookup::take() {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <eddy/net/resolve.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class LookupRequest;
 
@@ -47,4 +47,4 @@ private:
     int error_ = 0;                     // the errno of EAI_SYSTEM
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

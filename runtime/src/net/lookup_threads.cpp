@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "lookup_threads.hpp"
+#include "net/lookup_threads.hpp"
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <pthread.h>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -108,4 +108,4 @@ void LookupThreads::serve() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

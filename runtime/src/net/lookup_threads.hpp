@@ -10,7 +10,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/list_link.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Something that blocks a thread for as long as it likes, and cannot be stopped.
 class LookupWork : private ListLink {
@@ -82,4 +82,4 @@ private:
     const std::uint32_t generation_ = fork_generation();
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

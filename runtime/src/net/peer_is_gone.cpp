@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "peer_is_gone.hpp"
+#include "net/peer_is_gone.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -8,7 +8,7 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 bool peer_is_gone(const std::exception_ptr& error) noexcept {
     try {
@@ -31,4 +31,4 @@ bool peer_is_gone(const std::exception_ptr& error) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

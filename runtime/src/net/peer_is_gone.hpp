@@ -3,7 +3,7 @@
 
 #include <exception>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Whether `error`, out of a connection's handler, says that the peer went away or fell silent: no
 /// failure of ours. Of an `ExceptionGroup`: whether each of its failures does.
@@ -12,4 +12,4 @@ namespace eddy::detail {
 /// jobs: a channel, a queue, a promise.
 [[nodiscard]] bool peer_is_gone(const std::exception_ptr& error) noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 ReadBuffer::Use::Use(ReadBuffer& buffer) : buffer_(buffer) {
     buffer.check("a reader of a stream");
@@ -152,4 +152,4 @@ void throw_ended(const char* what, std::size_t had, std::size_t wanted) {
                        std::to_string(had) + " of " + std::to_string(wanted) + " bytes");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,9 +6,9 @@
 
 #include <eddy/yield.hpp>
 
-#include "lookup.hpp"
+#include "net/lookup.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -54,4 +54,4 @@ Task<std::vector<Address>> resolve(std::string host, std::string service, Resolv
     co_return co_await detail::Lookup(host, service, options);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

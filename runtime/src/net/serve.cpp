@@ -17,9 +17,9 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "peer_is_gone.hpp"
+#include "net/peer_is_gone.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -323,4 +323,4 @@ Task<> drain_on_signals(Server& server, SignalSet& signals) {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/detail/peer_gone.hpp>
 #include <eddy/net/peer_watch.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 void PeerWatch::leave() noexcept {
     if (limit_ != nullptr) {
@@ -127,4 +127,4 @@ void SilenceLimit::loop_closing() noexcept {
 }
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sockaddr.hpp"
+#include "net/sockaddr.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -8,7 +8,7 @@
 
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 SocketAddress to_sockaddr(const Address& address) noexcept {
     SocketAddress result;
@@ -56,4 +56,4 @@ Address local_address(int fd) {
     return from_sockaddr(local.get());
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -5,7 +5,7 @@
 
 #include <eddy/net/address.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// An address as the kernel wants it.
 struct SocketAddress {
@@ -26,4 +26,4 @@ struct SocketAddress {
 /// What the socket is bound to. Throws `IoError`.
 [[nodiscard]] Address local_address(int fd);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

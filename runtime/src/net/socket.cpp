@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "socket.hpp"
+#include "net/socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +10,7 @@
 
 #include <eddy/detail/thread_state.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -456,4 +456,4 @@ void Socket::drop_writer() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

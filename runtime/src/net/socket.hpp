@@ -11,10 +11,10 @@
 #include <eddy/net/peer_watch.hpp>
 #include <eddy/net/socket_stream.hpp>
 
-#include "../uv/poll_handle.hpp"
-#include "sockaddr.hpp"
+#include "net/sockaddr.hpp"
+#include "uv/poll_handle.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 enum class SocketKind : std::uint8_t { tcp, local };
 
@@ -195,4 +195,4 @@ inline void SocketWait::end(int error) noexcept {
 
 void set_option(int fd, int level, int option, int value, const char* what);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -9,9 +9,9 @@
 #include <eddy/detail/peer_gone.hpp>
 #include <eddy/error.hpp>
 
-#include "socket.hpp"
+#include "net/socket.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -117,4 +117,4 @@ void Socket::refuse_write(const char* what, unsigned bars) const {
     throw ClosedResource(prefix(what) + ": the writing side was shut down");
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,9 +6,9 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "socket.hpp"
+#include "net/socket.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 using detail::Socket;
 
@@ -108,4 +108,4 @@ void WriteHalf::close() {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

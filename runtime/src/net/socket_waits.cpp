@@ -5,9 +5,9 @@
 
 #include <eddy/error.hpp>
 
-#include "socket.hpp"
+#include "net/socket.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void release(Socket* socket) noexcept { socket->release(); }
 
@@ -81,4 +81,4 @@ bool SocketConnect::try_now() { return socket().try_connect(*this); }
 void SocketConnect::start() noexcept { socket_->start_connect(*this); }
 void SocketConnect::unlink() noexcept { socket_->stop_connect(); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

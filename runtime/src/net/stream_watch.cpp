@@ -10,7 +10,7 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 // --- one wait ----------------------------------------------------------------------------------
 
@@ -159,4 +159,4 @@ void StreamWatch::loop_closing() noexcept {
     core_ = nullptr;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

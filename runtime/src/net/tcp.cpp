@@ -12,11 +12,11 @@
 
 #include <eddy/error.hpp>
 
-#include "../owned_fd.hpp"
-#include "listen_socket.hpp"
-#include "socket.hpp"
+#include "base/owned_fd.hpp"
+#include "net/listen_socket.hpp"
+#include "net/socket.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 using detail::ListenSocket;
 using detail::set_option;
@@ -116,4 +116,4 @@ ListenerStatistics TcpListener::statistics() const {
 
 void TcpListener::close() { detail::listener_to_close(socket_, "TcpListener::close").close(); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

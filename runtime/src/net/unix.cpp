@@ -14,11 +14,11 @@
 #include <eddy/error.hpp>
 #include <eddy/yield.hpp>
 
-#include "../owned_fd.hpp"
-#include "listen_socket.hpp"
-#include "socket.hpp"
+#include "base/owned_fd.hpp"
+#include "net/listen_socket.hpp"
+#include "net/socket.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 using detail::ListenSocket;
 using detail::OwnedFd;
@@ -202,4 +202,4 @@ void UnixListener::close() {
     remove_file();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

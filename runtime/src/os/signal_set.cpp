@@ -10,9 +10,9 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "../uv/signal_watch.hpp"
+#include "uv/signal_watch.hpp"
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace {
 
@@ -49,7 +49,10 @@ SignalSet::~SignalSet() {
 
 SignalSetStatistics SignalSet::statistics() const {
     bound_.check("SignalSet::statistics");
-    return watch_->statistics();
+    return {.received = watch_->received(),
+            .coalesced = watch_->coalesced(),
+            .pending = watch_->pending(),
+            .waiters = watch_->waiters()};
 }
 
 SignalSet::Next SignalSet::next() { return Next(bound_, *watch_); }
@@ -66,4 +69,4 @@ void SignalSet::Next::start() { watch_.wait(*this); }
 
 void SignalSet::Next::pass_on() noexcept { watch_.give_back(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "check.hpp"
+#include "uv/check.hpp"
 
 #include <system_error>
 
@@ -7,7 +7,7 @@
 
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void uv_check(int result, const char* what) {
     if (result < 0) {
@@ -15,4 +15,4 @@ void uv_check(int result, const char* what) {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

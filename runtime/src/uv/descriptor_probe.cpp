@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "descriptor_probe.hpp"
+#include "uv/descriptor_probe.hpp"
 
 #if defined(__linux__)
 
@@ -14,9 +14,9 @@
 
 #include <eddy/error.hpp>
 
-#include "../owned_fd.hpp"
+#include "base/owned_fd.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -71,16 +71,16 @@ void close_unfinished(uv_loop_t& loop) noexcept {
 
 void loop_descriptors_made() noexcept { libuv_has_its_own.store(true, std::memory_order_relaxed); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #else
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void probe_loop_descriptors() {}
 void close_unfinished(uv_loop_t&) noexcept {}
 void loop_descriptors_made() noexcept {}
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <uv.h>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Makes sure that the process may have the descriptors that a new libuv loop needs: while it makes
 /// one, libuv ends the process when some of them cannot be had. Opens as many of each kind, and
@@ -18,4 +18,4 @@ void close_unfinished(uv_loop_t& loop) noexcept;
 /// A loop has been made: what libuv keeps for the process is there from now on.
 void loop_descriptors_made() noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "driver.hpp"
+#include "uv/driver.hpp"
 
 #include <csignal>
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 #include <eddy/require.hpp>
 
-#include "check.hpp"
-#include "descriptor_probe.hpp"
+#include "uv/check.hpp"
+#include "uv/descriptor_probe.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -276,4 +276,4 @@ void Driver::close_attached(std::function<void()> done) noexcept {
     close_handle(base(idle_));
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -9,11 +9,11 @@
 
 #include <eddy/time.hpp>
 
-#include "fine_timer.hpp"
-#include "signal_pipe.hpp"
-#include "waker.hpp"
+#include "uv/fine_timer.hpp"
+#include "uv/signal_pipe.hpp"
+#include "uv/waker.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Whose turn it is: what a driver tells its loop.
 class DriverClient {
@@ -135,4 +135,4 @@ private:
     std::function<void()> on_closed_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "fine_timer.hpp"
+#include "uv/fine_timer.hpp"
 
 #if defined(__linux__)
 
@@ -10,7 +10,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -79,17 +79,17 @@ void FineTimer::disarm() noexcept {
     fired_ = false;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #else
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 FineTimer::~FineTimer() = default;
 bool FineTimer::open(uv_loop_t*) noexcept { return false; }
 bool FineTimer::arm(uv_loop_t*, TimePoint) noexcept { return false; }
 void FineTimer::disarm() noexcept {}
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #endif

@@ -8,7 +8,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A deadline to tens of microseconds: a timerfd that the loop polls. A uv_timer_t counts whole
 /// milliseconds, and so does the timeout of a poll.
@@ -64,4 +64,4 @@ private:
     bool impossible_ = false;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "poll_handle.hpp"
+#include "uv/poll_handle.hpp"
 
 #include <unistd.h>
 #include <utility>
@@ -8,10 +8,10 @@
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "../owned_fd.hpp"
-#include "driver.hpp"
+#include "base/owned_fd.hpp"
+#include "uv/driver.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -97,4 +97,4 @@ void PollHandle::close_handle() noexcept {
     ::close(fd);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/loop_core.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A file descriptor that the loop watches: what sockets, listeners and pipes are made of.
 ///
@@ -95,4 +95,4 @@ private:
     std::uint32_t generation_;  // of forks: a child must not touch its parent's epoll set
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

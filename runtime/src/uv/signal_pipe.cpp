@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "signal_pipe.hpp"
+#include "uv/signal_pipe.hpp"
 
 #if defined(_WIN32)
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void SignalPipe::join(const uv_loop_t&) {}
 void SignalPipe::leave() noexcept {}
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #else
 
@@ -18,7 +18,7 @@ void SignalPipe::leave() noexcept {}
 #include <type_traits>
 #include <unistd.h>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -79,6 +79,6 @@ void SignalPipe::cut_all() noexcept {
     close(nowhere);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #endif

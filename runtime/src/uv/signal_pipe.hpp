@@ -5,7 +5,7 @@
 
 #include <eddy/detail/list_link.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// That a loop is told of signals, for as long as this has joined it.
 ///
@@ -32,4 +32,4 @@ private:
     int fd_ = -1;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

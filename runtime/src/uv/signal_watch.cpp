@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "signal_watch.hpp"
+#include "uv/signal_watch.hpp"
 
 #include <utility>
 
@@ -7,10 +7,10 @@
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 
-#include "check.hpp"
-#include "driver.hpp"
+#include "uv/check.hpp"
+#include "uv/driver.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 namespace {
 
@@ -107,7 +107,7 @@ bool SignalWatch::hand_over(int number, std::uint64_t since) noexcept {
     if (waiter == nullptr) {
         return false;
     }
-    auto& served = *static_cast<SignalSet::Next*>(waiter);
+    auto& served = *static_cast<SignalWait*>(waiter);
     served.number_ = number;
     served.since_ = since;
     served.commit();
@@ -118,19 +118,19 @@ void SignalWatch::arrived(Watched& watched) noexcept {
     if (generation_ != fork_generation()) {
         return;  // a child that runs on with its host's loop: its jobs are the parent's
     }
-    ++counts_.received;
+    ++received_;
     const std::uint64_t since = ++arrivals_;
     if (hand_over(watched.number, since)) {
         return;
     }
     if (watched.since != 0) {
-        ++counts_.coalesced;
+        ++coalesced_;
     } else {
         watched.since = since;
     }
 }
 
-bool SignalWatch::take(SignalSet::Next& wait) noexcept {
+bool SignalWatch::take(SignalWait& wait) noexcept {
     Watched* oldest = nullptr;
     for (Watched& watched : std::span(watched_.get(), count_)) {
         if (watched.since != 0 && (oldest == nullptr || watched.since < oldest->since)) {
@@ -145,25 +145,24 @@ bool SignalWatch::take(SignalSet::Next& wait) noexcept {
     return true;
 }
 
-void SignalWatch::give_back(const SignalSet::Next& wait) noexcept {
+void SignalWatch::give_back(const SignalWait& wait) noexcept {
     if (hand_over(wait.number_, wait.since_)) {
         return;
     }
     for (Watched& watched : std::span(watched_.get(), count_)) {
         if (watched.number == wait.number_) {
-            counts_.coalesced += watched.since != 0 ? 1U : 0U;
+            coalesced_ += watched.since != 0 ? 1U : 0U;
             watched.since = wait.since_;  // older than what has come meanwhile
         }
     }
 }
 
-SignalSetStatistics SignalWatch::statistics() const noexcept {
-    SignalSetStatistics now = counts_;
-    now.waiters = waiting_.size();
+std::size_t SignalWatch::pending() const noexcept {
+    std::size_t count = 0;
     for (const Watched& watched : std::span(watched_.get(), count_)) {
-        now.pending += watched.since != 0 ? 1U : 0U;
+        count += watched.since != 0 ? 1U : 0U;
     }
-    return now;
+    return count;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -9,11 +9,11 @@
 #include <uv.h>
 
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/os/signal_set.hpp>
+#include <eddy/detail/signal_wait.hpp>
 
-#include "signal_pipe.hpp"
+#include "uv/signal_pipe.hpp"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The handles of a `SignalSet`, one for each number.
 ///
@@ -32,13 +32,19 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept { return open_; }
     [[nodiscard]] bool has_waiters() const noexcept { return !waiting_.empty(); }
-    [[nodiscard]] SignalSetStatistics statistics() const noexcept;
+    [[nodiscard]] std::size_t waiters() const noexcept { return waiting_.size(); }
+    /// Signals it was told of, ever.
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    /// Of these, dropped: one of the same number was still kept.
+    [[nodiscard]] std::uint64_t coalesced() const noexcept { return coalesced_; }
+    /// Numbers that are kept for the next wait.
+    [[nodiscard]] std::size_t pending() const noexcept;
 
     /// Takes the oldest signal that is kept; false if there is none.
-    [[nodiscard]] bool take(SignalSet::Next& wait) noexcept;
-    void wait(SignalSet::Next& wait) noexcept { waiting_.push_back(wait); }
+    [[nodiscard]] bool take(SignalWait& wait) noexcept;
+    void wait(SignalWait& wait) noexcept { waiting_.push_back(wait); }
     /// A job that had got one died before it could run. It keeps its place in the order.
-    void give_back(const SignalSet::Next& wait) noexcept;
+    void give_back(const SignalWait& wait) noexcept;
 
 private:
     struct Watched {
@@ -67,8 +73,9 @@ private:
     bool owned_ = true;  // by a set
     std::uint32_t generation_;
     std::uint64_t arrivals_ = 0;
-    SignalSetStatistics counts_;
+    std::uint64_t received_ = 0;
+    std::uint64_t coalesced_ = 0;
     WaitQueue waiting_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "waker.hpp"
+#include "uv/waker.hpp"
 
 #if EDDY_WAKE_BY_EVENTFD
 
@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <unistd.h>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 Waker::~Waker() {
     if (fd_ >= 0) {
@@ -46,11 +46,11 @@ void Waker::wake() noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #else
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 Waker::~Waker() = default;
 
@@ -61,6 +61,6 @@ int Waker::init(uv_loop_t* loop) noexcept {
 
 void Waker::wake() noexcept { uv_async_send(&handle_); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail
 
 #endif

@@ -13,7 +13,7 @@
 #define EDDY_WAKE_BY_EVENTFD 0
 #endif
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What makes a loop's poll return from any thread: a uv_async_t.
 ///
@@ -50,4 +50,4 @@ private:
 #endif
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

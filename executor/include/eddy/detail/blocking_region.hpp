@@ -7,7 +7,7 @@
 
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A worker is about to wait for a loop: while this lives, its pool may run one more thread, so
 /// that what the loop offloads meanwhile does not wait for a worker that waits for the loop.
@@ -58,4 +58,4 @@ private:
 /// Throws `InvalidState` on a thread that runs a loop: `what` would block it.
 void require_off_loop(const char* what);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -17,11 +17,11 @@
 #include <eddy/executor.hpp>
 #include <eddy/outcome.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 struct OffloadOptions;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Anything that can stand where `run_in_executor` takes a function.
 template <class F>
@@ -141,4 +141,4 @@ private:
     std::optional<Kept> call_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

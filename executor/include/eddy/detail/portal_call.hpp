@@ -20,7 +20,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What a function gives a portal: the T of its Task<T>, or what it returns.
 template <class R>
@@ -198,4 +198,4 @@ private:
     std::source_location where_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// How many processors this process may use at a time, at least 1: those that are online, in its
 /// affinity mask, and within the quota of its control groups, those of its ancestors too (Linux:
@@ -17,4 +17,4 @@ namespace eddy::detail {
 /// /proc and /sys: for tests.
 [[nodiscard]] std::size_t processors_within_quota(const std::string& root, std::size_t most);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class RemotePort;
 class RemoteWait;
@@ -171,4 +171,4 @@ private:
     std::size_t head_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -4,7 +4,7 @@
 #include <eddy/detail/brought_item.hpp>
 #include <eddy/remote_channel.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 template <class T>
 class RemoteSender<T>::Send final : public detail::RemoteWait {
@@ -84,4 +84,4 @@ private:
     bool reserved_ = false;  // an item is ours; otherwise the stream has ended
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

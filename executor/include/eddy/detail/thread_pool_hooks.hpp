@@ -5,7 +5,7 @@
 
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// How a test watches and disturbs the threads of a pool. Called with the pool's lock held.
 class ThreadPoolHooks {
@@ -25,4 +25,4 @@ protected:
     ~ThreadPoolHooks() = default;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

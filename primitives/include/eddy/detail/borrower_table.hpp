@@ -7,7 +7,7 @@
 
 #include <eddy/borrower.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Who has a token, and who waits for one: a hash table without nodes, so that coming and going
 /// allocates nothing once it is large enough. After a crowd it shrinks.
@@ -41,4 +41,4 @@ private:
     std::size_t used_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <eddy/detail/feed.hpp>
 #include <eddy/detail/item_store.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct BroadcastStatistics {
     std::size_t capacity = 0;
@@ -102,4 +102,4 @@ private:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

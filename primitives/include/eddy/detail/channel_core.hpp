@@ -9,7 +9,7 @@
 #include <eddy/detail/exchange.hpp>
 #include <eddy/detail/local_ref.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct ChannelStatistics {
     std::size_t capacity = 0;
@@ -112,4 +112,4 @@ private:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/detail/item_store.hpp>
 #include <eddy/detail/local_ref.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The state that all handles of a channel share.
 template <class T, class Store = FifoStore<T>>
@@ -197,4 +197,4 @@ private:
     LocalRef<ChannelState> shared_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

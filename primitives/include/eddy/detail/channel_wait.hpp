@@ -8,7 +8,7 @@
 #include <eddy/detail/brought_item.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Brings its own item.
 template <class T>
@@ -148,4 +148,4 @@ std::optional<typename Sender<T>::Slot> Sender<T>::try_reserve() const {
     return std::optional<Slot>(std::in_place, shared);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,11 +7,11 @@
 #include <eddy/detail/waiter_heap.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class Counter;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A wait on a `Counter`: what all of them have in common. Lives in the awaiting frame, together
 /// with its predicate.
@@ -59,4 +59,4 @@ private:
     bool closed_ = false;  // ended by Counter::close
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -12,7 +12,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Items that are given away by copying them: there is nothing to move from, so the wait need not
 /// refer to the caller's.
@@ -315,4 +315,4 @@ void Exchange<T, Store, Core>::give_back(Entry&& entry) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

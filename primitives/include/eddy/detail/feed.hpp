@@ -14,7 +14,7 @@
 /// put back: a wait ends because there is something beyond the subscriber's place, and the place
 /// moves when the job runs.
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class FeedWait;
 
@@ -165,4 +165,4 @@ private:
     LocalRef<Subscription> subscription_;  // null when moved from
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

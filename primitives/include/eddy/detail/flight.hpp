@@ -13,7 +13,7 @@
 #include <eddy/task.hpp>
 #include <eddy/task_group.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A function that runs once, in a job of its own, for all who wait for its result: a future whose
 /// promise is that job. Its owner, a `SingleFlight` or `OnceCell`, is told first when it ends.
@@ -116,4 +116,4 @@ void take_off(TaskGroup* group, F& flight, Fn&& fn, Args&&... args) {
     flight.job = group != nullptr ? group->spawn(std::move(task)) : spawn(std::move(task));
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

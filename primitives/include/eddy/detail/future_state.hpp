@@ -12,7 +12,7 @@
 #include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What a promise, its futures and those who wait share: whether the result is there, and the
 /// failure, if that is what it is. Counted; the value is in the class derived from it.
@@ -147,4 +147,4 @@ template <class T>
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

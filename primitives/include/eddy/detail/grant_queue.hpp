@@ -6,7 +6,7 @@
 
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class GrantQueue;
 
@@ -75,4 +75,4 @@ private:
     bool committing_ = false;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -10,7 +10,7 @@
 /// already. `restore` undoes a `pop`: the entry becomes the next one to come out, as it would have
 /// been.
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Memory for a number of items, none of which is alive.
 template <class T>
@@ -150,4 +150,4 @@ private:
     std::size_t size_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

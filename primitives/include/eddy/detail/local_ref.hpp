@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What several handles and waits of one loop share: lives as long as one of them. The count is a
 /// plain number, so all of them belong on the loop's thread.
@@ -60,4 +60,4 @@ private:
 /// For handles that were moved from. Throws: `InvalidState` naming `what`.
 [[noreturn]] void throw_moved_from(const char* what);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <eddy/job_info.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Who holds something: a job, or code that runs outside any job (a callback, `main`).
 class LockOwner final {
@@ -124,4 +124,4 @@ private:
     WaitQueue waiting_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <eddy/detail/exchange.hpp>
 #include <eddy/detail/local_ref.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct OneshotStatistics {
     bool available = false;  ///< the value is there to be received
@@ -123,4 +123,4 @@ public:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/item_store.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What is before all others comes out first, equals in the order they went in: a binary heap whose
 /// entries are numbered.
@@ -96,4 +96,4 @@ private:
     std::uint64_t numbered_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

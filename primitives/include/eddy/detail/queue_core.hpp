@@ -7,7 +7,7 @@
 #include <eddy/detail/exchange.hpp>
 #include <eddy/detail/whole_number.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct QueueStatistics {
     std::size_t capacity = 0;
@@ -89,4 +89,4 @@ private:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

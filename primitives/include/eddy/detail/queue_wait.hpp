@@ -7,7 +7,7 @@
 #include <eddy/detail/brought_item.hpp>
 #include <eddy/queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 template <class T, class Order>
 class Queue<T, Order>::Put : public Exchange::Give {
@@ -108,4 +108,4 @@ void Queue<T, Order>::shutdown(Shutdown how) {
     this->discarded(dropped.size());
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

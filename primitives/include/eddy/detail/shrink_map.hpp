@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Gives back the buckets that a crowd of keys has left behind in a `std::unordered_map`. After
 /// each `erase`; entries stay where they are.
@@ -20,4 +20,4 @@ void shrink_buckets(Map& map) noexcept {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -5,7 +5,7 @@
 
 #include <eddy/require.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A waiter's place in a `WaiterHeap` or a `WaiterRing`: in one of them, or in none.
 struct WaiterPlace {
@@ -76,4 +76,4 @@ private:
     WaiterPlace* root_ = nullptr;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

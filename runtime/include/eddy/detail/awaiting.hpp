@@ -12,11 +12,11 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class Yield;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The door to a waiter's private state for the few parts that drive waits.
 struct WaiterAccess {
@@ -223,4 +223,4 @@ private:
     Awaiting<Op, false> awaiting_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Throws: `InvalidState` in the name of `what`.
 [[noreturn]] void throw_given_away(const char* what);
@@ -40,4 +40,4 @@ private:
     bool given_ = false;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

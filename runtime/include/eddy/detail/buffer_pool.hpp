@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Recycles what streams are read into, per thread: a connection has a buffer while there is
 /// something in it, not while it waits.
@@ -59,4 +59,4 @@ private:
     std::byte* memory_ = nullptr;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <eddy/outcome.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class CallbackWait;
 
@@ -111,4 +111,4 @@ private:
     bool undone_ = false;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -7,7 +7,7 @@
 
 #include <eddy/detail/promise.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Whether a place is in Eddy itself, so that nobody wants to be told of it.
 ///
@@ -46,4 +46,4 @@ private:
 
 [[nodiscard]] inline CallerPlace caller_place() noexcept { return CallerPlace(); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

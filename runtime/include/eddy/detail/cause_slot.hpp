@@ -7,7 +7,7 @@
 
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 struct ScopeNode;
 
@@ -68,4 +68,4 @@ private:
     std::uintptr_t bits_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -30,7 +30,7 @@
     "the callable cannot be called with these arguments: they come after it, (fn, args...), and " \
     "are kept as copies: pass std::ref(x) for a reference"
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// In place of a result, in a function that does not compile. Never called, and not defined.
 Task<> refused();
@@ -139,4 +139,4 @@ consteval void refuse_unless_task() {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

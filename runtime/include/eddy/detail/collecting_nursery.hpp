@@ -17,7 +17,7 @@
 #include <eddy/outcome.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The scope of a combinator's children, hosted by the combinator's own coroutine: what `gather`,
 /// `race`, `as_completed` and `map_bounded` have in common.
@@ -170,4 +170,4 @@ void start_all(CollectingNursery& nursery, const JobTuple<Ts...>& jobs) noexcept
     std::apply([&nursery](const auto&... job) { (nursery.start(*job), ...); }, jobs);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

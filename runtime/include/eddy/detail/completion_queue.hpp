@@ -7,7 +7,7 @@
 #include <eddy/detail/job.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Jobs that have ended, in that order, and those who wait for the next one to end.
 ///
@@ -80,4 +80,4 @@ private:
 
 inline CompletionQueue::Next CompletionQueue::next() noexcept { return Next(*this); }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// All deadlines of a loop: a line of those that came in their order, as fixed timeouts and crowds
 /// with one deadline do, and a four-way heap of the others. The nodes know their places.
@@ -117,4 +117,4 @@ private:
     void* wake_target_ = nullptr;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -9,7 +9,7 @@
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Deadlines that were registered in their order: a ring, sorted because each is appended only when
 /// it is not before the last one. Deadlines that do not fit in are for the heap beside it.
@@ -132,4 +132,4 @@ private:
     std::uint32_t most_ = 0;  // living at the same time, since the last look at the capacity
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -5,7 +5,7 @@
 
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Something with a deadline: a sleeping job, a scope, a timer. Its owner embeds it.
 class DeadlineNode {
@@ -54,4 +54,4 @@ struct DeadlineEntry {
     }
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -23,7 +23,7 @@
         "a coroutine that does")
 // NOLINTEND(bugprone-macro-parentheses)
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 template <class T>
 inline constexpr bool always_false = false;
@@ -103,4 +103,4 @@ struct TaskResult<ExpressionTask<T>> {
     using type = T;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

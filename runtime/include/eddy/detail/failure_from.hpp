@@ -4,7 +4,7 @@
 #include <exception>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What `make()` returns, as a failure that can be stored; if there is no memory to make it,
 /// `std::bad_alloc` in its place. For code that must not throw: destructors, the ends of things.
@@ -19,4 +19,4 @@ template <class F>
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

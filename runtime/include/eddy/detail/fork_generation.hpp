@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// From the first call on, `fork_generation` counts, and a child knows what it has inherited. A
 /// loop and a pool call it before anything else.
@@ -19,4 +19,4 @@ inline constinit std::atomic<std::uint32_t> forks{
     return forks.load(std::memory_order_relaxed);
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

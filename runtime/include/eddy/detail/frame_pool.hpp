@@ -18,7 +18,7 @@
 #define EDDY_FRAME_POOL 1
 #endif
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Recycles the memory of coroutine frames and jobs, per thread, in classes of 16 bytes.
 ///
@@ -95,4 +95,4 @@ private:
     static constinit inline thread_local FreeList lists_[class_count] = {};
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

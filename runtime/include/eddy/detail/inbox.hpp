@@ -10,7 +10,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/post_slab.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Something another thread hands to a loop. Runs once on the loop thread, outside any job.
 class InboxNode {
@@ -137,4 +137,4 @@ private:
     std::atomic<std::uint64_t> gate_{0};
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -18,7 +18,7 @@
 #include <eddy/job_info.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class LoopCore;
 class Nursery;
@@ -224,4 +224,4 @@ T take_result(JobOf<T>& job) {
     return restore<T>(std::move(stored));
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

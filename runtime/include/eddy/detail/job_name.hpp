@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// A job's name, shared: what a job owns can still say whose it is after the job has ended.
 ///
@@ -52,4 +52,4 @@ private:
     Node* node_ = nullptr;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// One node, or the head, of an intrusive, doubly linked ring.
 struct ListLink {
@@ -38,4 +38,4 @@ struct ListLink {
     ListLink* next;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -1,11 +1,52 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <exception>
 #include <string_view>
 
-namespace eddy::detail {
+#include <eddy/job_info.hpp>
+#include <eddy/time.hpp>
 
-/// What the library's layers say through the spdlog logger "eddy".
+namespace eddy::inline v0_1::detail {
+
+/// The library's one way to speak: the spdlog logger "eddy", the application's own if it has
+/// registered one, otherwise ours, made on first use, which writes to standard error and never
+/// waits for it (see log_sink.hpp).
+///
+/// Of each kind of message (where it comes from and what is wrong) ten a second are said, of those
+/// that come in bulk one; the others are counted, and told of in one line (see log_rate.hpp).
+///
+/// Throws:    nothing; without memory a message is shorter.
+/// Threading: any. No lock is held while another's logger writes.
+void log_error(std::string_view text) noexcept;
 void log_warning(std::string_view text) noexcept;
+void log_failure(const JobInfo& job,
+                 const std::exception_ptr& error,
+                 std::string_view where) noexcept;
+/// A connection's handler failed because its peer went away: for those who debug.
+void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept;
 
-}  // namespace eddy::detail
+/// `text`, and a line feed, to standard error itself, in no format and at no rate: for what the
+/// program says last.
+void say_on_stderr(std::string_view text) noexcept;
+
+/// Something waits to be said: a full pipe, or a count.
+inline constinit std::atomic<bool> log_waits{false};
+
+/// How often a loop that has nothing else to do looks after it.
+inline constexpr Duration log_patience = std::chrono::milliseconds(100);
+
+void say_waiting() noexcept;
+
+/// Each turn of a loop: says what waits if it is time. One look when nothing does.
+inline void log_turn() noexcept {
+    if (log_waits.load(std::memory_order_relaxed)) [[unlikely]] {
+        say_waiting();
+    }
+}
+/// A loop ends: the same, all counts now.
+void log_end() noexcept;
+
+}  // namespace eddy::inline v0_1::detail

@@ -20,11 +20,11 @@
 #include <eddy/detail/turn.hpp>
 #include <eddy/observer.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class Loop;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class AbandonedJobs;
 class Driver;
@@ -292,4 +292,4 @@ private:
     std::vector<Watching> observers_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -22,7 +22,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 void require_limit(std::size_t limit);
 
@@ -207,4 +207,4 @@ private:
     F fn_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

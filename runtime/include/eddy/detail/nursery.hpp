@@ -7,7 +7,7 @@
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class LoopCore;
 
@@ -105,4 +105,4 @@ protected:
     void child_ended(Job& child) noexcept override;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

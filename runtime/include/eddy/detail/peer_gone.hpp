@@ -8,7 +8,7 @@
 ///
 /// Users catch the public types that these derive from.
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The connection was reset, or broken on the way.
 class PeerGone final : public BrokenResource {
@@ -28,4 +28,4 @@ public:
     using EndOfStream::EndOfStream;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Memory for what one thread makes and another disposes of soon: posted functions.
 ///
@@ -23,4 +23,4 @@ public:
     static void release(void* memory, std::size_t size) noexcept;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/outcome.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 template <class T>
 class Task;
@@ -239,4 +239,4 @@ public:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/detail/buffer_pool.hpp>
 #include <eddy/loop_bound.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The bytes that were read from a stream and that nobody has taken yet.
 ///
@@ -133,4 +133,4 @@ struct Found {
 [[noreturn]] void throw_ended(const char* what, std::size_t had);
 [[noreturn]] void throw_ended(const char* what, std::size_t had, std::size_t wanted);
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 
 #include <eddy/detail/job.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The jobs that can go on, in two lines, each first in, first out: those that something has
 /// *woken*, and the *willing*, which yielded, have used up their budget, or were just spawned.
@@ -109,4 +109,4 @@ private:
     std::uint64_t random_state_ = 0;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <eddy/detail/cause_slot.hpp>
 #include <eddy/error.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class Job;
 
@@ -95,4 +95,4 @@ struct InnerScope : ScopeNode {
     }
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

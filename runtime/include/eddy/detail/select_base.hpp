@@ -7,7 +7,7 @@
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// One wait made of several, of which exactly one happens: the type-free half of `select`.
 ///
@@ -68,4 +68,4 @@ private:
     bool willing_ = false;  // the winner was
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

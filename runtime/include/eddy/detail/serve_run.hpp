@@ -29,7 +29,7 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// What the connections of one `serve` refer to: a handler that has been left alone may be the last
 /// one that needs it.
@@ -278,4 +278,4 @@ Task<> host_serve(Server& server, L listener, H handler, Args... args) {
     }
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

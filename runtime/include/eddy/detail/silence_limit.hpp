@@ -9,11 +9,11 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 class PeerWatch;
 }
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// Ends connections whose peers are silent: looks at all of them every quarter of the limit, so
 /// that each end comes between the limit and a quarter more.
@@ -65,4 +65,4 @@ private:
     detail::ListLink peers_;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -11,7 +11,7 @@
 /// The waits of stream sockets and listeners, whatever their address family. What a socket is knows
 /// src/net/ alone.
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class ListenSocket;
 class Socket;
@@ -238,4 +238,4 @@ private:
     bool holds_ = false;  // a reference to the listener, as in SocketWait
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -16,7 +16,7 @@
 #include <eddy/spawn_options.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The loop of this thread; throws `InvalidState` naming `what` when there is none.
 [[nodiscard]] LoopCore& require_loop(const char* what);
@@ -105,4 +105,4 @@ concept NotTask =
     return job.leaf->site;
 }
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <eddy/spawn_options.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// The ways to say `spawn`, for everything that starts jobs. `Derived` has
 ///
@@ -95,4 +95,4 @@ private:
     [[nodiscard]] Derived& self() noexcept { return static_cast<Derived&>(*this); }
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

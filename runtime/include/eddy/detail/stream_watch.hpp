@@ -9,7 +9,7 @@
 #include <eddy/scope.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// At least so many bytes in so much time; see `StreamTimeouts`.
 struct ProgressRate {
@@ -95,4 +95,4 @@ private:
 };
 
 }  // namespace detail
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

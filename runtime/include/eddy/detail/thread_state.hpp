@@ -5,7 +5,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 class Job;
 class LoopCore;
@@ -43,4 +43,4 @@ void loop_ends(std::uint64_t identity) noexcept;
 /// In a forked child: none of the loops there were is there.
 void forget_loops() noexcept;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

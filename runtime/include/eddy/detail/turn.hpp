@@ -8,7 +8,7 @@
 #include <eddy/clock.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// How far one turn of the loop goes: bounded by work, not by count alone (rule R6).
 ///
@@ -131,4 +131,4 @@ private:
     bool stopped_ = false;
 };
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace eddy::detail {
+namespace eddy::inline v0_1::detail {
 
 /// An object that converts to integers, and to nothing that would lose its fraction on the way: an
 /// unscoped enumerator, `std::integral_constant`, `std::atomic<int>`.
@@ -100,4 +100,4 @@ using Count = WholeNumber<std::size_t>;
 /// Of things that are added and taken away: who takes it says which it wants.
 using Amount = WholeNumber<std::int64_t>;
 
-}  // namespace eddy::detail
+}  // namespace eddy::inline v0_1::detail

@@ -13,7 +13,7 @@
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 enum class AddressFamily : std::uint8_t { v4, v6 };
 
@@ -90,7 +90,7 @@ private:
 
 std::ostream& operator<<(std::ostream& out, const Address& address);
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 template <>
 struct std::hash<eddy::Address> {

@@ -14,7 +14,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The longest line, or other piece, that a reader accepts unless told otherwise.
 inline constexpr std::size_t default_read_limit = 64UL * 1024;
@@ -207,4 +207,4 @@ private:
     detail::ReadBuffer buffer_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

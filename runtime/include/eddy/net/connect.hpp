@@ -11,7 +11,7 @@
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Connects to an address.
 ///
@@ -36,4 +36,4 @@ struct ConnectOptions {
                                       std::uint16_t port,
                                       ConnectOptions options = {});
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

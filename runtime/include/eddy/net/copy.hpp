@@ -12,7 +12,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// How many bytes went which way.
 struct CopiedBytes {
@@ -110,4 +110,4 @@ template <class A, class B>
     co_return CopiedBytes{bytes.a_to_b - before.a_to_b, bytes.b_to_a - before.b_to_a};
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

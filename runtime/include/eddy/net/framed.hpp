@@ -18,7 +18,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// How a frame's length is written in front of it, and how long it may be.
 struct FrameOptions {
@@ -189,4 +189,4 @@ private:
     FrameWriter<S> writer_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -23,7 +23,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// The order in which to try addresses: families take turns, the first one's first; within a family
 /// the order stays.
@@ -154,4 +154,4 @@ template <class Connector>
     co_return std::move(*attempts.winner);
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -9,7 +9,7 @@
 #include <eddy/detail/list_link.hpp>
 #include <eddy/time.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class SilenceLimit;
@@ -79,11 +79,11 @@ concept PeerWatched = requires(S& stream) {
     { stream.peer_watch() } -> std::same_as<PeerWatch&>;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/detail/silence_limit.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 inline void PeerWatch::moved() noexcept { stirred_ = true; }
 
@@ -101,4 +101,4 @@ inline void PeerWatch::wait_stopped() noexcept {
     }
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

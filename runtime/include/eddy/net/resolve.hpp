@@ -10,7 +10,7 @@
 #include <eddy/net/address.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct ResolveOptions {
     std::optional<AddressFamily> family = std::nullopt;  ///< nothing: both
@@ -46,4 +46,4 @@ struct ResolveOptions {
 /// Of the errors of lookups: libuv's numbers (UV_EAI_NONAME ...).
 [[nodiscard]] const std::error_category& resolve_category() noexcept;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

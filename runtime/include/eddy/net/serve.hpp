@@ -12,7 +12,7 @@
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// Accepts connections and runs `handler(stream, args...)` for each, in a job of its own, until the
 /// server drains or the listener is closed; then waits for the handlers, and returns.
@@ -99,6 +99,6 @@ template <class First, class... Args>
     return detail::refused();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1
 
 #include <eddy/net/serve_until_signal.hpp>

@@ -12,7 +12,7 @@
 #include <eddy/net/serve.hpp>
 #include <eddy/os/signal_set.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -128,4 +128,4 @@ template <class First, class... Args>
     return detail::refused();
 }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

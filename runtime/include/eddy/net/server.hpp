@@ -13,7 +13,7 @@
 #include <eddy/time.hpp>
 #include <eddy/wait_queue.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 class ServeRun;
@@ -139,4 +139,4 @@ private:
 
 inline Server::DrainWait Server::wait_draining() { return DrainWait(*this); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -11,7 +11,7 @@
 #include <eddy/detail/socket_waits.hpp>
 #include <eddy/net/stream.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 struct StreamStatistics {
     std::uint64_t bytes_read = 0;
@@ -196,4 +196,4 @@ public:
     void close();
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

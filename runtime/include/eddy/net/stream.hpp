@@ -27,7 +27,7 @@
 /// temporary
 ///   string or vector is for a `co_await` in the same expression.
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 namespace detail {
 
@@ -109,4 +109,4 @@ concept Listener = requires(L& listener) {
 template <Listener L>
 using accepted_t = await_result_t<decltype(std::declval<L&>().accept())>;
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -8,7 +8,7 @@
 #include <eddy/net/address.hpp>
 #include <eddy/net/socket_stream.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// When the kernel asks a silent peer whether it is there, and gives it up.
 struct KeepAlive {
@@ -113,4 +113,4 @@ public:
 
 inline TcpListener::Accept TcpListener::accept() noexcept { return Accept(socket_.get()); }
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

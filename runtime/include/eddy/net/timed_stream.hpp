@@ -16,7 +16,7 @@
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A stream whose operations lose patience: when nothing moves, or too little.
 ///
@@ -259,4 +259,4 @@ private:
     Shared state_;
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -10,7 +10,7 @@
 #include <eddy/net/socket_stream.hpp>
 #include <eddy/task.hpp>
 
-namespace eddy {
+namespace eddy::inline v0_1 {
 
 /// A connection between processes of one machine; see `SocketStream` for what it does. From
 /// `UnixListener::accept`, `connect_unix` or `pair`.
@@ -99,4 +99,4 @@ inline UnixListener::Accept UnixListener::accept() noexcept { return Accept(sock
 /// Cancellation: checked on entry; it never waits.
 [[nodiscard]] Task<UnixStream> connect_unix(std::string path);
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

@@ -6,14 +6,10 @@
 #include <initializer_list>
 #include <span>
 
+#include <eddy/detail/signal_wait.hpp>
 #include <eddy/loop_bound.hpp>
-#include <eddy/wait_queue.hpp>
 
-namespace eddy {
-
-namespace detail {
-class SignalWatch;
-}
+namespace eddy::inline v0_1 {
 
 struct SignalSetStatistics {
     std::uint64_t received = 0;   ///< that this set was told of
@@ -67,24 +63,21 @@ private:
     detail::SignalWatch* watch_;
 };
 
-class SignalSet::Next final : public QueuedWaiter {
+class SignalSet::Next final : public detail::SignalWait {
 public:
     explicit Next(const LoopBound& bound, detail::SignalWatch& watch) noexcept
         : bound_(bound), watch_(watch) {}
 
     [[nodiscard]] bool try_now();
     void start();
-    [[nodiscard]] int take() const noexcept { return number_; }
+    [[nodiscard]] int take() const noexcept { return number(); }
     [[nodiscard]] const char* what() const noexcept override { return "SignalSet::next"; }
 
 private:
-    friend class detail::SignalWatch;
     void pass_on() noexcept override;
 
     const LoopBound& bound_;
     detail::SignalWatch& watch_;
-    int number_ = 0;
-    std::uint64_t since_ = 0;  // its place in the order of arrival
 };
 
-}  // namespace eddy
+}  // namespace eddy::inline v0_1

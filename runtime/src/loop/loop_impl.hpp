@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <string_view>
+
+#include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/log.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/log_observer.hpp>
+#include <eddy/loop.hpp>
+
+#include "uv/driver.hpp"
+
+namespace eddy::inline v0_1 {
+
+/// Joins the core, which knows jobs, with the driver, which knows libuv: who polls when, and how a
+/// loop ends.
+class Loop::Impl final : public detail::DriverClient {
+public:
+    Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host = nullptr, bool keep_alive = true);
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl();
+
+    void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
+    void cancel(std::string_view reason);
+    void detach(std::function<void()> on_done, Duration patience);
+    /// While it runs, this is its thread. Throws: `WrongThread`.
+    void require_own_thread(const char* what) const;
+    /// This is its thread, and it runs. Throws: `WrongThread`.
+    void require_running(const char* what) const;
+    [[nodiscard]] bool inherited() const noexcept { return core.inherited(); }
+
+    LoopOptions options;
+    LogObserver default_observer;
+    detail::Driver::Owned driver;  // null once closed
+    detail::LoopCore core;
+    bool attached;
+    std::atomic<bool> ran = false;
+    int signal = 0;  // that came, and was ours to handle
+
+private:
+    /// Ends the wait for jobs that ignore their cancellation.
+    struct GraceTimer final : detail::DeadlineNode {
+        GraceTimer() noexcept : DeadlineNode(Rank::grace) {}
+        void due() noexcept override { over = true; }
+        bool started = false;
+        bool over = false;
+    };
+
+    void before_host_poll() noexcept override;
+    void after_host_poll() noexcept override;
+    void signal_arrived(int number) noexcept override;
+
+    Duration limit_host_poll() noexcept;
+    void turn();
+    void poll(TimePoint until);
+    void poll_timed(TimePoint until);
+    void poll_when_idle();
+    void poll_in_real_time();
+    void observe_poll(Duration timeout) noexcept;
+    void observe_poll_end() noexcept;
+    void require_not_forked() const {
+        if (inherited()) [[unlikely]] {
+            throw_forked();
+        }
+    }
+    [[noreturn]] static void throw_forked();
+    [[nodiscard]] bool not_my_turn() const noexcept;
+    void finish_host_turn() noexcept;
+    void begin_end(std::string_view reason);
+    void begin_grace();
+    [[nodiscard]] bool grace_over() noexcept {
+        if (real_grace_end_ != never) [[unlikely]] {
+            look_at_real_grace();
+        }
+        return grace_timer_.over || (untimed_grace_end_ != never && untimed_grace_over());
+    }
+    [[nodiscard]] bool untimed_grace_over() const noexcept {
+        return untimed_grace_end_ <= core.clock->now();
+    }
+    [[nodiscard]] TimePoint next_deadline() const noexcept {
+        return std::min(core.next_deadline(), other_deadline());
+    }
+    /// Of what is in no heap of deadlines: a grace for which there was no memory there, and what
+    /// the log has not got rid of yet.
+    [[nodiscard]] TimePoint other_deadline() const noexcept {
+        if (detail::log_waits.load(std::memory_order_relaxed) && !virtual_time_) [[unlikely]] {
+            return std::min(untimed_grace_end_, after(core.clock->now(), detail::log_patience));
+        }
+        return untimed_grace_end_;
+    }
+    void look_at_real_grace() noexcept;
+    void end_jobs();
+    void abandon_jobs();
+    void finish_run();
+    void close_core();
+    void close_driver() noexcept;
+
+    const bool virtual_time_;
+    GraceTimer grace_timer_;
+    Duration grace_ = std::chrono::seconds(10);
+    TimePoint real_grace_end_ = never;     // on the steady clock; only of a loop with virtual time
+    TimePoint untimed_grace_end_ = never;  // for which there was no memory in the heap of deadlines
+    bool in_host_turn_ = false;  // the host's loop has called us, and we have not returned
+    bool detaching_ = false;
+    bool detached_ = false;
+    std::function<void()> on_detached_;
+};
+
+}  // namespace eddy::inline v0_1
