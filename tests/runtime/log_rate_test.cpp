@@ -95,6 +95,7 @@ TEST_CASE("kinds are told apart by place, type and error code, not by their word
     end_a_loop();
     CHECK(log.lines().size() == 55);
     CHECK(log.count("... and 10 more of this kind: ") == 5);
+    CHECK(log.count("kinds: here, eddy::IoError ") == 2);  // as people write it
 }
 
 TEST_CASE("however many kinds there are, lines are few and every message counts") {
