@@ -253,8 +253,8 @@ EDDY_TEST_CASE(
         co_await rounds();
         call.wait_until_it_runs();
         call.let_go();
-        pool.shutdown(
-            long_time);  // blocks the loop: the result is in its inbox, and no turn passes
+        // Blocks the loop: the result is in its inbox, and no turn passes.
+        pool.shutdown(long_time);
         subject.scope.cancel();
         co_await handle;
         CHECK(subject.value == 42);

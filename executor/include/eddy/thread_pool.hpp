@@ -87,8 +87,7 @@ struct ThreadPoolStatistics {
 class ThreadPool final : public Executor {
 public:
     /// Throws: `std::invalid_argument` for a `queue_bound` of 0, a negative number or time, or a
-    /// `niceness`
-    ///         outside 0 to 19.
+    ///         `niceness` outside 0 to 19.
     explicit ThreadPool(const ThreadPoolOptions& options = {});
     ~ThreadPool() override;
 

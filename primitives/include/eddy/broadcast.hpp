@@ -30,8 +30,9 @@ class BroadcastReceiver;
 ///     }
 ///
 /// Requires: items are copied for each receiver, when it runs; moved and destroyed without
-/// throwing. Order:    each receiver gets the items in the order they were sent. Lifetime: the end
-/// of the Broadcast closes it; receivers may live longer and see what is kept.
+///           throwing.
+/// Order:    each receiver gets the items in the order they were sent.
+/// Lifetime: the end of the Broadcast closes it; receivers may live longer and see what is kept.
 ///           Items are kept until newer ones take their place.
 /// Cost:     a send wakes those who wait, and is constant otherwise. The room is allocated with the
 ///           Broadcast; a receiver is one allocation, a wait none.

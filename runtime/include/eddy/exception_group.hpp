@@ -28,8 +28,7 @@ namespace eddy::inline v0_1 {
 ///     }
 ///
 /// Cost: copying shares the list. Groups may be nested as deep as memory goes: nothing here
-/// recurses
-///       into them.
+///       recurses into them.
 class ExceptionGroup : public std::exception {
 public:
     /// Null pointers and `Cancelled` are left out; an `ExceptionGroup` inside stays nested.

@@ -178,9 +178,9 @@ private:
 ///               the completion ends the wait: a value is returned, as it has happened; a failure
 ///               or a drop is how an aborted operation ends, and becomes `Cancelled`. An exception
 ///               of `abort` goes to the observer, and the wait goes on.
-/// Lifetime:     `start` and `abort` are kept as long as the operation; the callback may come
-/// later,
-///               and may not refer to the frame unless it is known to come before the loop's end.
+/// Lifetime:     `start` and `abort` are kept as long as the operation. The callback may come later
+///               than that, so it may not refer to the frame, unless it is known to come before the
+///               loop's end.
 ///               Awaited again, it calls `start` again, with a new completion.
 /// Cost:         one allocation. A virtual clock stands still while the callback is awaited.
 /// Source:       trio's `wait_task_rescheduled` and its `Abort`.

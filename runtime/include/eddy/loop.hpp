@@ -90,11 +90,9 @@ struct LoopStatistics {
 ///
 /// Requires:  at most one loop per thread at a time.
 /// Threading: `post` and `handle` from any thread. Everything else, while it runs or is attached,
-/// on
-///            its thread, `WrongThread` elsewhere; before and after, on one thread at a time.
+///            on its thread, `WrongThread` elsewhere; before and after, on one thread at a time.
 /// Fork:      a child has none of its parent's loops, and nothing that belongs to them. It makes
-/// its
-///            own, or execs; what it has inherited, it may destroy, and leaves alone what the two
+///            its own, or execs. What it has inherited it may destroy: that touches nothing the two
 ///            share. A job that forks goes on in the child until its next wait; then `run` throws
 ///            `InvalidState` there, and no other job runs. In the child of an attached loop Eddy
 ///            does nothing in the host's.

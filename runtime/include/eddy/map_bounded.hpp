@@ -58,7 +58,7 @@ template <class Items, class F, class... Args>
 /// The same, but a failure ends nothing: returns an `Outcome` for every item, in their order.
 ///
 /// Throws: `std::invalid_argument` for a limit of zero or less; `Cancelled` when the caller is
-/// cancelled.
+///         cancelled.
 template <class Items, class F, class... Args>
     requires std::ranges::input_range<std::decay_t<Items>>
 [[nodiscard]] auto map_bounded_settled(detail::Count limit, Items&& items, F&& fn, Args&&... args) {

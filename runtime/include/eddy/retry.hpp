@@ -28,8 +28,8 @@ struct RetryPolicy {
     double factor = 2.0;  ///< at least 1
     Duration max_delay = std::chrono::seconds(30);
     double jitter = 0.5;  ///< 0: exact delays, up to 1: anything below
-    std::optional<std::uint64_t> seed =
-        std::nullopt;  ///< the same seed, the same delays; for tests
+    /// The same seed, the same delays; for tests.
+    std::optional<std::uint64_t> seed = std::nullopt;
     /// Which failures are worth another attempt; null: all. See `retry_on`.
     bool (*retry_if)(const std::exception_ptr&) = nullptr;
 };
@@ -100,7 +100,7 @@ Task<T> host_retry(RetryPolicy policy, F fn, Args... args) {
 ///               `current_effective_deadline()`. `std::invalid_argument` for a bad policy.
 /// Cancellation: `Cancelled` is never retried; the pauses are checkpoints.
 /// Lifetime:     `fn` and `args` are kept here; `args` are passed as lvalues, to every attempt
-/// anew.
+///               anew.
 template <class F, class... Args>
 [[nodiscard]] auto retry(const RetryPolicy& policy, F&& fn, Args&&... args) {
     if constexpr (detail::check_task_call<F, std::decay_t<Args>&...>()) {

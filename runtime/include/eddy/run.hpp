@@ -86,13 +86,14 @@ Task<> note_status(Task<T> task, std::optional<int>& status) {
 ///     Task<> serve();
 ///     int main() { return eddy::run_main(serve()); }
 ///
-/// | the task                                       | status               | standard error |
-/// |------------------------------------------------|----------------------|-----------------------|
-/// | returns                                        | its value, 0 if void | | | is cancelled by
-/// SIGINT or SIGTERM (see `grace`)| 128 + number         |                       | | is cancelled
-/// otherwise                         | 0 if void, or 1      | that it has no value  | | throws, or
-/// there is no loop to be had          | 1                    | what it says; of an   | | | |
-/// `ExceptionGroup` each |
+/// | the task                                | status               | standard error              |
+/// |-----------------------------------------|----------------------|-----------------------------|
+/// | returns                                 | its value, 0 if void |                             |
+/// | is cancelled by SIGINT or SIGTERM (see  | 128 + number         |                             |
+/// | `RunOptions::handle_signals`)           |                      |                             |
+/// | is cancelled otherwise                  | 0 if void, or 1      | that it has no value        |
+/// | throws, or there is no loop to be had   | 1                    | what it says; of an         |
+/// |                                         |                      | `ExceptionGroup` each       |
 ///
 /// Throws: nothing.
 template <class T>

@@ -72,7 +72,8 @@ private:
 ///
 /// Lifetime: the variable outlives its bindings: make it global.
 /// Cost:     `bind` allocates once; `get` is linear in the bindings around, a spawn copies a
-/// pointer. Source:   Python's context variables, tokio's `task_local!`.
+///           pointer.
+/// Source:   Python's context variables, tokio's `task_local!`.
 template <class T>
 class TaskLocal final {
 public:

@@ -38,24 +38,29 @@ struct WaiterAccess;
 ///
 /// States. A waiter lives in the coroutine's frame. Nobody but the loop's thread sees it.
 ///
-/// | state     | event                           | next      | hook       | called by            |
-/// |-----------|---------------------------------|-----------|------------|----------------------|
-/// | idle,done | awaited, it can finish at once  | done      | try_now, take | `co_await`        |
-/// | idle,done | the same, with the last unit of the job's budget | committed | try_now |
-/// `co_await` | | idle,done | awaited, `try_now` throws       | unchanged; failed with the last
-/// unit | try_now | `co_await` | | idle,done | awaited, it has to wait         | queued    | start
-/// | `co_await`, `select` | | queued    | `start` throws                  | done; failed with the
-/// last unit | -  | `co_await`, `select` | | queued    | a waker unlinks it              |
-/// committed | commit     | the primitive        | | queued    | cancelled, and it leaves        |
-/// aborted   | abort      | the cancelled scope  | | queued    | cancelled, and it is in flight  |
-/// queued    | abort      | the cancelled scope  | | queued    | the loop is over                |
-/// aborted   | sever      | the loop             | | queued    | another one of its select won   |
-/// done      | abort      | `select`             | | queued    | its frame is destroyed          |
-/// done      | unlink     | the frame            | | committed | its job runs                    |
-/// done      | take       | `co_await`, `select` | | committed | its frame is destroyed, or it
-/// loses the select after all | done | pass_on | the frame, `select` | | aborted   | its job runs
-/// | done      | -          | `co_await`: throws `Cancelled`, or `LoopClosed` | | failed    | its
-/// job runs                    | done      | -          | `co_await`: throws what was kept |
+/// | state     | event                              | next      | hook     | called by            |
+/// |-----------|------------------------------------|-----------|----------|----------------------|
+/// | idle,done | awaited, it can finish at once     | done      | try_now, | `co_await`           |
+/// |           |                                    |           | take     |                      |
+/// | idle,done | the same, on the last unit of the  | committed | try_now  | `co_await`           |
+/// |           | job's budget                       |           |          |                      |
+/// | idle,done | awaited, `try_now` throws          | unchanged | try_now  | `co_await`           |
+/// | idle,done | the same, on the last unit         | failed    | try_now  | `co_await`           |
+/// | idle,done | awaited, it has to wait            | queued    | start    | `co_await`, `select` |
+/// | queued    | `start` throws                     | done      | -        | `co_await`, `select` |
+/// | queued    | the same, on the last unit         | failed    | -        | `co_await`           |
+/// | queued    | a waker unlinks it                 | committed | commit   | the primitive        |
+/// | queued    | cancelled, and it leaves           | aborted   | abort    | the cancelled scope  |
+/// | queued    | cancelled, and it is in flight     | queued    | abort    | the cancelled scope  |
+/// | queued    | the loop is over                   | aborted   | sever    | the loop             |
+/// | queued    | another one of its select won      | done      | abort    | `select`             |
+/// | queued    | its frame is destroyed             | done      | unlink   | the frame            |
+/// | committed | its job runs                       | done      | take     | `co_await`, `select` |
+/// | committed | its frame is destroyed, or the     | done      | pass_on  | the frame, `select`  |
+/// |           | select is lost after all           |           |          |                      |
+/// | aborted   | its job runs: throws `Cancelled`,  | done      | -        | `co_await`           |
+/// |           | or `LoopClosed`                    |           |          |                      |
+/// | failed    | its job runs: throws what was kept | done      | -        | `co_await`           |
 ///
 /// *Queued*: somebody may wake it, and cancellation may take it away. *Committed*: a waker has
 /// unlinked it and already given it what it waited for; from now on the wait succeeds. A wait on

@@ -83,8 +83,8 @@ void PollHandle::close_handle() noexcept {
     armed_ = 0;
     core_->forget(*this);
     if (!watched_ || is_inherited()) {
-        ::close(
-            fd);  // if watched: the epoll set is the parent's, and libuv's handle is left as it is
+        // If watched: the epoll set is the parent's, and libuv's handle is left as it is.
+        ::close(fd);
         return;
     }
     // First the handle, which takes the descriptor out of the epoll set while its number is ours.

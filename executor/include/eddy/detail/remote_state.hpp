@@ -39,8 +39,7 @@ public:
     /// The same, for who comes from outside.
     ///
     /// Throws: `BrokenResource` in a child that was forked since the channel was opened: whoever
-    /// had
-    ///         the lock then is not there.
+    ///         had the lock then is not there.
     [[nodiscard]] Lock enter() const {
         if (inherited()) [[unlikely]] {
             throw_inherited();

@@ -15,8 +15,8 @@
 /// write. A function looks first, and does its work only if nothing is wrong: so the compiler has
 /// nothing to say about its inside.
 ///
-///     if constexpr (check_task_call<F, std::decay_t<Args>...>()) { ... } else { return refused();
-///     }
+///     if constexpr (check_task_call<F, std::decay_t<Args>...>()) { ... }
+///     else { return refused(); }
 
 #define EDDY_TASK_TAKES_OPTIONS_ONLY                                                             \
     "a task has its arguments already, and takes options only: spawn(task, {.name = \"...\"}); " \

@@ -71,7 +71,7 @@ private:
 /// Cancellation: nothing that was read is lost: the next call goes on with the same frame.
 /// Lifetime:     the stream outlives the reader.
 /// Cost:         as `BufferedReader`: no memory while it waits for a frame, no allocation per
-/// frame.
+///               frame.
 template <class S>
     requires ReadStream<S>
 class FrameReader final {

@@ -24,8 +24,7 @@
 ///   has not happened; after that the stream cannot be written any more (`BrokenResource`), and
 ///   closing it resets the connection: the other side never takes half for the whole.
 /// - Spans, and the spans in a span of spans, belong to the caller until the await ends: a
-/// temporary
-///   string or vector is for a `co_await` in the same expression.
+///   temporary string or vector is for a `co_await` in the same expression.
 
 namespace eddy::inline v0_1 {
 

@@ -45,8 +45,8 @@ public:
 };
 
 struct ListenOptions {
-    detail::WholeNumber<int> backlog =
-        1024;                 ///< connections that wait for `accept`; the kernel may allow fewer
+    /// Connections that wait for `accept`; the kernel may allow fewer.
+    detail::WholeNumber<int> backlog = 1024;
     bool reuse_port = false;  ///< several listeners share the port, the kernel spreads connections
     bool v6_only = false;     ///< an IPv6 listener refuses IPv4
 };

@@ -28,8 +28,7 @@
 /// scheduling, then once for each of two seeds with ready jobs in random order. `EDDY_SEEDS=200`
 /// asks for seeds 1 to 200, `EDDY_SEEDS=0` for none, `EDDY_SEED=17` for that one alone; a failure
 /// names its seed. So a body runs three times: what it keeps outside of itself, it resets. The loop
-/// must end
-/// empty: no job, no deadline, no handle; and no failure may have gone uncollected, unless
+/// must end empty: no job, no deadline, no handle; and no failure may have gone uncollected, unless
 /// `expected_failures()` was asked for. A job that does not end, be it always ready, or waiting for
 /// a call that never returns, fails the test after ten seconds, by name and place.
 ///
