@@ -36,6 +36,37 @@ struct JobExtras {
 ///
 /// Lives in pooled memory and is counted: one reference while it runs, one for each handle. The
 /// coroutine frames die when the body ends; the result stays here for the handle.
+///
+/// Everything here is the loop thread's. Who writes what, and when (anybody there may read):
+///
+/// | field         | who writes it                                                               |
+/// |---------------|-----------------------------------------------------------------------------|
+/// | ScopeNode     | scope_node.cpp: entry, cancellation, move and exit of its own scope         |
+/// | ready_next    | whoever has the job in a list: `ReadyQueue`; after the end `TaskGroup` for  |
+/// |               | its failures, `CompletionQueue` for its results. Never two of them          |
+/// | leaf          | `set_root` when it is made; then who suspends it (`Awaiting`,               |
+/// |               | `root_reached_end`) and who resumes it (`LoopCore::step`, null meanwhile);  |
+/// |               | `discard` or `destroy_frames` at the end                                    |
+/// | scope         | the job itself, entering and leaving scopes (`ScopeEntry`, `Nursery`)       |
+/// | wait          | set by `Awaiting` before `start`; cleared by who ends the wait: `commit`,   |
+/// |               | `abort_wait`, `sever_waits`, a `start` that throws, the frame's end         |
+/// | wait_since    | `Awaiting` when a wait begins; `ReadyQueue` and `made_woken` while it is    |
+/// |               | ready                                                                       |
+/// | nursery       | `admit`; `StartHost` and `serve` when the job moves; null by `finish` or    |
+/// |               | `destroy_job`                                                               |
+/// | id, parent_id | `admit`, once                                                               |
+/// | extras        | `ensure_extras`: a name before it starts, locals by the job, a token by who |
+/// |               | asks for a `CancelHandle`                                                   |
+/// | spawned       | who spawns it, before `admit`                                               |
+/// | joiners       | `JobWait`s queue themselves; `finish` or `destroy_job` wakes them all       |
+/// | error         | `keep_failure` and `throw_kept` while it runs; then `collect` and `finish`  |
+/// | references    | `JobRef`, `admit`, whoever keeps it in a list after its end                 |
+/// | budget        | `step` fills it; `Awaiting` takes from it                                   |
+/// | state, ended  | `finish` or `destroy_job`, once                                             |
+/// | body_done     | `root_reached_end`, once                                                    |
+/// | collected     | who sees the outcome, or is sure to: groups, sets, handles, reports         |
+/// | severed       | `sever_waits` sets it, `make_aborted` takes it back                         |
+/// | value (JobOf) | `collect` sets it, `take_result` takes it                                   |
 class Job : public ScopeNode {
 public:
     Job(const Job&) = delete;

@@ -66,6 +66,37 @@ protected:
 };
 
 /// The part of a loop that knows nothing of libuv: what is ready, what is due, who lives.
+///
+/// All of it is the loop thread's, but for `runs_on` and what `inbox` offers to other threads. Who
+/// writes what, and when (anybody on the thread may read):
+///
+/// | field           | who writes it                                                            |
+/// |-----------------|--------------------------------------------------------------------------|
+/// | ready           | `make_ready`, `make_willing`, `force_yield`; `run_ready` takes out       |
+/// | deadlines       | who has a `DeadlineNode`: sleeps, scopes, alarms, timed calls, the grace |
+/// | housekeeping    | `SilenceLimit`, and whatever else nobody waits for                       |
+/// | clock           | the constructor                                                          |
+/// | turn_time, turn | `begin_turn`, `fire_deadlines`; a piece of work counts itself            |
+/// | hooks           | `add_observer`, `drop_observer`                                          |
+/// | budget          | `Loop`, before it runs                                                   |
+/// | severing        | `sever_waits`, once                                                      |
+/// | checkpoint_hook | the test kit, between turns                                              |
+/// | next_id         | `admit`                                                                  |
+/// | jobs_alive      | `admit`; `end_scope`                                                     |
+/// | sparing         | sockets that are accepted                                                |
+/// | in_flight       | the wait that has begun something finite adds one, and takes it off when |
+/// |                 | it is over or left alone                                                 |
+/// | owed            | `OffloadWait` adds for a work it leaves alone whose worker is about to   |
+/// |                 | push it, and takes off when it has come                                  |
+/// | severed         | `sever_waits` adds; `make_aborted` takes off                             |
+/// | forced_yields   | `force_yield`                                                            |
+/// | root            | as every nursery; `closed` by `destroy_jobs` and `close`                 |
+/// | settled         | the test kit's `settle` queues; `on_idle` wakes                          |
+/// | inbox           | any thread pushes; `deliver_inbox` takes; `close` closes                 |
+/// | loop, driver    | `Loop`, when it is made, begins and ends                                 |
+/// | abandoned       | `Loop`, while a grace is over                                            |
+/// | signal_takers   | `SignalsTaken`                                                           |
+/// | runs_on         | `Loop`, at its beginning and end; other threads read it                  |
 class LoopCore {
 public:
     static constexpr std::uint8_t job_budget = 128;     // operations that finish at once
@@ -143,8 +174,8 @@ public:
     /// Its budget is used up: behind everybody, and the turn looks at the clock.
     void force_yield(Job& job) noexcept;
 
-    /// One turn after a poll, in the order of the design: what came from outside, due deadlines,
-    /// ready jobs. Bounded; what is left is for the next one.
+    /// One turn after a poll, in its order (rule R6): what came from outside, due deadlines, ready
+    /// jobs. Bounded; what is left is for the next one.
     void run_turn();
     /// The last part of one alone, for a loop that ends.
     void run_jobs();
@@ -231,7 +262,7 @@ public:
     /// The same, and false if it did not watch.
     bool drop_observer(Observer& observer) noexcept;
     void report_failure(const Job* job, std::exception_ptr error, std::string_view where) noexcept;
-    /// Of the handler of a connection whose peer went away.
+    /// The same for the handler of a connection whose peer went away.
     void report_lost_connection(const Job& job, const std::exception_ptr& error) noexcept;
     /// Calls `call(observer)` for those that asked for `hook`; `no_hooks` asks everybody.
     template <class F>
