@@ -55,7 +55,7 @@ void Work::execute() noexcept {
 
 void Work::complete() noexcept {
     if (!try_change(State::running, State::finished)) {
-        destroy();  // abandoned
+        destroy();  // left alone
         return;
     }
     const bool accepted = inbox_->push(*this);

@@ -27,7 +27,7 @@ public:
     [[nodiscard]] bool here() const noexcept { return home_ == thread_state.core; }
     [[nodiscard]] bool busy() const noexcept { return count_ != 0; }
 
-    /// With the lock: true if the caller is to knock when it has given it up.
+    /// With the lock: true if the caller is to knock when it has released it.
     [[nodiscard]] bool wants_knock() noexcept {
         if (count_ == 0 || knocked_) {
             return false;
@@ -48,10 +48,10 @@ public:
         --count_;
     }
 
-    /// The channel is gone, whatever thread this is: the loop has to let go of the door.
+    /// The channel is gone, whatever thread this is: the loop has to forget the door.
     void retire() noexcept {
         if (!knocked_) {
-            static_cast<void>(knock());  // false: the loop has let go of it already
+            static_cast<void>(knock());  // false: the loop has forgotten it already
         }
     }
 

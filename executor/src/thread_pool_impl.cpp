@@ -198,7 +198,7 @@ void ThreadPool::Impl::reject_queued(Lock& lock, F&& why) noexcept {
 // --- threads -----------------------------------------------------------------------------------
 
 /// Sees to it that somebody comes for what is queued: starts a thread if one is missing, or returns
-/// the one that went to sleep last, for the caller to notify when it has given up the lock.
+/// the one that went to sleep last, for the caller to notify when it has released the lock.
 ThreadPool::Impl::WorkerRef ThreadPool::Impl::worker_for_queue() noexcept {
     if (coming_ >= queue_.queued()) {
         return nullptr;
@@ -354,7 +354,7 @@ bool ThreadPool::Impl::sleep(Worker& self, Work* ended, Lock& lock) noexcept {
     return false;
 }
 
-/// The thread does not take the lock any more after it has given it up: it can be joined under it.
+/// The thread does not take the lock any more after it has released it: it can be joined under it.
 void ThreadPool::Impl::leave(Worker& self) noexcept {
     std::list<WorkerRef> gone;
     auto& target = detached_ ? gone : ended_;
@@ -451,7 +451,7 @@ void ThreadPool::Impl::report_left(std::size_t calls) noexcept {
     }
 }
 
-/// One by one, and the lock is given up for each: what the calls have registered runs here. There
+/// One by one, and the lock is released for each: what the calls have registered runs here. There
 /// are no new ones any more.
 void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
     while (true) {

@@ -10,7 +10,7 @@ namespace eddy::inline v0_1 {
 
 namespace {
 
-/// The lock a guard gives up, for a call that the user made.
+/// The lock that a guard releases, for a call that the user made.
 RwLock& required(RwLock* lock, const char* what) {
     if (lock == nullptr) {
         detail::LockCore::refuse_empty_guard(what);

@@ -39,8 +39,9 @@ enum class Priority : std::uint8_t { high, normal, low };
 /// | state_          | both sides, by compare-and-swap from `queued` or `running`             |
 /// | call, result    | the loop; from `running` on the worker; from `finished` on the loop    |
 /// | waiter_         | the loop                                                               |
-/// | *inbox_         | the worker from `finished` until it has pushed: the loop counts works  |
-/// |                 | it lets go of between the two, and keeps its inbox open for them       |
+/// | *inbox_         | the worker from `finished` until it has pushed: a loop that leaves a   |
+/// |                 | work alone between the two counts it (`LoopCore::owed`), and keeps its |
+/// |                 | inbox open until it has come                                           |
 /// | ListLink        | the executor that has the work, under its own lock                     |
 /// | stop_           | the worker until has_stop_ is set, then everybody                      |
 class Work : private detail::InboxNode, private detail::ListLink {
@@ -105,7 +106,7 @@ private:
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> has_stop_{false};
     std::stop_source stop_{std::nostopstate};
-    detail::OffloadWait* waiter_ = nullptr;    // null once the frame has let go
+    detail::OffloadWait* waiter_ = nullptr;    // null once the frame has left it
     detail::Inbox* inbox_ = nullptr;           // where it came from
     detail::OffloadNotice* notice_ = nullptr;  // for observers, if any asked; owned
     TimePoint queued_at_{};

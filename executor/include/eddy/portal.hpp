@@ -48,7 +48,7 @@ public:
                     std::source_location where = std::source_location::current()) noexcept
         : loop_(std::move(loop)), where_(where) {}
 
-    /// Has the loop run `fn(args...)`. Dropping the future lets it go on alone.
+    /// Has the loop run `fn(args...)`. Dropping the future cancels nothing.
     template <class F, class... Args>
     [[nodiscard]] auto submit(F&& fn, Args&&... args) const {
         if constexpr (detail::check_plain_call<F, std::decay_t<Args>...>()) {

@@ -28,7 +28,7 @@ namespace eddy::inline v0_1 {
 /// Cancellation: a cancelled `send` has sent nothing, a cancelled `receive` has taken nothing.
 /// Threading:    any; but all jobs that await at one end are on one loop, `WrongThread` otherwise.
 ///               The end of that loop closes the channel. A child that was forked since it was
-///               opened gets `BrokenResource` from everything, and may let go of its ends.
+///               opened gets `BrokenResource` from everything, and may drop its ends.
 /// Lifetime:     each end counts its copies; an end closes with its last copy.
 /// Cost:         one lock; the loop is woken once for a burst. Allocates only when opened, and when
 ///               an end is first awaited.

@@ -30,10 +30,10 @@ struct ThreadPoolOptions {
     /// one of them to come back; if within a second none has, it ends with `IoError`.
     detail::Count max_blocked = 64;
     detail::Count queue_bound = 1024;  ///< calls that may be queued; more wait for a slot
-    /// How much nicer the threads are than the one that makes the pool, 0 to 19; 0 leaves them
-    /// alone. Linux; nothing elsewhere. When calls burn every processor, a loop waits for a time
-    /// slice of the system's to end: 3 to 4 ms at the 99.9th percentile, with 10 about 1 ms. The
-    /// pool gets what the loops leave either way, but less beside other programs that burn.
+    /// How much nicer the threads are than the one that makes the pool, 0 to 19; 0 changes nothing.
+    /// Linux; nothing elsewhere. When calls burn every processor, a loop waits for a time slice of
+    /// the system's to end: 3 to 4 ms at the 99.9th percentile, with 10 about 1 ms. The pool gets
+    /// what the loops leave either way, but less beside other programs that burn.
     detail::WholeNumber<int> niceness = 0;
     /// How long a thread without work lives on.
     Duration idle_timeout = std::chrono::seconds(10);
@@ -55,7 +55,7 @@ struct ThreadPoolStatistics {
     std::size_t blocked = 0;  ///< of the threads: wait for a loop
     std::size_t waiting = 0;  ///< for a slot in the queue
     std::size_t queued = 0;
-    std::size_t running = 0;      ///< abandoned ones included
+    std::size_t running = 0;      ///< those that were left alone included
     std::uint64_t done = 0;       ///< returned or threw
     std::uint64_t withdrawn = 0;  ///< cancelled before they ran
     std::uint64_t rejected = 0;   ///< the pool was shut down, or had no thread
@@ -69,7 +69,7 @@ struct ThreadPoolStatistics {
 /// Not a scheduler of coroutines: jobs stay on their loops, plain functions come here. Threads
 /// start when there is work for them, the one that became idle last goes first, and one without
 /// work ends after `idle_timeout`. Several loops may share a pool; each result goes back to its
-/// own. A call whose await was abandoned keeps its thread until it has ended.
+/// own. A call that was left alone keeps its thread until it has ended.
 ///
 /// The destructor shuts the pool down: queued calls end with `ClosedResource`, running ones are
 /// asked to stop and awaited for `grace`. Threads that are busy even then are reported and
@@ -119,8 +119,8 @@ private:
 /// The pool of the current loop that `run_in_executor(fn)` uses: one thread for each processor,
 /// made at its first use, shut down with the loop. Its niceness is 0: nicer threads leave the loop
 /// a better tail on a machine of its own, but beside another busy program they get a fifth of what
-/// they would, and the loop gains nothing (executor/README.md). Who knows better has a pool of his
-/// own.
+/// they would, and the loop gains nothing (executor/README.md). A program that knows better makes a
+/// pool of its own.
 ///
 /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
 [[nodiscard]] ThreadPool& default_pool();

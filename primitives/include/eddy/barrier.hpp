@@ -58,7 +58,7 @@ public:
 
     /// Waits until the round is complete; the index in it.
     ///
-    /// Throws: `BrokenBarrier`.
+    /// Throws:       `BrokenBarrier`.
     /// Cancellation: the job has not come; one more has to.
     [[nodiscard]] Wait wait();
 

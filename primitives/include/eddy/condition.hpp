@@ -55,16 +55,16 @@ public:
     void notify(detail::Count count);
     void notify_all();
 
-    /// Lets the lock go, waits for a notification, and has the lock again when it returns: also
+    /// Releases the lock, waits for a notification, and has the lock again when it returns: also
     /// when it throws. While it waits, `guard` holds nothing.
     ///
-    /// Cancellation: on entry it throws before the lock is let go. While it waits, the job first
+    /// Cancellation: on entry it throws before the lock is released. While it waits, the job first
     ///           gets the lock again, in its turn, and then throws. After a notification it
     ///           succeeds, and the next checkpoint throws.
     ///
-    /// In a `select` it comes last, and once: another operation that throws when it is queued after
-    /// it leaves the guard without the lock. A select that something else has won waits until it
-    /// has the lock back.
+    /// In a `select` give it as the last operation, and only one: an operation after it that throws
+    /// when it is queued leaves the guard without the lock. A select that another operation has won
+    /// waits until the guard has the lock again.
     [[nodiscard]] Wait wait(LockGuard& guard) noexcept;
 
     /// Waits until `predicate(args...)` is true, and returns what it returned. It is called with

@@ -85,7 +85,7 @@ public:
     std::int64_t add(detail::Amount delta);
     std::int64_t set(detail::Amount value);
 
-    /// The door for other threads; see `RemoteCounter`.
+    /// The way in for other threads; see `RemoteCounter`.
     ///
     /// Throws: `InvalidState` outside a loop, `LoopClosed` when it is ending, `ClosedResource`.
     [[nodiscard]] RemoteCounter remote();

@@ -45,7 +45,7 @@ public:
     /// Lets everyone through, now and later. Repeating it does nothing.
     void set();
 
-    /// The door for other threads; see `RemoteEvent`.
+    /// The way in for other threads; see `RemoteEvent`.
     ///
     /// Throws: `InvalidState` outside a loop, `LoopClosed` when it is ending.
     [[nodiscard]] RemoteEvent remote();

@@ -30,9 +30,9 @@ public:
         }
     }
 
-    /// Once. Empty: the receiver has it, or can have it: a receiver that is dropped without another
-    /// look, after a wait that it has left, loses it (see `OneshotReceiver::receive`). Otherwise
-    /// the receiver is gone, or has closed, and the value comes back.
+    /// Sends the value, once. Empty: it is sent. Otherwise the receiver is gone, or has closed, and
+    /// the value comes back. Sent is not read: a receiver that has left its wait, and is dropped
+    /// without another look, loses it (see `OneshotReceiver::receive`).
     ///
     /// Throws: `InvalidState` the second time.
     [[nodiscard]] std::optional<T> send(T value) {
@@ -94,7 +94,7 @@ public:
     ///
     /// A job that has left its wait, because a timeout won, is not yet a receiver that is gone: a
     /// value that is sent before that job runs again counts as sent, and is kept for its next
-    /// look. Who gives up looks once more, so that nothing is lost:
+    /// look. A receiver that stops waiting looks once more, so that nothing is lost:
     ///
     ///     const auto got = co_await select(once.receiver.receive(), sleep_for(1s));
     ///     if (got.index() == 1) {

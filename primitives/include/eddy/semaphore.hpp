@@ -39,7 +39,7 @@ struct SemaphoreStatistics {
 ///               not overtaken by small ones, and a newcomer queues behind who waits. Nobody runs
 ///               inside `release`; `value` shows the grant at once.
 /// Lifetime:     outlives its waiters and permits.
-/// Cost:         constant, no allocation; a release is linear in the waiters it lets go.
+/// Cost:         constant, no allocation; a release is linear in the waiters it wakes.
 /// Source:       tokio's Semaphore, issue 8021 for `close`; CPython issue 45997 for the order.
 class Semaphore final : private detail::GrantQueue {
 public:
@@ -59,8 +59,8 @@ public:
     [[nodiscard]] bool locked() const;
     [[nodiscard]] SemaphoreStatistics statistics() const;
 
-    /// Adds permits. A `Permit` gives its own back by itself: they count as there. Legal after
-    /// `close`, which stays.
+    /// Adds permits. Not for those in a `Permit`, which gives them back itself; they count against
+    /// `max`. Legal after `close`, which stays.
     ///
     /// Throws: `std::out_of_range` when there would be more than `max`; nothing has changed.
     void release(detail::Amount permits = 1);

@@ -10,17 +10,20 @@ namespace eddy::inline v0_1 {
 
 /// A moment that a primitive waits for: one deadline of the loop's, for all of its waiters.
 ///
-///     class Bucket : private Alarm {
-///         void due() noexcept override { refill(); waiting_.wake_one(); }
+///     class Tap : private Alarm {
+///         void due() noexcept override {
+///             waiting_.wake_one();
+///             if (!waiting_.empty()) arm(after(now(), period_));  // only while somebody waits
+///         }
 ///         ...
 ///     };
 ///
 /// `due` is called between polling and the ready jobs, where it may commit waiters and arm the
 /// alarm again, but run no user code. A job that waits for a moment itself uses `sleep_until`;
-/// `call_at` is for functions of the user's.
+/// `call_at` is for functions of the user's. A whole primitive: samples/own_primitive.cpp.
 ///
-/// Requires: unarmed when it is destroyed, or when its loop ends: armed while jobs wait, which have
-///           left by then.
+/// Requires: not armed when it is destroyed, nor when its loop ends. So arm it only while jobs
+///           wait, and disarm it when the last of them leaves (`Waiter::unlink`).
 /// Cost:     no allocation, O(log n) for n deadlines.
 class Alarm : private detail::DeadlineNode {
 public:
@@ -36,10 +39,11 @@ protected:
         EDDY_REQUIRE(!DeadlineNode::armed(), "an Alarm was destroyed while it is armed");
     }
 
-    /// The moment has come, and is over: it is no longer armed.
+    /// The moment has come. The alarm is no longer armed.
     void due() noexcept override = 0;
 
-    /// Has `due` called at `when`, instead of any other moment. In the past: soon, not inside.
+    /// Calls `due` at `when`, and not at a moment it was armed for before. A moment in the past:
+    /// soon, never inside this call.
     ///
     /// Throws: `InvalidState` outside a loop; `WrongThread`; `std::bad_alloc`, but not when it is
     ///         armed, or from inside `due`.

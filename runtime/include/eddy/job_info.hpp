@@ -29,7 +29,7 @@ struct JobInfo {
     JobId parent = 0;       ///< the job that spawned it, 0 for the loop's own
     std::string_view name;  ///< empty if it was given none
     JobState state = JobState::pending;
-    // Both are the user's lines, never in Eddy's own files: where he has called or awaited those.
+    // Both are lines of the user's code, never of Eddy's own files: where it calls or awaits Eddy.
     std::source_location spawned;  ///< where
     std::source_location at;       ///< its innermost await, or the head of a body not yet started
     std::string_view waiting_for;  ///< "Lock::acquire", empty while it is ready or runs
@@ -38,8 +38,8 @@ struct JobInfo {
     /// somebody asks for `Observer::ready_times`. A job that yielded, used up its budget or was
     /// just spawned has none: it asked to go behind the others.
     std::optional<TimePoint> ready_since = std::nullopt;
-    /// In `Observer::job_abandoned`: the loop that ended has cut off what it waited for, by
-    /// `LoopClosed`.
+    /// In `Observer::job_abandoned`: the loop that ended has cut it off from what it waited for:
+    /// the wait ended with `LoopClosed`.
     bool cut_off = false;
 };
 

@@ -23,7 +23,7 @@ void cancel_job(Job& job, std::string_view reason);
 
 }  // namespace detail
 
-/// A job that was spawned: wait for it, take its result, cancel it, or let it go.
+/// A job that was spawned: wait for it, take its result, cancel it, or detach it.
 ///
 ///     JoinHandle<int> handle = spawn(compute());
 ///     const int value = co_await handle;  // throws what the job threw
@@ -35,8 +35,9 @@ void cancel_job(Job& job, std::string_view reason);
 ///               `InvalidState` for an empty handle, for oneself, or when the result is gone;
 ///               everything: `WrongThread` off the job's thread.
 /// Cancellation: cancelling the waiting job does not cancel the awaited one.
-/// Threading:    the thread the job was spawned on, also after its loop. While that runs, the end
-///               of a handle elsewhere aborts, unless it is empty. Others have `cancel_handle`.
+/// Threading:    the thread the job was spawned on, also after its loop. While that loop runs, the
+///               destructor of a handle that is not empty aborts on any other thread. Other threads
+///               cancel through a `cancel_handle`.
 /// Lifetime:     may outlive the loop.
 template <class T>
 class JoinHandle final {
@@ -65,13 +66,13 @@ public:
         detail::cancel_job(job("JoinHandle::cancel (others have a cancel_handle())"), reason);
     }
 
-    /// A way to cancel from any thread, and safely after the job is gone. Asked for on the job's
-    /// own, where it leads.
+    /// A handle that cancels the job from any thread, and does no harm when the job is gone. This
+    /// call itself belongs on the job's thread.
     [[nodiscard]] CancelHandle cancel_handle() {
         return detail::make_cancel_handle(job("JoinHandle::cancel_handle"));
     }
 
-    /// Gives the handle up. The job goes on.
+    /// Empties the handle; what its destructor does. The job goes on.
     void detach() noexcept {
         if (job_) {
             detail::drop_handle(*job_, bound_);

@@ -78,13 +78,13 @@ private:
 /// A job's failure goes to the set and cancels nobody, in contrast to `TaskGroup`. For a fixed
 /// number of tasks, `gather` and `as_completed`.
 ///
-/// Threading:    the loop it is made on, or of its first use; elsewhere `WrongThread`, and its end
-///               aborts.
+/// Threading:    that of the loop it is made on, or first used on; elsewhere `WrongThread`, and the
+///               destructor aborts.
 /// Cancellation: that of the group reaches the jobs. A job that was cancelled is an outcome.
 /// Lifetime:     with a group: jobs belong to it; spawn while the group lives. Without one: jobs
 ///               belong to the loop's root group and own what they touch. Destroying the set
-///               cancels what still runs, without waiting: group or root do that, and failures are
-///               reported.
+///               cancels what still runs and does not wait for it: the group does, or the root
+///               group. Failures are reported then.
 /// Cost:         one allocation for the set; a spawn as in a group.
 /// Source:       tokio's JoinSet.
 template <class T = void>
@@ -104,8 +104,8 @@ public:
     [[nodiscard]] std::size_t size() const { return state_->ended_at("JoinSet::size").size(); }
     [[nodiscard]] bool empty() const { return state_->ended_at("JoinSet::empty").exhausted(); }
 
-    /// Starts a job of the set. The handle is for looking and cancelling; it may be dropped. A
-    /// result taken through it is not there for `join_next`.
+    /// Starts a job of the set. The handle is for looking and cancelling; it may be dropped. If the
+    /// result is taken through it, `join_next` has none.
     ///
     /// Throws: `InvalidState` when the group has been left, `LoopClosed` when the loop is ending.
     /// Forms: `spawn(task)`, `spawn(task, options)`, `spawn(fn, args...)`, `spawn(options, fn,

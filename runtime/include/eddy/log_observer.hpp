@@ -12,9 +12,9 @@ namespace eddy::inline v0_1 {
 /// there is room again. What is kept is tried again with every message, while a loop turns, at a
 /// loop's end and once when the process exits. Descriptor 2 is followed when it is replaced.
 ///
-/// Levels: failures and abandoned jobs are errors, handlers that a server left alone are warnings,
-/// connections whose peer went away are debug lines, which the logger's default level leaves out:
-/// `spdlog::get("eddy")->set_level(spdlog::level::debug)`, once it is there.
+/// Levels: failures and jobs that outlast the grace are errors, handlers that a server left alone
+/// are warnings, connections whose peer went away are debug lines, which the logger's default level
+/// leaves out: `spdlog::get("eddy")->set_level(spdlog::level::debug)`, once it is there.
 ///
 /// Rate: of one kind (where it happened and the type of what was thrown, with its error code) ten
 /// messages a second are said, of what one call or one shortage brings by the thousand one; the

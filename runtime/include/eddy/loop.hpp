@@ -174,7 +174,7 @@ public:
     /// (`LoopClosed`) and stays attached until `detach`.
     void cancel(std::string_view reason = {});
 
-    /// Throws: `std::invalid_argument` for one that is, or is not, there.
+    /// Throw `std::invalid_argument`: the one if it watches already, the other if it does not.
     void add_observer(Observer& observer);
     void remove_observer(Observer& observer);
 

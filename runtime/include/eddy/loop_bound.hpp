@@ -15,12 +15,15 @@ namespace eddy::inline v0_1 {
 ///         ...
 ///     }
 ///
-/// Made while a loop runs on the thread, it belongs to that thread. Made before (a global, set up
-/// in `main`), it belongs to nobody, and any thread may use it, until it is first used on one with
-/// a loop. After the loop, the thread that ran it may: to look at the result, or to run another
-/// loop. A child that was forked while the loop ran is another thread. Letting go (destructors) is
-/// for everybody once no loop runs on that thread: after its end, and in a child. Copies belong
-/// where the original does.
+/// | it was made                          | may be used on                                        |
+/// |--------------------------------------|-------------------------------------------------------|
+/// | while a loop runs on the thread      | that thread, also after the loop                      |
+/// | before (a global, set up in `main`)  | any thread, until one with a loop uses it: that one   |
+/// | as a copy                            | where the original may                                |
+///
+/// A child that was forked while the loop ran counts as another thread. Destroying, and releasing
+/// in a destructor (`here`), is for any thread once no loop runs on the one that it belongs to:
+/// after the loop, and in a child.
 ///
 /// Cost: a compare with a thread-local, in every build; 8 bytes.
 class LoopBound final {
@@ -35,7 +38,8 @@ public:
         }
     }
 
-    /// Where nothing can be thrown, in the destructors of guards: may this thread let go?
+    /// For destructors, of guards for example, which cannot throw: whether this thread may destroy
+    /// or release.
     [[nodiscard]] bool here() const noexcept {
         const detail::ThreadState& thread = detail::thread_state;
         return thread_ == thread.identity || thread_ == 0 || detail::loop_is_over(thread_);

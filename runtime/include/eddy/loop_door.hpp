@@ -30,8 +30,8 @@ namespace eddy::inline v0_1 {
 ///
 /// Requires:  owned by a `shared_ptr`; no knock while another is unanswered.
 /// Threading: `knock` from any thread, the rest on the loop's.
-/// Lifetime:  may outlive its loop; kept alive while a knock is unanswered. A door that its owner
-///            gives up before the loop ends is `shut` by it.
+/// Lifetime:  may outlive its loop; kept alive while a knock is unanswered. An owner that goes
+///            before the loop ends calls `shut`.
 /// Cost:      a knock allocates nothing and is lock-free; only the first of a burst wakes the loop.
 class LoopDoor : public std::enable_shared_from_this<LoopDoor>,
                  private detail::InboxNode,
@@ -42,7 +42,7 @@ public:
     ~LoopDoor() override;
 
 protected:
-    /// A door into the current loop.
+    /// A door into the loop of this thread.
     ///
     /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
     LoopDoor();
@@ -55,7 +55,7 @@ protected:
         return generation_ != detail::fork_generation();
     }
 
-    /// The loop's thread: `closing` will not be called. What was knocked for is still answered.
+    /// The loop's thread: `closing` will not be called any more. A knock made before is answered.
     void shut() noexcept;
 
     virtual void answer() = 0;

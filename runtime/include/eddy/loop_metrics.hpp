@@ -48,11 +48,11 @@ public:
     ~LoopMetrics();
 
     [[nodiscard]] const Histogram& lag() const;
-    /// From a job's resumption until it waits, yields or ends. Of `steps`.
+    /// From a job's resumption until it waits, yields or ends. Empty without `steps`.
     [[nodiscard]] const Histogram& step_time() const;
     /// From the moment something woke a job (I/O, a deadline, a post, another job, a cancellation)
-    /// until it is resumed. Of `steps`. Jobs that yielded, used up their budget or were just
-    /// spawned do not count: they ask to go behind the others, so that theirs is what they want.
+    /// until it is resumed. Empty without `steps`. Jobs that yielded, used up their budget or were
+    /// just spawned do not count: it is for them to go behind the others.
     [[nodiscard]] const Histogram& schedule_latency() const;
     /// From the end of a poll to the beginning of the next: what `LoopOptions::turn_quota` bounds,
     /// to within a step; of an attached loop with what its host does in between.

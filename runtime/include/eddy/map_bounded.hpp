@@ -33,9 +33,9 @@ consteval bool check_map_call() {
 /// one item at a time, when there is room for it.
 ///
 /// Throws:       the first failure in time, as it was thrown, after the calls that were under way
-///               were cancelled and have ended; the remaining items are left alone. What fails
-///               after it goes to the observer. `std::invalid_argument` for a limit of zero or
-///               less. To collect the failures instead, `map_bounded_settled`.
+///               were cancelled and have ended; the remaining items are not begun. What fails after
+///               it goes to the observer. `std::invalid_argument` for a limit of zero or less. To
+///               collect the failures instead, `map_bounded_settled`.
 /// Cancellation: a checkpoint before each item: none is begun after it. Once all items are done the
 ///               results are returned.
 /// Order:        items are begun in order.

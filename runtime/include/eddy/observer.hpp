@@ -14,7 +14,7 @@ namespace eddy::inline v0_1 {
 /// Watches a loop: override what you want to see, and say so in `hooks`.
 ///
 /// Several observers may watch one loop (`Loop::add_observer`). The loop's default observer, which
-/// logs failures and abandoned jobs through spdlog (logger "eddy"), is one of them.
+/// logs failures and jobs that outlast the grace through spdlog (logger "eddy"), is one of them.
 ///
 /// Throws:    nothing may; an observer that throws is removed and that is logged.
 /// Threading: the loop thread, between jobs. A hook may not await, spawn or run anything.
@@ -78,7 +78,7 @@ public:
     }
 
     /// A connection's handler has not ended, though its server's drain was over and it was
-    /// cancelled: `serve` has returned without it, and leaves it to the loop. Its state is
+    /// cancelled: `serve` has left it alone and returned; the loop has it now. Its state is
     /// `cancelling`; the rest says what it waits for, and where.
     virtual void job_left(const JobInfo&, std::string_view backtrace) {
         static_cast<void>(backtrace);

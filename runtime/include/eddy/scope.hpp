@@ -59,7 +59,7 @@ public:
     [[nodiscard]] bool cancelled_caught() const { return here().caught; }
     /// True between entry and exit.
     [[nodiscard]] bool entered() const { return here().phase_ == Phase::entered; }
-    /// What cancelled it; of meaning once `cancel_called`.
+    /// What cancelled it. Means nothing before `cancel_called`.
     [[nodiscard]] CancelSource cancel_source() const { return here().source; }
     /// When it ends. Before entry: when it would end if it were entered now; outside a loop, where
     /// there is no time, a timeout does not count.
@@ -78,8 +78,8 @@ public:
     /// reaches the waits inside at once. Its own cancellation and deadline always get through.
     void set_shield(bool on);
 
-    /// A way to cancel from any thread, and safely after the scope is gone. Asked for on its own
-    /// loop, where it leads.
+    /// A handle that cancels the scope from any thread, and does no harm when the scope is gone.
+    /// This call itself belongs on the scope's loop.
     ///
     /// Throws: `InvalidState` outside a loop.
     [[nodiscard]] CancelHandle handle();

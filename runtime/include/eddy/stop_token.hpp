@@ -53,7 +53,7 @@ Task<Maybe<T>> host_stop_token(std::stop_token token, Task<T> work) {
     co_return co_await run_in_scope(scope, std::move(work));
 }
 
-/// The host's side of `with_stop_source`: a scope of its own with a job in it that waits for the
+/// The caller's side of `with_stop_source`: a scope of its own with a job in it that waits for the
 /// cancellation, so that what is registered with the token runs there and not inside `cancel`.
 class StopHost final : private Nursery {
 public:

@@ -40,8 +40,8 @@ class ServeRun;
 ///
 /// The body counts as one of the jobs. It ends before the others do: they go on while the group
 /// waits, after the body's locals have gone. The first failure cancels the others; when all have
-/// ended, every failure comes out in one `ExceptionGroup`, in order of occurrence. A group made
-/// empty by `cancel` ends quietly. For jobs that end one by one with results to collect, see
+/// ended, every failure comes out in one `ExceptionGroup`, in order of occurrence. A group that
+/// `cancel` has ended throws nothing. For jobs that end one by one with results to collect, see
 /// `JoinSet`; for a fixed set of tasks with results, `gather`.
 ///
 /// Cancellation: a cancellation from outside reaches every job, the group waits for all of them,
@@ -49,9 +49,10 @@ class ServeRun;
 /// Order:        of jobs that are cancelled together those wake first that were spawned last; as
 ///               each then goes on to its next wait, nothing else is promised. What has to outlive
 ///               another goes into a group around it.
-/// Throws:       everything: `WrongThread` off its loop; others `post`.
-/// Lifetime:     valid inside the body and in the jobs; children may refer to the body's locals
-///               outside the group, not to those inside it.
+/// Throws:       everything: `WrongThread` off its loop; other threads `post`.
+/// Lifetime:     valid inside the body and in the jobs. Children may refer to locals of the
+///               function around the group, never to the body lambda's own, which end before the
+///               children do.
 /// Cost:         a spawn allocates nothing when the thread's pools are warm.
 /// Source:       trio's nurseries, with `start` as theirs.
 class TaskGroup final : private detail::Nursery, private detail::Spawner<TaskGroup> {
@@ -62,15 +63,15 @@ public:
     /// Starts a job of the group. It runs up to its first checkpoint even if the group is cancelled
     /// already.
     ///
-    /// Throws: `InvalidState` when the group has been left; the task then ends unstarted.
+    /// Throws: `InvalidState` when the group has been left; the task is then destroyed unstarted.
     /// Forms: `spawn(task)`, `spawn(task, options)`, `spawn(fn, args...)`, `spawn(options, fn,
     ///        args...)`; a callable and its arguments are kept until the job has ended.
     using Spawner::spawn;
 
     /// Starts `fn(Started<V>, args...)` and waits until it calls `started(value)`; from then on the
-    /// child belongs to the group. Until then it runs on the caller's account: its failure is
-    /// thrown here, raw, and a cancelled caller takes it along; the group does not notice. Of a
-    /// caller that is cancelled together with the group, the child still moves in.
+    /// child belongs to the group. Until then it is the caller's: its failure is thrown here, raw,
+    /// and whoever cancels the caller cancels it; the group does not notice. If the caller is
+    /// cancelled together with the group, the child moves in all the same.
     ///
     ///     const int port = co_await group.start<int>(serve, address);
     ///
@@ -123,7 +124,7 @@ private:
 
 namespace detail {
 
-/// The host's side of a group: enters it, takes the body's outcome, and leaves.
+/// The caller's side of a group: enters it, takes the body's outcome, and leaves.
 class GroupHost final {
 public:
     GroupHost();

@@ -16,7 +16,7 @@ protected:
     void unlink() noexcept override { unlink_self(); }
 };
 
-/// The first-in first-out queue every primitive of the library is made of, and yours can be.
+/// The first-in first-out queue that most primitives of the library are made of, and yours can be.
 ///
 /// A gate, complete:
 ///
@@ -25,19 +25,33 @@ protected:
 ///         class Wait final : public QueuedWaiter {
 ///         public:
 ///             explicit Wait(Gate& gate) : gate_(gate) {}
-///             bool try_now() { return gate_.open_; }
+///             bool try_now() {
+///                 gate_.bound_.check("Gate::wait");  // WrongThread on a thread of another loop
+///                 return gate_.open_;
+///             }
 ///             void start() { gate_.waiting_.push_back(*this); }
 ///             void take() {}
-///             const char* what() const noexcept override { return "Gate"; }
+///             const char* what() const noexcept override { return "Gate::wait"; }
+///
 ///         private:
 ///             Gate& gate_;
 ///         };
+///
 ///         Wait wait() { return Wait(*this); }
-///         void open() { open_ = true; waiting_.wake_all(); }
+///         void open() {
+///             bound_.check("Gate::open");
+///             open_ = true;
+///             waiting_.wake_all();
+///         }
+///
 ///     private:
+///         LoopBound bound_;
 ///         bool open_ = false;
 ///         WaitQueue waiting_;
 ///     };
+///
+/// A wait that is *given* something, a turn or an item, passes it on when its frame dies before it
+/// has resumed (`Waiter::pass_on`): see samples/own_primitive.cpp, which also has an `Alarm`.
 ///
 /// Order:     commits in order of arrival. Nothing runs inside a wake.
 /// Threading: the loop's. It does not look: the primitive around it does, with a `LoopBound`.

@@ -74,9 +74,9 @@ struct WaiterAccess;
 /// Awaited again. An operation that is idle or done is like new, whatever has become of it before:
 /// it ended, was cancelled, failed, lost a `select` whose frame is gone. So it can be kept in a
 /// variable and awaited any number of times, also by another job, and each await means what the
-/// call would mean now: `try_now` makes it forget the one before. Two exceptions, which the await
-/// tells with `InvalidState`: one that another job is waiting in; and one that brought something
-/// along (an item, a function, an offloaded call) and has given it away.
+/// call would mean now: `try_now` makes it forget the one before. Two kinds cannot, and their await
+/// throws `InvalidState`: one in which another job is waiting, and one that brought something along
+/// (an item, a function, an offloaded call) and has given it away.
 ///
 /// Threading: loop thread only, like everything that has waiters.
 /// Source:    the commit point is trio's, see also anyio issue 147.
@@ -117,7 +117,9 @@ protected:
     /// Whatever the leaving lets happen (the next in the queue may fit now) happens here.
     virtual void unlink() noexcept = 0;
 
-    /// The frame died between commit and resume: give the grant to the next one, or put it back.
+    /// The frame died between commit and resume, or lost its `select` after all: gives what it was
+    /// granted to the next waiter, or puts it back. Does nothing by default, which is right for a
+    /// wait that is told something and given nothing (an `Event`). Rule R4.
     virtual void pass_on() noexcept {}
 
     /// Cancellation reached a queued wait. True: it is undone, the job gets `Cancelled`. False: the
@@ -127,8 +129,8 @@ protected:
         return true;
     }
 
-    /// The loop is over and its grace too: lets go of the outside world at once, so that the frame
-    /// may die. True: done, the await throws `LoopClosed`. For waits in flight.
+    /// The loop is over and its grace too: cuts the wait off from the outside world at once, so
+    /// that the frame may die. True: done, the await throws `LoopClosed`. For waits in flight.
     [[nodiscard]] virtual bool sever() noexcept { return false; }
 
     /// Both wait in the same `select`, so that one of them happens at most: they give each other

@@ -278,9 +278,9 @@ template <class T>
 }
 
 /// Gives the work at most `timeout`, counted from the await: the result, or empty (`false`) when
-/// the time was up first. What the work waits for until the same moment comes first, a sleep, a
-/// tick: work that finishes with that has finished. A timeout of zero, or less, is up at the first
-/// checkpoint.
+/// the time was up first. Of a wait of the work and the timeout that end at the same moment (a
+/// sleep, a tick), the wait ends first: work that finishes with it has its result. A timeout of
+/// zero, or less, is up at the first checkpoint.
 template <class... Work>
 [[nodiscard]] auto move_on_after(Duration timeout, Work&&... work) {
     return detail::host_task(detail::within(timeout), detail::as_task(std::forward<Work>(work)...));

@@ -38,8 +38,8 @@ private:
 [[nodiscard]] inline Yield yield() noexcept { return {}; }
 
 /// Throws `Cancelled` if this job is cancelled; otherwise goes on, and yields every 128 times. For
-/// long computations: cheap enough for an inner loop. Who computes for more than some microseconds
-/// between two of them says `yield`.
+/// long computations: cheap enough for an inner loop. A job that computes for more than some
+/// microseconds between two of them calls `yield`.
 [[nodiscard]] inline Checkpoint checkpoint() noexcept { return {}; }
 
 }  // namespace eddy::inline v0_1

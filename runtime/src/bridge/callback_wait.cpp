@@ -13,7 +13,7 @@ namespace eddy::inline v0_1::detail {
 CallbackState::CallbackState() : inbox_(require_loop("from_callback").inbox) {}
 
 void CallbackState::drop_completion(std::shared_ptr<CallbackState> self) noexcept {
-    // acq_rel: the last one sees what the others did before they let go.
+    // acq_rel: the last one sees what the others did before they left.
     if (completions_.fetch_sub(1, std::memory_order_acq_rel) == 1 && claim()) {
         finish(std::move(self), Ending::dropped);
     }

@@ -52,7 +52,7 @@ private:
 
 /// Throws `InvalidState` for a listener that was moved from, `WrongThread`.
 [[nodiscard]] ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* what);
-/// The same, but for a forked child, which may let go of what it has inherited.
+/// The same, but for a forked child, which may close what it has inherited.
 [[nodiscard]] ListenSocket& listener_to_close(const SocketRef<ListenSocket>& socket,
                                               const char* what);
 

@@ -74,7 +74,7 @@ namespace detail {
 
 /// A call of getaddrinfo, with all that it reads and writes.
 ///
-/// Whoever waits may let go at any moment; the call then goes on alone, and frees itself when it is
+/// Whoever waits may leave at any moment; the call then goes on alone, and frees itself when it is
 /// answered. So it does when its loop is over by then.
 ///
 /// | field            | who                                                                   |

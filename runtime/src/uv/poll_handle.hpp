@@ -44,7 +44,7 @@ public:
     /// Of an open one: true on the thread that may touch it.
     [[nodiscard]] bool on_loop_thread() const noexcept { return core_->here(); }
 
-    /// This is a child after fork(), and the connection its parent's: all it may do is let go.
+    /// This is a child after fork(), and the connection its parent's: all it may do is close.
     [[nodiscard]] bool is_inherited() const noexcept { return generation_ != fork_generation(); }
     [[nodiscard]] bool may_let_go() const noexcept {
         return !is_open() || on_loop_thread() || is_inherited();

@@ -17,8 +17,8 @@ namespace eddy::inline v0_1::detail {
 
 /// The handles of a `SignalSet`, one for each number.
 ///
-/// Lifetime: on the heap; freed when its set has let go and the last close callback has run. A loop
-///           that ends closes what is still open.
+/// Lifetime: on the heap; freed when its set has left it and the last close callback has run. A
+///           loop that ends closes what is still open.
 class SignalWatch final : private CloseListener {
 public:
     /// Throws: `InvalidState`, `LoopClosed`, `IoError`; then nothing is left of it.

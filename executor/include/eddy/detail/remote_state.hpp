@@ -69,7 +69,7 @@ public:
     /// Blocks a thread until there is an item or room, or the channel is closed.
     ///
     /// Throws: `InvalidState` on a loop's thread, `JobCancelled` when the offloaded call that runs
-    ///         here is to stop; both with the lock given up.
+    ///         here is to stop; both with the lock released.
     void block(End end, Lock& lock, const char* what);
 
     // Without the lock.
@@ -130,7 +130,7 @@ private:
     friend class RemotePort;
     void unlink() noexcept override;
 
-    /// With the lock, which it may give up for a moment: this end's port, opened at the first use,
+    /// With the lock, which it may release for a moment: this end's port, opened at the first use,
     /// so that the end of the loop closes the channel whether or not anybody ever had to wait.
     ///
     /// Throws: `WrongThread` if it is another loop's, `LoopClosed` when this one is ending.

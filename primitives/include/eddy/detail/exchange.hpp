@@ -185,7 +185,7 @@ protected:
             ExchangeWait& giver = *first;
             giver.unlink_self();
             void* const item = Core::item_of(giver);
-            giver.commit();  // first: a select that would also take lets go of that
+            giver.commit();  // first: a select that would also take leaves that queue
             if (item != nullptr) {
                 accept(std::move(*static_cast<T*>(item)));
             } else {

@@ -18,7 +18,7 @@ class Yield;
 
 namespace eddy::inline v0_1::detail {
 
-/// The door to a waiter's private state for the few parts that drive waits.
+/// The way to a waiter's private state for the few parts that drive waits.
 struct WaiterAccess {
     using State = Waiter::State;
 
@@ -41,7 +41,7 @@ struct WaiterAccess {
         waiter.job_ = &job;
         waiter.state_ = State::committed;
     }
-    /// The frame dies in the middle of its job's wait (rule R4). Leaves alone a wait of another
+    /// The frame dies in the middle of its job's wait (rule R4). Does nothing to a wait of another
     /// job's, which this one was refused to share.
     static void abandon_own(Waiter& waiter) noexcept;
 

@@ -14,8 +14,8 @@ namespace eddy::inline v0_1::detail {
 /// Cost: a few instructions for a file that was asked for lately, else a search in its name.
 [[nodiscard]] bool in_library(const std::source_location& place) noexcept;
 
-/// The innermost place of the user's in a chain of awaits that begins at `leaf`: where he awaits
-/// what ends there. Without one, `fallback`.
+/// The innermost place of the user's in a chain of awaits that begins at `leaf`: where the user's
+/// code awaits what ends there. Without one, `fallback`.
 ///
 /// Cost: linear in the library's own frames, of which it looks at 64 at most.
 [[nodiscard]] std::source_location user_place(const PromiseBase& leaf,

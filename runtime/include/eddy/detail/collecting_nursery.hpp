@@ -19,15 +19,15 @@
 
 namespace eddy::inline v0_1::detail {
 
-/// The scope of a combinator's children, hosted by the combinator's own coroutine: what `gather`,
-/// `race`, `as_completed` and `map_bounded` have in common.
+/// The scope of a combinator's children, in which the combinator's own coroutine waits for them:
+/// what `gather`, `race`, `as_completed` and `map_bounded` have in common.
 ///
 ///     GatherNursery nursery("suppressed by gather: job", place);
 ///     nursery.start(*job); ...
 ///     co_await nursery.join();
 ///     nursery.leave();  // throws the first failure, or Cancelled
 ///
-/// The host does not stand in the scope itself: cancelling the children leaves it alone.
+/// The job that waits does not enter the scope itself: cancelling the children does not touch it.
 ///
 /// Requires: between construction and `join`, nothing throws past it.
 class CollectingNursery : public Nursery {

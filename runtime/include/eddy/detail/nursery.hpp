@@ -28,9 +28,9 @@ public:
     LoopCore* core = nullptr;  // whose jobs these are
     std::size_t live = 0;
     std::size_t pending_starts = 0;  // children that may still move in
-    bool closed = false;             // the host has left, or is about to
+    bool closed = false;             // the job that waits has left, or is about to
 
-    /// The host steps in and out of the scope.
+    /// `host`, the job that opened the nursery and will wait in it, enters and leaves the scope.
     void enter(Job& host) noexcept {
         core = host.nursery->core;
         scope.enter(*host.scope, &host);
@@ -48,7 +48,7 @@ public:
     void child_gone(Job& child) noexcept {
         --live;
         wake_host_if_empty();
-        child_ended(child);  // last: a nursery without a host may end its own life here
+        child_ended(child);  // last: one that nobody waits in may end its own life here
     }
     void wake_host_if_empty() noexcept;
 
@@ -93,7 +93,7 @@ inline void Nursery::wake_host_if_empty() noexcept {
     if (live == 0 && pending_starts == 0 && host_ != nullptr) {
         Waiter* host = host_;
         host_ = nullptr;
-        closed = true;  // who comes before the host has resumed comes too late
+        closed = true;  // who comes before the job has resumed comes too late
         host->commit();
     }
 }

@@ -37,7 +37,7 @@ public:
     void watch(PeerWatch& peer);
 
     [[nodiscard]] Duration limit() const noexcept { return limit_; }
-    /// Requires: connections; they are let go of before the loop is.
+    /// Requires: connections; they are closed before the loop is over.
     [[nodiscard]] std::uint64_t turn_number() const noexcept { return core_->turn.number(); }
 
     void release() noexcept {

@@ -27,7 +27,7 @@ struct ThreadState {
     /// Of the thread, from its first loop on, and never another's, as an address would be; 0 before
     /// that, and in a child that was forked while a loop ran here.
     std::uint64_t identity;
-    /// In such a child: what the identity was in the parent. Objects of that one may be let go of.
+    /// In such a child: what the identity was in the parent. Objects of that one may be destroyed.
     std::uint64_t inherited;
 };
 
@@ -35,8 +35,8 @@ inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr
 
 /// A loop runs, or is attached, on this thread from now on. Returns the thread's identity.
 std::uint64_t loop_begins() noexcept;
-/// It does no more, on the thread of that identity; what it did is seen by whom `loop_is_over`
-/// tells.
+/// It runs no more on the thread of that identity. Whoever hears that from `loop_is_over` sees all
+/// that the loop has done.
 void loop_ends(std::uint64_t identity) noexcept;
 /// No loop runs on the thread of that identity. False if that cannot be told.
 [[nodiscard]] bool loop_is_over(std::uint64_t identity) noexcept;

@@ -16,7 +16,7 @@ namespace eddy::inline v0_1 {
 /// Connects to an address.
 ///
 /// Throws:       `IoError` ("connect 127.0.0.1:80: Connection refused"), `LoopClosed`.
-/// Cancellation: the attempt is given up, nothing is left of it.
+/// Cancellation: the attempt is cancelled, nothing is left of it.
 [[nodiscard]] Task<TcpStream> connect(Address address);
 
 struct ConnectOptions {
@@ -31,7 +31,7 @@ struct ConnectOptions {
 ///     TcpStream stream = co_await fail_after(10s, connect("example.com", 443));
 ///
 /// Throws:       what `resolve` throws; `IoError` that lists every attempt.
-/// Cancellation: all attempts are given up.
+/// Cancellation: all attempts are cancelled, nothing is left of them.
 [[nodiscard]] Task<TcpStream> connect(std::string host,
                                       std::uint16_t port,
                                       ConnectOptions options = {});

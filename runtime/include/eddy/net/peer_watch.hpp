@@ -24,12 +24,12 @@ class SilenceLimit;
 ///     PeerWatch& peer_watch();
 ///
 /// The connection calls `moved` for bytes in either direction, `wait_began` when a read or a write
-/// has to wait for the peer, `wait_stopped` when one that waited is given up (cancelled, or not
-/// chosen by a `select`).
+/// has to wait for the peer, `wait_stopped` when one that waited leaves without it (cancelled, or
+/// not chosen by a `select`).
 ///
 /// Threading: the loop's.
-/// Lifetime:  part of the connection, not of the stream object that is moved about. May outlive
-///            the loop, which lets go of it.
+/// Lifetime:  part of the connection, not of the stream object that is moved about. May outlive the
+///            loop, which forgets it.
 /// Cost:      each call is a store; nothing allocates, nobody reads a clock.
 class PeerWatch : private detail::ListLink {
 public:
@@ -68,7 +68,7 @@ private:
     // Invariant: limit_ != nullptr if and only if it is linked in the ring of that limit.
     detail::SilenceLimit* limit_ = nullptr;
     TimePoint quiet_since_{};       // the first look that found no byte moved and somebody waiting
-    std::uint64_t back_until_ = 0;  // the turn until which a wait that was given up may come back
+    std::uint64_t back_until_ = 0;  // the turn until which a wait that has left may come back
     std::size_t undelivered_ = 0;   // a look ago
     bool stirred_ = false;          // since the last look a byte has moved, or a wait has begun
 };

@@ -81,8 +81,9 @@ Task<> host_serve_alone_until_signal(L listener, H handler, ServeOptions options
 ///     }
 ///
 /// Meanwhile `RunOptions::handle_signals` leaves both signals to it: they do not cancel the loop.
-/// Signals after the second change nothing; those after it has returned do what they did before, if
-/// they have not come before, or else what they do by default. Several may serve at a time.
+/// Signals after the second change nothing. Once it has returned, SIGINT and SIGTERM are the loop's
+/// again (`RunOptions::handle_signals`); but a number that has come already does what it does by
+/// default. Several may serve at a time.
 ///
 /// Everything else is as for `serve`.
 ///

@@ -126,10 +126,10 @@ public:
         return {socket_.get(), into};
     }
 
-    /// Waits until `read_some` need not: there are bytes, or the end of the stream, or an error
-    /// that it will throw. A reader for as long, in every other respect as `read_some`. For those
-    /// who want no buffer while they wait; a read that follows costs no call it would not have
-    /// cost.
+    /// Waits until a `read_some` would not have to wait: there are bytes, or the end of the stream,
+    /// or an error that it will throw. Counts as a reader meanwhile, and is like `read_some` in
+    /// every other respect. For those who want no buffer while they wait; the read that follows
+    /// makes the one system call, so the two cost no more than `read_some` alone.
     [[nodiscard]] detail::SocketReadable wait_readable() noexcept {
         return detail::SocketReadable(socket_.get());
     }
@@ -155,7 +155,7 @@ protected:
     [[nodiscard]] detail::Socket& socket(const char* what) const;
 
 private:
-    /// In a forked child too, which may let go of what it has inherited.
+    /// In a forked child too, which may close what it has inherited.
     [[nodiscard]] detail::Socket& socket_to_close(const char* what) const;
 };
 

@@ -10,7 +10,7 @@
 
 namespace eddy::inline v0_1 {
 
-/// When the kernel asks a silent peer whether it is there, and gives it up.
+/// When the kernel asks a silent peer whether it is there, and when it takes it for gone.
 struct KeepAlive {
     std::chrono::seconds idle{60};       ///< silence before the first question
     std::chrono::seconds interval{10};   ///< between questions

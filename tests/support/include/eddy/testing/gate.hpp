@@ -7,7 +7,7 @@
 
 namespace eddy::testing {
 
-/// A door that opens once and stays open: the smallest primitive, for tests of what is built on
+/// A gate that opens once and stays open: the smallest primitive, for tests of what is built on
 /// waits. Programs use `eddy::Event`.
 ///
 ///     Gate gate;
