@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdio>
@@ -19,60 +20,106 @@
 /// The main function of a bench program.
 namespace bench {
 
+/// The option with a number, how much is measured.
+template <class T>
+struct Amount {
+    const char* name;  ///< with its dashes
+    const char* what;  ///< in the usage
+    T least;
+    T most;
+    T value;  ///< unless given
+};
+
 namespace detail {
 
+template <class T>
 struct Options {
     std::vector<std::string> rows;  // empty: all
-    std::size_t runs = 9;
+    T amount;
     std::string json;
     bool help = false;
 };
 
-inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
+/// As whoever reads the usage would write it.
+template <class T>
+std::string text(T number) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return {digits.data(), end};
+}
+
+template <class Row, class T>
+void print_usage(std::FILE* out, const std::vector<Row>& rows, const Amount<T>& amount) {
+    const std::string name = amount.name + std::string(" N");
     std::fprintf(out,
-                 "usage: [--rows NAME,...] [--runs N] [--json FILE]\n"
+                 "usage: [--rows NAME,...] [%s] [--json FILE]\n"
                  "  --rows NAME,...  only these rows (default: all)\n"
-                 "  --runs N         rounds that count, 1 to 1000 (default: 9)\n"
+                 "  %-15s  %s, %s to %s (default: %s)\n"
                  "  --json FILE      write the figures to FILE as well\n"
-                 "rows:\n");
+                 "rows:\n",
+                 name.c_str(),
+                 name.c_str(),
+                 amount.what,
+                 text(amount.least).c_str(),
+                 text(amount.most).c_str(),
+                 text(amount.value).c_str());
     for (const Row& row : rows) {
         std::fprintf(out, "  %-14s %s\n", row.name.c_str(), row.title.c_str());
     }
 }
 
-[[nodiscard]] inline std::vector<std::string> split(std::string_view list) {
-    std::vector<std::string> names;
+/// False, after a message, when it is no such number.
+template <class T>
+[[nodiscard]] bool parse(std::string_view value, const Amount<T>& amount, T& number) {
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    const bool good = error == std::errc() && end == value.data() + value.size() &&
+                      number >= amount.least && number <= amount.most;
+    if (!good) {
+        std::fprintf(stderr,
+                     "%s: not a number from %s to %s: %s\n",
+                     amount.name,
+                     text(amount.least).c_str(),
+                     text(amount.most).c_str(),
+                     std::string(value).c_str());
+    }
+    return good;
+}
+
+/// False, after a message, when a row does not exist.
+template <class Row>
+[[nodiscard]] bool parse(std::string_view list,
+                         const std::vector<Row>& rows,
+                         std::vector<std::string>& names) {
     while (true) {
         const std::size_t comma = list.find(',');
-        names.emplace_back(list.substr(0, comma));
+        const std::string name(list.substr(0, comma));
+        if (std::none_of(
+                rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; })) {
+            std::fprintf(stderr, "--rows: no row has the name \"%s\"\n", name.c_str());
+            return false;
+        }
+        names.push_back(name);
         if (comma == std::string_view::npos) {
-            return names;
+            return true;
         }
         list.remove_prefix(comma + 1);
     }
 }
 
-[[nodiscard]] inline const Row* find(const std::vector<Row>& rows, std::string_view name) {
-    for (const Row& row : rows) {
-        if (row.name == name) {
-            return &row;
-        }
-    }
-    return nullptr;
-}
-
 /// Nothing, after a message, when the arguments make no sense.
-[[nodiscard]] inline std::optional<Options> parse(int count,
-                                                  char** arguments,
-                                                  const std::vector<Row>& rows) {
-    Options options;
+template <class Row, class T>
+[[nodiscard]] std::optional<Options<T>> parse(int count,
+                                              char** arguments,
+                                              const std::vector<Row>& rows,
+                                              const Amount<T>& amount) {
+    Options<T> options{.rows = {}, .amount = amount.value, .json = {}};
     for (int i = 1; i < count; ++i) {
         const std::string_view name = arguments[i];
         if (name == "--help" || name == "-h") {
             options.help = true;
             return options;
         }
-        if (name != "--rows" && name != "--runs" && name != "--json") {
+        if (name != "--rows" && name != amount.name && name != "--json") {
             std::fprintf(stderr, "unknown argument: %s\n", arguments[i]);
             return std::nullopt;
         }
@@ -83,22 +130,9 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
         const std::string_view value = arguments[i];
         if (name == "--json") {
             options.json = value;
-        } else if (name == "--runs") {
-            const auto [end, error] =
-                std::from_chars(value.data(), value.data() + value.size(), options.runs);
-            if (error != std::errc() || end != value.data() + value.size() || options.runs == 0 ||
-                options.runs > 1000) {
-                std::fprintf(stderr, "--runs: not a number from 1 to 1000: %s\n", arguments[i]);
-                return std::nullopt;
-            }
-        } else {
-            options.rows = split(value);
-            for (const std::string& row : options.rows) {
-                if (find(rows, row) == nullptr) {
-                    std::fprintf(stderr, "--rows: no row has the name \"%s\"\n", row.c_str());
-                    return std::nullopt;
-                }
-            }
+        } else if (!(name == "--rows" ? parse(value, rows, options.rows)
+                                      : parse(value, amount, options.amount))) {
+            return std::nullopt;
         }
     }
     return options;
@@ -106,12 +140,18 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
 
 }  // namespace detail
 
-/// Measures what the arguments ask for. A benchmark is no test: 0 whatever the figures are, if they
+/// Measures what the arguments ask for, with the `measure`, `print`, `print_summary` and
+/// `write_json` that go with the row. A benchmark is no test: 0 whatever the figures are, if they
 /// could be written, 2 for arguments that make no sense.
-[[nodiscard]] inline int run_main(int count, char** arguments, const std::vector<Row>& rows) {
-    const auto options = detail::parse(count, arguments, rows);
+template <class Row, class T>
+[[nodiscard]] int run_main(int count,
+                           char** arguments,
+                           const std::vector<Row>& rows,
+                           const Amount<T>& amount,
+                           void (*header)()) {
+    const auto options = detail::parse(count, arguments, rows, amount);
     if (!options || options->help) {
-        detail::print_usage(options ? stdout : stderr, rows);
+        detail::print_usage(options ? stdout : stderr, rows, amount);
         return finished(options ? 0 : 2);
     }
     std::ofstream json;
@@ -122,28 +162,31 @@ inline void print_usage(std::FILE* out, const std::vector<Row>& rows) {
             return 2;
         }
     }
-    std::vector<const Row*> chosen;
+    header();
+    std::vector<decltype(measure(rows.front(), options->amount))> results;
     for (const Row& row : rows) {
         const auto& names = options->rows;
         if (names.empty() || std::find(names.begin(), names.end(), row.name) != names.end()) {
-            chosen.push_back(&row);
+            results.push_back(measure(row, options->amount));
+            print(results.back());
         }
-    }
-    print_header();
-    std::vector<Result> results;
-    for (const Row* row : chosen) {
-        results.push_back(measure(*row, options->runs));
-        print(results.back());
     }
     print_summary(results);
     if (json.is_open()) {
-        write_json(json, results, options->runs);
+        write_json(json, results, options->amount);
         if (!json.flush()) {
             std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
             return 1;
         }
     }
     return finished(0);
+}
+
+/// A program whose rows are the costs of operations.
+[[nodiscard]] inline int run_main(int count, char** arguments, const std::vector<Row>& rows) {
+    const Amount<std::size_t> runs{
+        .name = "--runs", .what = "rounds that count", .least = 1, .most = 1000, .value = 9};
+    return run_main(count, arguments, rows, runs, print_header);
 }
 
 }  // namespace bench

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 // How late a tick of 1 ms is on a loop that has other things to do: Eddy, Boost.Asio, plain libuv.
 // See README.md for the rows, and tick.hpp for what is measured, in wall time and in CPU time.
-#include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <fstream>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "bare_timerfd.hpp"
-#include "finished.hpp"
+#include "command_line.hpp"
 #include "responsive_asio.hpp"
 #include "responsive_asio_bursts.hpp"
 #include "responsive_eddy.hpp"
@@ -123,119 +116,15 @@ std::vector<Row> rows() {
     };
 }
 
-struct Options {
-    std::vector<std::string> rows;  // empty: all
-    double seconds = 1;
-    std::string json;
-    bool help = false;
-};
-
-void print_usage(std::FILE* out, const std::vector<Row>& all) {
-    std::fprintf(out,
-                 "usage: [--rows NAME,...] [--seconds N] [--json FILE]\n"
-                 "  --rows NAME,...  only these rows (default: all)\n"
-                 "  --seconds N      of load for each contender, 0.1 to 60 (default: 1)\n"
-                 "  --json FILE      write the figures to FILE as well\n"
-                 "rows:\n");
-    for (const Row& row : all) {
-        std::fprintf(out, "  %-8s %s\n", row.name.c_str(), row.title.c_str());
-    }
-}
-
-bool parse_rows(std::string_view list, const std::vector<Row>& all, Options& options) {
-    while (true) {
-        const std::size_t comma = list.find(',');
-        const std::string name(list.substr(0, comma));
-        if (std::none_of(
-                all.begin(), all.end(), [&](const Row& row) { return row.name == name; })) {
-            std::fprintf(stderr, "--rows: no row has the name \"%s\"\n", name.c_str());
-            return false;
-        }
-        options.rows.push_back(name);
-        if (comma == std::string_view::npos) {
-            return true;
-        }
-        list.remove_prefix(comma + 1);
-    }
-}
-
-bool parse_seconds(std::string_view text, Options& options) {
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), options.seconds);
-    const bool good = error == std::errc() && end == text.data() + text.size() &&
-                      options.seconds >= 0.1 && options.seconds <= 60;
-    if (!good) {
-        std::fprintf(
-            stderr, "--seconds: not a number from 0.1 to 60: %s\n", std::string(text).c_str());
-    }
-    return good;
-}
-
-/// Nothing, after a message, when the arguments make no sense.
-std::optional<Options> parse(int count, char** arguments, const std::vector<Row>& all) {
-    Options options;
-    for (int i = 1; i < count; ++i) {
-        const std::string_view name = arguments[i];
-        if (name == "--help" || name == "-h") {
-            options.help = true;
-            return options;
-        }
-        if (name != "--rows" && name != "--seconds" && name != "--json") {
-            std::fprintf(stderr, "unknown argument: %s\n", arguments[i]);
-            return std::nullopt;
-        }
-        if (++i == count) {
-            std::fprintf(stderr, "%s needs a value\n", arguments[i - 1]);
-            return std::nullopt;
-        }
-        const std::string_view value = arguments[i];
-        if (name == "--json") {
-            options.json = value;
-        } else if (!(name == "--rows" ? parse_rows(value, all, options)
-                                      : parse_seconds(value, options))) {
-            return std::nullopt;
-        }
-    }
-    return options;
-}
-
-/// A benchmark is no test: 0 whatever the figures are, 2 for arguments that make no sense.
-int run(int count, char** arguments) {
-    const std::vector<Row> all = rows();
-    const auto options = parse(count, arguments, all);
-    if (!options || options->help) {
-        print_usage(options ? stdout : stderr, all);
-        return finished(options ? 0 : 2);
-    }
-    std::ofstream json;
-    if (!options->json.empty()) {
-        json.open(options->json);
-        if (!json) {
-            std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
-            return 2;
-        }
-    }
-    print_header();
-    std::vector<Result> results;
-    for (const Row& row : all) {
-        const auto& names = options->rows;
-        if (names.empty() || std::find(names.begin(), names.end(), row.name) != names.end()) {
-            results.push_back(measure(row, options->seconds));
-            print(results.back());
-        }
-    }
-    print_summary(results);
-    if (json.is_open()) {
-        write_json(json, results, options->seconds);
-        if (!json.flush()) {
-            std::fprintf(stderr, "--json: cannot write %s\n", options->json.c_str());
-            return 1;
-        }
-    }
-    return finished(0);
-}
-
 }  // namespace
 }  // namespace bench::responsive
 
-int main(int count, char** arguments) { return bench::responsive::run(count, arguments); }
+int main(int count, char** arguments) {
+    const bench::Amount<double> seconds{.name = "--seconds",
+                                        .what = "of load for each contender",
+                                        .least = 0.1,
+                                        .most = 60,
+                                        .value = 1};
+    return bench::run_main(
+        count, arguments, bench::responsive::rows(), seconds, bench::responsive::print_header);
+}
