@@ -13,6 +13,7 @@ function(eddy_set_warnings target)
         PRIVATE
             -Wall
             -Wextra
+            -Wextra-semi
             -Wpedantic
             -Wshadow
             -Wconversion
