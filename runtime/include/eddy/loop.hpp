@@ -15,6 +15,7 @@
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
+#include <eddy/keep_host.hpp>
 #include <eddy/loop_handle.hpp>
 #include <eddy/observer.hpp>
 #include <eddy/task.hpp>
@@ -40,9 +41,13 @@ struct LoopOptions {
     Duration timer_resolution = Duration::zero();
     /// Random instead of FIFO order of ready jobs, the same for the same seed; for tests.
     std::optional<std::uint64_t> schedule_seed = std::nullopt;
-    bool ignore_sigpipe = true;  ///< a write to a closed peer is an error, not the process's end
-    /// Opens /dev/null on closed descriptors 0 to 2, which libuv cannot live without.
-    bool open_standard_fds = true;
+    /// Ignores SIGPIPE in the process if nobody has decided about it, for writes that are not
+    /// Eddy's: its own never raise it. Nothing: a loop of our own does, a guest (`attach`) does
+    /// not.
+    std::optional<bool> ignore_sigpipe = std::nullopt;
+    /// Opens /dev/null on closed descriptors 0 to 2, which libuv cannot live without. Nothing: a
+    /// loop of our own does, a guest does not.
+    std::optional<bool> open_standard_fds = std::nullopt;
 };
 
 /// How `run` behaves.
@@ -59,8 +64,9 @@ struct RunOptions {
 
 /// How a loop joins one that somebody else runs.
 struct AttachOptions {
-    /// Whether Eddy's handles keep `uv_run` from returning.
-    bool keep_alive = true;
+    /// What keeps `uv_run` from returning.
+    KeepHost keep_alive = KeepHost::always;
+    /// A guest changes nothing of its host's process, unless it is told to here.
     LoopOptions loop = {};
 };
 
@@ -96,7 +102,10 @@ struct LoopStatistics {
 ///            share. A job that forks goes on in the child until its next wait; then `run` throws
 ///            `InvalidState` there, and no other job runs. In the child of an attached loop Eddy
 ///            does nothing in the host's.
-/// Lifetime:  runs once. A loop that was attached lives until `on_done`.
+/// Lifetime:  runs once. A loop that was attached lives until `on_done`. One that is destroyed
+///            before (an exception of the host's, its `exit`) says so in the log and is left as it
+///            is: no job goes on, none unwinds, posts are refused, what the jobs own is leaked. A
+///            host that runs on finds that its handles do nothing, and keep nothing running.
 class Loop final : private detail::Spawner<Loop> {
 public:
     /// Throws: `IoError` when there are no descriptors for it, or libuv cannot make a loop.
@@ -147,8 +156,21 @@ public:
     /// rest of that one's grace is replaced; if its jobs have ended, this is done at once. A
     /// negative grace is none.
     ///
-    /// Requires: an attached loop. Calling it again does nothing.
+    /// Called again: each `on_done` is called, in order; of the graces the one that is over first
+    /// counts. When it is over, the call comes at once, from inside: the host's loop may be gone.
+    ///
+    /// Requires: an attached loop; an `on_done` that does not throw.
+    /// Throws:   `std::bad_alloc`, nothing changed, but not the first time.
     void detach(std::function<void()> on_done, Duration grace = std::chrono::seconds(10));
+
+    /// Keeps the host's `uv_run` from returning, whatever `keep_alive` says, until `unref`: for
+    /// what a guest waits for that is no job. With `KeepHost::always` a loop begins with it, and
+    /// `unref` lets the host go. Not counted: like `uv_ref`, twice is once. No matter once a
+    /// `detach` has begun, which keeps the host until it is done.
+    ///
+    /// Requires: an attached loop.
+    void ref();
+    void unref();
 
     /// The loop of this thread. Throws: `InvalidState` when there is none.
     [[nodiscard]] static Loop& current();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The half of a loop that a host runs: its place in the host's turn, and how it leaves.
 #include <algorithm>
+#include <atomic>
 #include <memory>
+#include <new>
+#include <string>
 #include <utility>
 
 #include <eddy/detail/loop_core.hpp>
@@ -32,11 +35,59 @@ private:
 
 }  // namespace
 
+Loop::Impl::Impl(Loop& loop, uv_loop_t* host, const AttachOptions& given)
+    : Impl(loop, given.loop, host) {
+    departure_ = std::make_shared<Departure>();
+    while_jobs_ = given.keep_alive == KeepHost::while_jobs;
+    referenced_ = given.keep_alive == KeepHost::always;
+    departure_->told.reserve(1);  // the first detach needs no memory
+    on_closed_ = [departure = departure_] { departure->complete(); };
+    driver->hold_host(referenced_);
+    core.notify(&Impl::stir, this);
+}
+
+/// The constructors are through.
+void Loop::Impl::begin_attached() noexcept {
+    thread_state.core = &core;
+    guest_of_ = detail::loop_begins();
+    core.runs_on.store(guest_of_, std::memory_order_release);
+}
+
+// --- the host's turn ---------------------------------------------------------------------------
+
+/// There is something to do earlier than the host knows.
+void Loop::Impl::stir(void* impl) noexcept {
+    auto& self = *static_cast<Impl*>(impl);
+    self.driver->dont_block();
+    if (self.while_jobs_) {
+        self.driver->hold_host(true);  // until the turn that this leads to has looked
+    }
+}
+
+/// Any thread, an `Inbox::Wake`. A wake-up does not keep a host running that has nothing else to
+/// run for; what its own thread posts does.
+void Loop::Impl::wake_guest(void* impl) noexcept {
+    auto& self = *static_cast<Impl*>(impl);
+    detail::Driver::wake(self.driver.get());
+    if (self.core.here()) {
+        stir(impl);
+    }
+}
+
+bool Loop::Impl::holds_host() const noexcept {
+    return referenced_ || detaching_ ||
+           (while_jobs_ && (core.jobs_alive != 0 || core.has_work() || !core.inbox->empty() ||
+                            core.deadlines.next() != never));
+}
+
 /// A forked child that goes on with its host's loop, or a job (a posted function, an observer) of
 /// ours that runs the host's loop: then ours stand still, and what wakes them is seen when that one
 /// has returned, since every turn ends with a look at everything.
-bool Loop::Impl::not_my_turn() const noexcept {
+bool Loop::Impl::not_my_turn() noexcept {
     if (inherited() || in_host_turn_) {
+        if (left_behind_ && !in_host_turn_) {
+            driver->rest();
+        }
         return true;
     }
     EDDY_REQUIRE(core.here(),
@@ -65,6 +116,7 @@ void Loop::Impl::before_host_poll() noexcept {
 /// For how long the next poll may block. Also after a turn: a host may poll by itself, and ask
 /// libuv for how long (uv_backend_timeout) before it has called our prepare handle.
 Duration Loop::Impl::limit_host_poll() noexcept {
+    driver->hold_host(holds_host());
     const bool leaving = detaching_ && core.root.live == 0;
     // Who waits for the others to settle, virtual time too, is looked after before the host's next
     // poll: there has to be one, until a turn has found nothing to do.
@@ -100,6 +152,8 @@ void Loop::Impl::after_host_poll() noexcept {
     core.run_turn();
     if (!inherited()) [[likely]] {  // a job may have forked
         finish_host_turn();
+    } else if (left_behind_) {
+        thread_state.core = nullptr;
     }
 }
 
@@ -126,33 +180,106 @@ void Loop::Impl::finish_host_turn() noexcept {
     thread_state.core = nullptr;
     detail::loop_ends(core.runs_on.exchange(0, std::memory_order_acq_rel));
     core.notify(nullptr, nullptr);
-    driver.release()->close_attached(std::move(on_detached_));
+    driver.release()->close_attached(std::move(on_closed_));
 }
 
 void Loop::Impl::detach(std::function<void()> on_done, Duration patience) {
-    if (!attached) {
-        throw InvalidState("Loop::detach: this loop is not attached; its run ends by itself");
+    if (departure_->over) {
+        if (on_done) {
+            on_done();
+        }
+        return;
     }
-    if (detaching_) {
+    departure_->told.push_back(std::move(on_done));
+    patience = std::max(patience, Duration::zero());
+    const bool later = detaching_ && after(core.clock->now(), patience) >= grace_end_;
+    if (detached_ || later) {
         return;
     }
     detaching_ = true;
-    grace_ = std::max(patience, Duration::zero());
-    on_detached_ = std::move(on_done);
+    grace_ = patience;
     if (!core.root.closed) {
         grace_timer_.started = false;  // an earlier `cancel` began one
         begin_end("the loop is being detached");
     }
-    driver->keep_running();
+    driver->hold_host(true);
     driver->dont_block();  // without jobs nobody else says that there is something to do
+}
+
+void Loop::Impl::Departure::complete() {
+    over = true;
+    const std::vector<std::function<void()>> all = std::move(told);
+    for (const std::function<void()>& call : all) {
+        if (call) {
+            call();
+        }
+    }
+}
+
+void Loop::Impl::refer(bool on) noexcept {
+    referenced_ = on;
+    if (!detached_) {
+        driver->hold_host(holds_host());
+    }
+}
+
+namespace {
+
+/// Guests that are no more, so that what they have left counts as kept, not as lost.
+constinit std::atomic<void*> last_left_behind{nullptr};
+
+}  // namespace
+
+/// The host's loop may be gone already, so nothing of it is touched: its next callback, if there is
+/// one, lets go of it. On another thread than its own (an `exit` there), the loop may be running.
+void Loop::Impl::leave_behind() noexcept {
+    constexpr std::string_view what =
+        "an attached Loop was destroyed before detach had called its on_done, and is left as it is";
+    const std::size_t jobs = core.jobs_alive;
+    if (core.here()) {
+        left_behind_ = true;
+        core.notify(nullptr, nullptr);
+        core.hooks = 0;
+        core.turn.stop();
+        core.disown();
+        // They leave the queues they wait in: those may be destroyed after this one. None runs.
+        core.for_each_job([](detail::Job& job) { job.abort_wait(); });
+        detail::loop_ends(core.runs_on.exchange(0, std::memory_order_acq_rel));
+        if (!in_host_turn_) {
+            thread_state.core = nullptr;
+        }
+    }
+    left_before_ = static_cast<Impl*>(last_left_behind.load(std::memory_order_relaxed));
+    void* before = left_before_;
+    while (!last_left_behind.compare_exchange_weak(
+        before, this, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        left_before_ = static_cast<Impl*>(before);
+    }
+    try {
+        detail::log_error(std::string(what) + ", with " + std::to_string(jobs) +
+                          (jobs == 1 ? " job" : " jobs") +
+                          ": call detach, and keep the Loop until then");
+    } catch (const std::bad_alloc&) {
+        detail::log_error(what);
+    }
+}
+
+void Loop::Impl::require_guest(const char* what) const {
+    require_own_thread(what);
+    if (!attached) {
+        throw InvalidState(std::string(what) +
+                           ": this loop is not attached to a host's; its run ends by itself");
+    }
+    if (!departure_->over && thread_state.identity != guest_of_) {
+        throw WrongThread(std::string(what) + ": this loop is leaving its host on another thread");
+    }
 }
 
 // --- the public face ---------------------------------------------------------------------------
 
 Loop::Loop(uv_loop_s* host, const AttachOptions& options)
-    : impl_(std::make_unique<Impl>(*this, options.loop, host, options.keep_alive)) {
-    thread_state.core = &impl_->core;
-    impl_->core.runs_on.store(detail::loop_begins(), std::memory_order_release);
+    : impl_(std::make_unique<Impl>(*this, host, options)) {
+    impl_->begin_attached();
 }
 
 std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options) {
@@ -163,8 +290,18 @@ std::unique_ptr<Loop> Loop::attach(uv_loop_s* host, const AttachOptions& options
 }
 
 void Loop::detach(std::function<void()> on_done, Duration grace) {
-    impl_->require_running("Loop::detach");
+    impl_->require_guest("Loop::detach");
     impl_->detach(std::move(on_done), grace);
+}
+
+void Loop::ref() {
+    impl_->require_guest("Loop::ref");
+    impl_->refer(true);
+}
+
+void Loop::unref() {
+    impl_->require_guest("Loop::unref");
+    impl_->refer(false);
 }
 
 }  // namespace eddy::inline v0_1

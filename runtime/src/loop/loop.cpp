@@ -33,7 +33,7 @@ constexpr Duration cleanup_time = std::chrono::milliseconds(30);
 constexpr Duration least_real_grace = std::chrono::milliseconds(100);
 
 /// Before any libuv call: the process must be fit for a loop.
-LoopOptions prepare_process(const LoopOptions& options) {
+LoopOptions prepare_process(const LoopOptions& options, bool guest) {
     if (options.turn_quota < Duration::zero()) {
         throw std::invalid_argument(
             "LoopOptions::turn_quota cannot be negative: zero is the shortest turn, one job");
@@ -43,10 +43,10 @@ LoopOptions prepare_process(const LoopOptions& options) {
             "LoopOptions::timer_resolution cannot be negative: zero is as fine as the system can");
     }
     detail::count_forks();
-    if (options.ignore_sigpipe) {
+    if (options.ignore_sigpipe.value_or(!guest)) {
         detail::ignore_sigpipe();
     }
-    if (options.open_standard_fds) {
+    if (options.open_standard_fds.value_or(!guest)) {
         detail::open_standard_fds();
     }
     return options;
@@ -80,13 +80,15 @@ private:
 
 }  // namespace
 
-Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool keep_alive)
-    : options(prepare_process(given)),
-      driver(host == nullptr ? detail::Driver::own(*this)
-                             : detail::Driver::attach(*this, host, keep_alive)),
+Loop::Impl::Impl(Loop& loop, const LoopOptions& given) : Impl(loop, given, nullptr) {}
+
+Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host)
+    : options(prepare_process(given, host != nullptr)),
+      driver(host == nullptr ? detail::Driver::own(*this) : detail::Driver::attach(*this, host)),
       core(loop,
            options.clock != nullptr ? *options.clock : Clock::steady(),
-           std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())),
+           host == nullptr ? std::make_shared<detail::Inbox>(&detail::Driver::wake, driver.get())
+                           : std::make_shared<detail::Inbox>(&Impl::wake_guest, this)),
       attached(host != nullptr),
       virtual_time_(core.clock->is_virtual()) {
     core.root.core = &core;
@@ -97,9 +99,6 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host, bool kee
     core.ready.seed(options.schedule_seed);
     if (core.clock == &Clock::steady()) {
         driver->refine(options.timer_resolution);
-    }
-    if (attached) {
-        core.notify(&detail::Driver::stay_awake, driver.get());
     }
     core.add_observer(options.observer != nullptr ? *options.observer : default_observer);
 }
@@ -215,6 +214,7 @@ void Loop::Impl::begin_grace() {
     }
     const TimePoint end = after(core.clock->now(), grace_);
     grace_timer_.started = true;
+    grace_end_ = end;
     untimed_grace_end_ = never;
     try {
         if (end != never) {
@@ -360,9 +360,7 @@ void Loop::Impl::close_driver() noexcept {
 
 Loop::Impl::~Impl() {
     if (attached) {
-        EDDY_REQUIRE(detached_,
-                     "an attached Loop was destroyed: call detach(on_done) and keep it until then");
-        return;
+        return;  // and detached: `must_stay` says so otherwise
     }
     EDDY_REQUIRE(core.runs_on.load(std::memory_order_relaxed) == 0,
                  "a Loop was destroyed while it runs: keep it until run() has returned");
@@ -385,9 +383,13 @@ Loop::Impl::~Impl() {
 Loop::Loop(const LoopOptions& options) : impl_(std::make_unique<Impl>(*this, options)) {}
 
 Loop::~Loop() {
-    if (impl_->inherited()) {
+    const bool stays = impl_->must_stay() && !impl_->inherited();
+    if (stays) {
+        impl_->leave_behind();
+    }
+    if (stays || impl_->inherited()) {
         // NOLINTNEXTLINE(bugprone-unused-return-value)
-        static_cast<void>(impl_.release());  // leaks on purpose: it is the parent's
+        static_cast<void>(impl_.release());  // leaks on purpose: it is the parent's, or a guest's
     }
 }
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <source_location>
 #include <string_view>
+#include <vector>
 
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/log.hpp>
@@ -22,7 +24,8 @@ namespace eddy::inline v0_1 {
 /// loop ends.
 class Loop::Impl final : public detail::DriverClient {
 public:
-    Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host = nullptr, bool keep_alive = true);
+    Impl(Loop& loop, const LoopOptions& given);
+    Impl(Loop& loop, uv_loop_t* host, const AttachOptions& given);
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
     ~Impl();
@@ -30,6 +33,14 @@ public:
     void run_main(detail::Job& main, const RunOptions& run, const std::source_location& where);
     void cancel(std::string_view reason);
     void detach(std::function<void()> on_done, Duration patience);
+    /// Attached: this thread is the loop's, also while its handles close. Throws: `WrongThread`,
+    /// and `InvalidState` for a loop of our own.
+    void require_guest(const char* what) const;
+    void begin_attached() noexcept;
+    void refer(bool on) noexcept;
+    /// Attached, and not detached: has to be leaked.
+    [[nodiscard]] bool must_stay() const noexcept { return attached && !detached_; }
+    void leave_behind() noexcept;
     /// While it runs, this is its thread. Throws: `WrongThread`.
     void require_own_thread(const char* what) const;
     /// This is its thread, and it runs. Throws: `WrongThread`.
@@ -45,6 +56,14 @@ public:
     int signal = 0;  // that came, and was ours to handle
 
 private:
+    /// Who wants to know when nothing of a guest is left in its host's loop. Shared by the guest
+    /// and its handles: either may be gone when it comes to that.
+    struct Departure {
+        std::vector<std::function<void()>> told;
+        bool over = false;
+        void complete();
+    };
+
     /// Ends the wait for jobs that ignore their cancellation.
     struct GraceTimer final : detail::DeadlineNode {
         GraceTimer() noexcept : DeadlineNode(Rank::grace) {}
@@ -57,6 +76,10 @@ private:
     void after_host_poll() noexcept override;
     void signal_arrived(int number) noexcept override;
 
+    Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host);
+    static void wake_guest(void* impl) noexcept;
+    static void stir(void* impl) noexcept;
+    [[nodiscard]] bool holds_host() const noexcept;
     Duration limit_host_poll() noexcept;
     void turn();
     void poll(TimePoint until);
@@ -71,7 +94,7 @@ private:
         }
     }
     [[noreturn]] static void throw_forked();
-    [[nodiscard]] bool not_my_turn() const noexcept;
+    [[nodiscard]] bool not_my_turn() noexcept;
     void finish_host_turn() noexcept;
     void begin_end(std::string_view reason);
     void begin_grace();
@@ -107,10 +130,18 @@ private:
     Duration grace_ = std::chrono::seconds(10);
     TimePoint real_grace_end_ = never;     // on the steady clock; only of a loop with virtual time
     TimePoint untimed_grace_end_ = never;  // for which there was no memory in the heap of deadlines
+    TimePoint grace_end_ = never;          // on the loop's clock, once a grace has begun
+    // --- attached
+    bool while_jobs_ = false;    // hold the host as long as there is something to do
+    bool referenced_ = false;    // hold it whatever there is
     bool in_host_turn_ = false;  // the host's loop has called us, and we have not returned
     bool detaching_ = false;
     bool detached_ = false;
-    std::function<void()> on_detached_;
+    bool left_behind_ = false;
+    std::uint64_t guest_of_ = 0;  // the identity of its thread
+    std::shared_ptr<Departure> departure_;
+    std::function<void()> on_closed_;  // completes the departure
+    Impl* left_before_ = nullptr;
 };
 
 }  // namespace eddy::inline v0_1

@@ -44,11 +44,10 @@ Driver::Owned Driver::own(DriverClient& client) {
     return Owned(driver.release());
 }
 
-Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_alive) {
+Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host) {
     std::unique_ptr<Driver, Discard> made(new Driver(client));
     made->loop_ = host;
     made->attached_ = true;
-    made->keep_alive_ = keep_alive;
     made->init_handles();
     Owned driver(made.release());
     uv_prepare_init(host, &driver->prepare_);
@@ -60,13 +59,11 @@ Driver::Owned Driver::attach(DriverClient& client, uv_loop_t* host, bool keep_al
                      [](uv_prepare_t* handle) { driver_of(handle)->client_.before_host_poll(); });
     uv_check_start(&driver->check_,
                    [](uv_check_t* handle) { driver_of(handle)->client_.after_host_poll(); });
-    if (!keep_alive) {
-        uv_unref(driver->waker_.handle());
-        uv_unref(base(driver->timer_));
-        uv_unref(base(driver->prepare_));
-        uv_unref(base(driver->check_));
-        uv_unref(base(driver->idle_));
-    }
+    uv_unref(driver->waker_.handle());
+    uv_unref(base(driver->timer_));
+    uv_unref(base(driver->prepare_));
+    uv_unref(base(driver->check_));
+    uv_unref(base(driver->idle_));
     return driver;
 }
 
@@ -149,8 +146,6 @@ void Driver::arm_coarse(TimePoint now, TimePoint until) noexcept {
     armed_for_ = until;
 }
 
-void Driver::stay_awake(void* driver) noexcept { static_cast<Driver*>(driver)->dont_block(); }
-
 /// Up to 1.44 libuv runs timers before it polls. One that falls due between arming and there (the
 /// thread was preempted) would leave the poll without a timeout: so it must not block. A host's
 /// loop is not ours to stop, and needs no help: its prepare handle comes after the timers, and arms
@@ -168,15 +163,19 @@ void Driver::block_until(TimePoint now, TimePoint until) noexcept {
     arm(now, until);
 }
 
-void Driver::keep_running() noexcept {
-    uv_ref(base(prepare_));
-    uv_ref(base(check_));
-    uv_ref(base(idle_));
+/// By one handle, which is always active.
+void Driver::hold_host(bool on) noexcept { on ? uv_ref(base(prepare_)) : uv_unref(base(prepare_)); }
+
+void Driver::rest() noexcept {
+    uv_prepare_stop(&prepare_);
+    uv_check_stop(&check_);
+    uv_idle_stop(&idle_);
+    uv_timer_stop(&timer_);
 }
 
 void Driver::joined(uv_handle_t* handle) noexcept {
     ++open_handles_;
-    if (!keep_alive_) {
+    if (attached_) {
         uv_unref(handle);
     }
 }
@@ -265,7 +264,6 @@ void Driver::Leaked::add(const char* name) noexcept {
 
 void Driver::close_attached(std::function<void()> done) noexcept {
     on_closed_ = std::move(done);
-    keep_running();
     close_handle(waker_.handle());
     close_handle(base(timer_));
     if (fine_timer_.handle() != nullptr) {

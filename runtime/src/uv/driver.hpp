@@ -43,7 +43,7 @@ public:
     /// A loop of our own.
     [[nodiscard]] static Owned own(DriverClient& client);
     /// Handles on a loop that somebody else runs.
-    [[nodiscard]] static Owned attach(DriverClient& client, uv_loop_t* host, bool keep_alive);
+    [[nodiscard]] static Owned attach(DriverClient& client, uv_loop_t* host);
 
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
@@ -66,14 +66,15 @@ public:
 
     /// Host's loop: its next poll returns at once, or at `until` at the latest.
     void dont_block() noexcept;
-    static void stay_awake(void* driver) noexcept;  ///< the same, for a `ReadyQueue`
     void block_until(TimePoint now, TimePoint until) noexcept;
-    /// Host's loop: our handles keep it running from now on, until they are closed.
-    void keep_running() noexcept;
+    /// Host's loop: whether we keep it running. None of our handles does by itself, until closed.
+    void hold_host(bool on) noexcept;
+    /// Host's loop, in one of its callbacks: we do nothing in it any more, and keep nothing
+    /// running.
+    void rest() noexcept;
 
     /// A handle or request of ours is open from now on, until `left` is called in its last
-    /// callback: the loop does not end before. The first form keeps a host's loop running only if
-    /// we may.
+    /// callback: the loop does not end before. A host's does not run on for it, see `hold_host`.
     void joined(uv_handle_t* handle) noexcept;
     void joined() noexcept { ++open_handles_; }
     void left() noexcept { handle_closed(); }
@@ -126,7 +127,6 @@ private:
     uv_signal_t signals_[2]{};
     SignalPipe signal_pipe_;
     bool attached_ = false;
-    bool keep_alive_ = true;
     bool signals_open_ = false;
     bool fine_ = false;
     Duration resolution_{};

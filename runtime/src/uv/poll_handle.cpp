@@ -64,7 +64,7 @@ void PollHandle::disarm(unsigned events) noexcept {
 void PollHandle::on_event(uv_poll_t* handle, int status, int events) {
     auto& self = *static_cast<PollHandle*>(handle->data);
     if (self.is_inherited()) [[unlikely]] {
-        uv_poll_stop(handle);  // a child that runs on with its host's loop: this is the parent's
+        uv_poll_stop(handle);  // of a child's host, or one whose guest is no more
         return;
     }
     if (status < 0) [[unlikely]] {
@@ -82,7 +82,10 @@ void PollHandle::close_handle() noexcept {
     const int fd = std::exchange(fd_, -1);
     armed_ = 0;
     core_->forget(*this);
-    if (!watched_ || is_inherited()) {
+    if (watched_ && !is_parents() && core_->inherited()) {
+        return;  // libuv still watches it, for a host that may run on: leaked on purpose
+    }
+    if (!watched_ || is_parents()) {
         // If watched: the epoll set is the parent's, and libuv's handle is left as it is.
         ::close(fd);
         return;

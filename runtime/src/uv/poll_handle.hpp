@@ -44,8 +44,11 @@ public:
     /// Of an open one: true on the thread that may touch it.
     [[nodiscard]] bool on_loop_thread() const noexcept { return core_->here(); }
 
-    /// This is a child after fork(), and the connection its parent's: all it may do is close.
-    [[nodiscard]] bool is_inherited() const noexcept { return generation_ != fork_generation(); }
+    /// This is a child after fork(), and the connection its parent's; or the loop was a guest that
+    /// is no more, on a host's loop that may be gone: all one may do is let go.
+    [[nodiscard]] bool is_inherited() const noexcept {
+        return is_parents() || (is_open() && core_->inherited());
+    }
     [[nodiscard]] bool may_let_go() const noexcept {
         return !is_open() || on_loop_thread() || is_inherited();
     }
@@ -81,6 +84,7 @@ protected:
     virtual void on_loop_end() noexcept = 0;
 
 private:
+    [[nodiscard]] bool is_parents() const noexcept { return generation_ != fork_generation(); }
     void loop_closing() noexcept final { on_loop_end(); }
     void set_events(unsigned events) noexcept;
     static void on_event(uv_poll_t* handle, int status, int events);

@@ -78,8 +78,9 @@ void SignalWatch::close() noexcept {
     open_ = false;
     pipe_.leave();
     core_->forget(*this);
-    if (generation_ != fork_generation()) {
-        handles_ = SIZE_MAX;  // they are the parent's: leaked on purpose
+    if (generation_ != fork_generation() || core_->inherited()) {
+        handles_ =
+            SIZE_MAX;  // the parent's, or those of a guest that is no more: leaked on purpose
         return;
     }
     const std::size_t opened = handles_;
@@ -115,7 +116,7 @@ bool SignalWatch::hand_over(int number, std::uint64_t since) noexcept {
 }
 
 void SignalWatch::arrived(Watched& watched) noexcept {
-    if (generation_ != fork_generation()) {
+    if (generation_ != fork_generation() || core_->inherited()) {
         return;  // a child that runs on with its host's loop: its jobs are the parent's
     }
     ++received_;

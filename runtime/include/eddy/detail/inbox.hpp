@@ -110,7 +110,11 @@ public:
         return (gate_.load(std::memory_order_acquire) & closed_bit) != 0;
     }
     /// Any thread: this is the copy of a forked child.
-    [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
+    [[nodiscard]] bool inherited() const noexcept {
+        return generation_.load(std::memory_order_relaxed) != fork_generation();
+    }
+    /// Refuses every push from now on, and forgets what is in it.
+    void disown() noexcept { generation_.store(~fork_generation(), std::memory_order_relaxed); }
     /// Any thread: every push is refused.
     [[nodiscard]] bool refuses() const noexcept { return inherited() || closed(); }
 
@@ -129,7 +133,7 @@ private:
 
     Wake wake_;
     void* target_;
-    const std::uint32_t generation_ = fork_generation();
+    std::atomic<std::uint32_t> generation_{fork_generation()};
     InboxNode* last_ = nullptr;
     // On a line of their own, which senders take from each other: to look at what does not change
     // costs none of them a second way to it.

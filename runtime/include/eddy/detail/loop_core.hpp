@@ -139,7 +139,7 @@ public:
     /// The identity of the thread that runs it, or on which it is attached; 0 before and after.
     /// For the others to ask.
     std::atomic<std::uint64_t> runs_on{0};
-    const std::uint32_t generation = fork_generation();
+    std::uint32_t generation = fork_generation();
 
     /// True on the thread that runs it, and nowhere in a child after fork().
     [[nodiscard]] bool here() const noexcept {
@@ -148,6 +148,12 @@ public:
     }
     /// True in a child after fork(): it is the parent's.
     [[nodiscard]] bool inherited() const noexcept { return generation != fork_generation(); }
+    /// A guest that was destroyed while it was attached is treated like a parent's loop from now
+    /// on: it stays as it is, and nobody touches what it shares with its host.
+    void disown() noexcept {
+        generation = ~fork_generation();
+        inbox->disown();
+    }
 
     /// The entry check of every awaitable: throws `Cancelled` in a cancelled scope.
     void checkpoint(Job& job) {
