@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/exchange.hpp>
 
-#include <string>
-
-#include <eddy/detail/local_ref.hpp>
-#include <eddy/error.hpp>
-
 namespace eddy::inline v0_1::detail {
 
 ExchangeWait* ExchangeCore::next_other(const QueuedWaiter& first,
@@ -49,11 +44,6 @@ void ExchangeCore::end_through(WaitQueue& queue, std::uint64_t handle, End how) 
         (through ? ended : queue).push_back(*waiter);
     }
     end_all(ended, how);
-}
-
-void throw_moved_from(const char* what) {
-    throw InvalidState(std::string(what) +
-                       ": this handle was moved from; use the one it was moved to");
 }
 
 }  // namespace eddy::inline v0_1::detail

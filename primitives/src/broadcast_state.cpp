@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/broadcast.hpp>
+#include <eddy/detail/broadcast_state.hpp>
 
 #include <stdexcept>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <eddy/detail/oneshot_state.hpp>
+
 #include <string>
 
-#include <eddy/detail/oneshot_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include <eddy/detail/channel_core.hpp>
+
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include <eddy/detail/channel_core.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 

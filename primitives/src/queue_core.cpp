@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <eddy/detail/queue_core.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 
-#include <eddy/detail/queue_core.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
