@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <eddy/detail/failure_from.hpp>
+#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/offload.hpp>
@@ -39,6 +40,15 @@ void Work::request_stop() noexcept {
     stop_requested_.store(true);
     if (has_stop_.load()) {
         stop_.request_stop();
+    }
+}
+
+void Work::deliver() {
+    if (waiter_ != nullptr) [[likely]] {
+        waiter_->arrived();
+    } else {
+        --detail::thread_state.core->owed;
+        destroy();
     }
 }
 

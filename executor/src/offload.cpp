@@ -15,31 +15,6 @@
 
 namespace eddy::inline v0_1::detail {
 
-// --- observers ---------------------------------------------------------------------------------
-
-OffloadNotice::OffloadNotice(LoopCore& core, const JobInfo& info)
-    : core_(core), inbox_(core.inbox), name_(info.name), info_(info) {
-    info_.name = name_;
-}
-
-void OffloadNotice::send(OffloadNotice& notice) noexcept {
-    const std::shared_ptr<Inbox> inbox = std::move(notice.inbox_);
-    if (!inbox->push(notice)) {
-        delete &notice;
-    }
-}
-
-void OffloadNotice::deliver() {
-    const std::unique_ptr<OffloadNotice> self(this);
-    observe_offload(core_, &Observer::offload_started, info_);
-}
-
-void observe_offload(LoopCore& core, void (Observer::*hook)(const JobInfo&), const JobInfo& info) {
-    core.observe(Observer::offloads, [&](Observer& observer) { (observer.*hook)(info); });
-}
-
-// --- the wait ----------------------------------------------------------------------------------
-
 void OffloadWait::throw_awaited() {
     throw InvalidState("an offloaded call is awaited once: call run_in_executor again");
 }
@@ -62,7 +37,7 @@ inline void OffloadWait::wait_over() noexcept {
     }
 }
 
-inline void OffloadWait::arrived() noexcept {
+void OffloadWait::arrived() noexcept {
     delivered_ = true;
     if (waiting_) {  // not so if the loop's end was faster than the inbox
         wait_over();
@@ -153,16 +128,3 @@ void OffloadWait::unlink() noexcept {
 }
 
 }  // namespace eddy::inline v0_1::detail
-
-namespace eddy::inline v0_1 {
-
-void Work::deliver() {
-    if (waiter_ != nullptr) [[likely]] {
-        waiter_->arrived();
-    } else {
-        --detail::thread_state.core->owed;
-        destroy();
-    }
-}
-
-}  // namespace eddy::inline v0_1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/portal.hpp>
+#include <eddy/detail/portal_call.hpp>
 
 #include <exception>
 #include <new>
@@ -7,23 +7,11 @@
 
 #include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/spawn.hpp>
 
-namespace eddy::inline v0_1 {
-
-Portal::Portal(std::source_location where)
-    : loop_(detail::require_loop("Portal").inbox), where_(where) {}
-
-void Portal::send(Task<> job) const {
-    if (!loop_.post(detail::PortalStart(std::move(job), where_))) {
-        throw LoopClosed("Portal: the loop is over");
-    }
-}
-
-namespace detail {
+namespace eddy::inline v0_1::detail {
 
 std::exception_ptr portal_dropped() noexcept {
     const LoopCore* const core = thread_state.core;
@@ -44,5 +32,4 @@ void PortalStart::operator()() {
     }
 }
 
-}  // namespace detail
-}  // namespace eddy::inline v0_1
+}  // namespace eddy::inline v0_1::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/remote_channel.hpp>
+#include <eddy/detail/remote_state.hpp>
 
 #include <stdexcept>
 #include <string>

@@ -2,10 +2,11 @@
 #include <eddy/thread_pool.hpp>
 
 #include <algorithm>
-#include <string>
+#include <memory>
+#include <utility>
 
-#include <eddy/detail/blocking_region.hpp>
-#include <eddy/detail/thread_state.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 
 #include "thread_pool_impl.hpp"
@@ -26,30 +27,54 @@ void ThreadPool::shutdown(Duration grace) { impl_->shutdown(std::max(grace, Dura
 void ThreadPool::submit(Work& work) { impl_->submit(work); }
 void ThreadPool::withdraw(Work& work) noexcept { impl_->withdraw(work); }
 
-namespace detail {
+// --- a loop's own ------------------------------------------------------------------------------
 
-BlockingRegion::BlockingRegion() noexcept : pool_(ThreadPool::Impl::of_this_thread()) {
-    if (pool_ != nullptr) {
-        auto& pool = *static_cast<ThreadPool::Impl*>(pool_);
-        pool.begin_blocking();
-        pause_ = pool.patience() / 4;
+namespace {
+
+class DefaultPool;
+thread_local std::unique_ptr<DefaultPool> default_pool_of_thread;  // a thread has one loop at most
+
+/// Belongs to the loop: goes when that closes.
+class DefaultPool final : private detail::CloseListener {
+public:
+    explicit DefaultPool(detail::LoopCore& core) : core_(core) { core.listen_to_close(*this); }
+    DefaultPool(const DefaultPool&) = delete;
+    DefaultPool& operator=(const DefaultPool&) = delete;
+    ~DefaultPool() override = default;
+
+    [[nodiscard]] bool belongs_to(const detail::LoopCore& core) const noexcept {
+        return &core_ == &core;
     }
+
+    ThreadPool pool;
+
+private:
+    void loop_closing() noexcept override {
+        const std::unique_ptr<DefaultPool> self = std::move(default_pool_of_thread);
+        if (core_.severing) {
+            pool.shutdown(Duration::zero());  // the loop's grace was theirs too
+        }
+    }
+
+    detail::LoopCore& core_;
+};
+
+}  // namespace
+
+ThreadPool& default_pool() {
+    detail::LoopCore& core = detail::require_loop("default_pool");
+    if (default_pool_of_thread && !default_pool_of_thread->belongs_to(core)) {
+        // A child that was forked by a job: that pool is the parent's. Leaked on purpose.
+        // NOLINTNEXTLINE(bugprone-unused-return-value)
+        static_cast<void>(default_pool_of_thread.release());
+    }
+    if (!default_pool_of_thread) {
+        if (core.root.closed) {
+            throw LoopClosed("default_pool: the loop is ending and offloads nothing any more");
+        }
+        default_pool_of_thread = std::make_unique<DefaultPool>(core);
+    }
+    return default_pool_of_thread->pool;
 }
 
-BlockingRegion::~BlockingRegion() {
-    if (pool_ != nullptr) {
-        static_cast<ThreadPool::Impl*>(pool_)->end_blocking();
-    }
-}
-
-void BlockingRegion::look_after_pool() noexcept { static_cast<ThreadPool::Impl*>(pool_)->look(); }
-
-void require_off_loop(const char* what) {
-    if (thread_state.core != nullptr) {
-        throw InvalidState(std::string(what) +
-                           " would block a loop: on a loop's thread, await instead");
-    }
-}
-
-}  // namespace detail
 }  // namespace eddy::inline v0_1
