@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/job.hpp>
 
-#include <utility>
+#include <exception>
+#include <memory>
+#include <string>
 
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
-#include <eddy/task.hpp>
 
-namespace eddy::inline v0_1 {
-
-std::string_view to_string(JobState state) noexcept {
-    switch (state) {
-        case JobState::pending:
-            return "pending";
-        case JobState::cancelling:
-            return "cancelling";
-        case JobState::finished:
-            return "finished";
-        case JobState::failed:
-            return "failed";
-        case JobState::cancelled:
-            return "cancelled";
-    }
-    return "unknown";
-}
-
-namespace detail {
+namespace eddy::inline v0_1::detail {
 
 std::string Job::label() const {
     std::string text(name().empty() ? "job" : name());
@@ -70,35 +53,6 @@ void Job::abort_wait() noexcept {
     thread_state.core->make_ready(*this);
 }
 
-void root_reached_end(PromiseBase& root) noexcept {
-    thread_state.job->leaf = &root;
-    thread_state.job->body_done = true;
-}
-
-void throw_empty_task() {
-    throw InvalidState(
-        "this Task is empty: it was awaited, spawned or moved from before; a task runs once");
-}
-
-Cancelled make_aborted(Job& job) {
-    if (job.severed) {
-        job.severed = false;
-        --thread_state.core->severed;
-        throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
-    }
-    return job.scope->make_cancelled();
-}
-
-void keep_failure(Job& job, Waiter& waiter) noexcept {
-    job.error = std::current_exception();  // nobody's until the job ends
-    WaiterAccess::state(waiter) = WaiterAccess::State::failed;
-}
-
-void throw_kept(Job& job, Waiter& waiter) {
-    WaiterAccess::state(waiter) = WaiterAccess::State::done;
-    std::rethrow_exception(std::exchange(job.error, nullptr));
-}
-
 void throw_no_value(const Job& job) {
     if (job.error) {
         std::rethrow_exception(job.error);
@@ -118,5 +72,4 @@ void throw_no_value(const Job& job) {
     throw JobCancelled(text);
 }
 
-}  // namespace detail
-}  // namespace eddy::inline v0_1
+}  // namespace eddy::inline v0_1::detail

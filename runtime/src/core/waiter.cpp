@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/waiter.hpp>
 
-#include <string>
-
-#include <eddy/detail/awaiting.hpp>
-#include <eddy/detail/brought_item.hpp>
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/select_base.hpp>
 #include <eddy/detail/thread_state.hpp>
-#include <eddy/error.hpp>
 #include <eddy/require.hpp>
-#include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -35,39 +31,4 @@ void Waiter::commit_willing() noexcept {
     detail::thread_state.core->make_willing(*job_);
 }
 
-std::size_t WaitQueue::size() const noexcept {
-    std::size_t count = 0;
-    for (const detail::ListLink* link = ring_.next; link != &ring_; link = link->next) {
-        ++count;
-    }
-    return count;
-}
-
-namespace detail {
-
-void WaiterAccess::abandon_own(Waiter& waiter) noexcept {
-    if (waiter.job_ != thread_state.job) {
-        return;
-    }
-    const bool queued = waiter.state_ == State::queued;
-    waiter.state_ = State::done;
-    if (queued) {
-        waiter.unlink();
-        waiter.job_->wait = nullptr;
-    } else {
-        waiter.pass_on();
-    }
-}
-
-void throw_given_away(const char* what) {
-    throw InvalidState(std::string(what) +
-                       ": this operation has given its item away; make a new one for the next");
-}
-
-void WaiterAccess::throw_awaited(const Waiter& waiter) {
-    throw InvalidState(std::string(waiter.what()) +
-                       ": another job waits in this operation; each job makes its own");
-}
-
-}  // namespace detail
 }  // namespace eddy::inline v0_1

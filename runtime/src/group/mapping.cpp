@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/map_bounded.hpp>
+#include <eddy/detail/mapping.hpp>
 
 #include <stdexcept>
 

@@ -199,42 +199,4 @@ void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept {
     }
 }
 
-// --- the wait ----------------------------------------------------------------------------------
-
-void release(ListenSocket* socket) noexcept { socket->release(); }
-
-bool SocketAccept::try_now() {
-    if (listener_ == nullptr) {
-        throw InvalidState(std::string(name_) + ": this listener was moved from");
-    }
-    error_ = 0;  // of an await before
-    return listener_->try_accept(*this);
-}
-
-void SocketAccept::start() noexcept { listener_->start_accept(*this); }
-
-void SocketAccept::hold() noexcept {
-    listener_->retain();
-    holds_ = true;
-}
-
-SocketRef<Socket> SocketAccept::take_socket() {
-    holds_ = false;
-    const SocketRef<ListenSocket> held(listener_);
-    if (error_ != 0) {
-        held->fail(name_, error_);
-    }
-    return SocketRef<Socket>(std::exchange(accepted_, nullptr));
-}
-
-void SocketAccept::pass_on() noexcept {
-    if (!std::exchange(holds_, false)) {
-        return;
-    }
-    const SocketRef<ListenSocket> held(listener_);
-    if (accepted_ != nullptr) {
-        held->give_back(*std::exchange(accepted_, nullptr));
-    }
-}
-
 }  // namespace eddy::inline v0_1::detail

@@ -18,16 +18,9 @@
 #include "net/lookup_threads.hpp"
 #include "net/sockaddr.hpp"
 
-namespace eddy::inline v0_1 {
+namespace eddy::inline v0_1::detail {
 
 namespace {
-
-/// What a lookup fails with, apart from errors of the system.
-class ResolveCategory final : public std::error_category {
-public:
-    [[nodiscard]] const char* name() const noexcept override { return "resolve"; }
-    [[nodiscard]] std::string message(int code) const override { return uv_strerror(code); }
-};
 
 /// libuv's number for one of the C library's, which differ from system to system.
 int portable_number(int status) noexcept {
@@ -64,13 +57,6 @@ int portable_number(int status) noexcept {
 }
 
 }  // namespace
-
-const std::error_category& resolve_category() noexcept {
-    static const ResolveCategory category;
-    return category;
-}
-
-namespace detail {
 
 /// A call of getaddrinfo, with all that it reads and writes.
 ///
@@ -218,5 +204,4 @@ std::vector<Address> Lookup::take() {
     return addresses;
 }
 
-}  // namespace detail
-}  // namespace eddy::inline v0_1
+}  // namespace eddy::inline v0_1::detail

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <uv.h>
+
 #include <eddy/yield.hpp>
 
 #include "net/lookup.hpp"
@@ -11,6 +13,13 @@
 namespace eddy::inline v0_1 {
 
 namespace {
+
+/// What a lookup fails with, apart from errors of the system.
+class ResolveCategory final : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "resolve"; }
+    [[nodiscard]] std::string message(int code) const override { return uv_strerror(code); }
+};
 
 constexpr std::size_t max_name = 253;  // of DNS
 
@@ -30,6 +39,11 @@ std::optional<Address> numeric(const std::string& host, const ResolveOptions& op
 }
 
 }  // namespace
+
+const std::error_category& resolve_category() noexcept {
+    static const ResolveCategory category;
+    return category;
+}
 
 Task<std::vector<Address>> resolve(std::string host, std::uint16_t port, ResolveOptions options) {
     co_await checkpoint();

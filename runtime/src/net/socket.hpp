@@ -12,6 +12,7 @@
 #include <eddy/net/socket_stream.hpp>
 
 #include "net/sockaddr.hpp"
+#include "net/socket_errors.hpp"
 #include "uv/poll_handle.hpp"
 
 namespace eddy::inline v0_1::detail {
@@ -186,9 +187,6 @@ inline void SocketWait::end(int error) noexcept {
     }
     commit();
 }
-
-/// Throws `IoError` ("`what` `name`: reason").
-[[noreturn]] void throw_io_error(int error, const std::string& what);
 
 /// A non-blocking socket that no exec inherits. Throws `IoError`.
 [[nodiscard]] int open_stream_socket(int family, const std::string& what);

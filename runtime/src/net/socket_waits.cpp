@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/socket_waits.hpp>
 
+#include <string>
 #include <utility>
 
 #include <eddy/error.hpp>
 
+#include "net/listen_socket.hpp"
 #include "net/socket.hpp"
 
 namespace eddy::inline v0_1::detail {
 
 void release(Socket* socket) noexcept { socket->release(); }
+void release(ListenSocket* socket) noexcept { socket->release(); }
 
 // --- any operation -----------------------------------------------------------------------------
 
@@ -75,10 +78,40 @@ bool SocketShutdown::try_now() {
     return true;
 }
 
-// --- connecting --------------------------------------------------------------------------------
+// --- accepting ---------------------------------------------------------------------------------
 
-bool SocketConnect::try_now() { return socket().try_connect(*this); }
-void SocketConnect::start() noexcept { socket_->start_connect(*this); }
-void SocketConnect::unlink() noexcept { socket_->stop_connect(); }
+bool SocketAccept::try_now() {
+    if (listener_ == nullptr) {
+        throw InvalidState(std::string(name_) + ": this listener was moved from");
+    }
+    error_ = 0;  // of an await before
+    return listener_->try_accept(*this);
+}
+
+void SocketAccept::start() noexcept { listener_->start_accept(*this); }
+
+void SocketAccept::hold() noexcept {
+    listener_->retain();
+    holds_ = true;
+}
+
+SocketRef<Socket> SocketAccept::take_socket() {
+    holds_ = false;
+    const SocketRef<ListenSocket> held(listener_);
+    if (error_ != 0) {
+        held->fail(name_, error_);
+    }
+    return SocketRef<Socket>(std::exchange(accepted_, nullptr));
+}
+
+void SocketAccept::pass_on() noexcept {
+    if (!std::exchange(holds_, false)) {
+        return;
+    }
+    const SocketRef<ListenSocket> held(listener_);
+    if (accepted_ != nullptr) {
+        held->give_back(*std::exchange(accepted_, nullptr));
+    }
+}
 
 }  // namespace eddy::inline v0_1::detail

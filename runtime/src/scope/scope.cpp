@@ -9,8 +9,8 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
 #include <eddy/require.hpp>
-#include <eddy/with_scope.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -167,14 +167,4 @@ TimePoint current_effective_deadline() {
     return earliest;
 }
 
-namespace detail {
-
-void throw_timed_out(const CancelScope& scope) {
-    if (scope.cancel_source() == CancelSource::deadline) {
-        throw TimedOut("timed out");
-    }
-    throw JobCancelled("the scope was cancelled before its work had a result");
-}
-
-}  // namespace detail
 }  // namespace eddy::inline v0_1
