@@ -3,7 +3,7 @@
 # runtime/src/README.md. A room sees the rooms that are listed for it, and itself.
 #
 # A header belongs to the room in which the source of its name is; those of eddy/net and eddy/os to
-# the rooms of these names. Headers without a source are listed here.
+# the rooms of these names. Headers without a source are listed here, and no others.
 
 set(rooms base fault core uv scope time group bridge loop os net)
 
@@ -19,26 +19,18 @@ set(loop_sees base fault core uv scope time group bridge)
 set(os_sees base fault core uv scope time group bridge loop)
 set(net_sees base fault core uv scope time group bridge loop os)
 
-set(base_headers compiler failure_from job_info job_name lifetime_bound list_link own spawn_options time)
+set(base_headers compiler failure_from job_name lifetime_bound list_link own spawn_options time)
 set(fault_headers cause_slot observer outcome peer_gone)
 set(core_headers
     await_result
-    awaiting
-    brought_item
     check_call
     deadline_node
     expression_task
     loop_handle
-    promise
     select
-    spawn_job
-    task
-    wait_queue
     yield
 )
 set(uv_headers signal_wait)
-set(scope_headers with_scope)
-set(group_headers gather mapping spawner)
+set(group_headers gather map_bounded spawner)
 set(bridge_headers from_callback)
 set(loop_headers detach_on_cancel keep_host spawn)
-set(net_headers serve_run)

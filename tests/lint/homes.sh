@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Checks that definitions are at home: a class that x.hpp defines has its members in x.cpp, and a
+# function that x.hpp declares is defined there.
+#
+#   homes.sh ROOT
+#
+# Exit status: 0 all are, 1 those that are printed are not.
+set -eu
+
+# What is away from home, and why.
+#   now  time.hpp is below everything, and the loop whose clock it reads is not
+exceptions='clock.cpp:now'
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$1"
+files=$(
+    for kind in hpp cpp; do
+        find runtime primitives executor -name "*.$kind" | LC_ALL=C sort
+    done
+)
+[ -n "$files" ] || { echo "no source below $1" && exit 1; }
+# shellcheck disable=SC2086  # None of the names has a space.
+found=$(awk -v "exceptions=$exceptions" -f "$here/homes.awk" $files)
+if [ -n "$found" ]; then
+    printf '%s\n' "$found"
+    exit 1
+fi
+printf '%s\n' "$files" | awk 'END { print NR " files, all definitions at home" }'
