@@ -50,10 +50,17 @@ function(eddy_add_layer name)
             ${target}
             PROPERTIES
                 CXX_EXTENSIONS OFF
+                CXX_VISIBILITY_PRESET hidden
+                VISIBILITY_INLINES_HIDDEN ON
+                UNITY_BUILD ${EDDY_UNITY}  # not what CMAKE_UNITY_BUILD says: see EDDY_UNITY
                 POSITION_INDEPENDENT_CODE ON
                 VERSION ${PROJECT_VERSION}
                 SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
         )
+        get_target_property(type ${target} TYPE)
+        if(type STREQUAL "SHARED_LIBRARY")
+            target_compile_definitions(${target} PUBLIC EDDY_SHARED PRIVATE EDDY_BUILDING)
+        endif()
     else()
         set(scope INTERFACE)
         add_library(${target} INTERFACE)

@@ -6,6 +6,7 @@
 #include <exception>
 #include <stop_token>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/time.hpp>
@@ -26,7 +27,7 @@ enum class Priority : std::uint8_t { high, normal, low };
 
 /// The stop token of the offloaded call that runs on this thread, for code below `fn` that is not
 /// handed one; an empty token on any other thread.
-[[nodiscard]] std::stop_token current_stop_token();
+[[nodiscard]] EDDY_API std::stop_token current_stop_token();
 
 /// One offloaded call on its way through an executor: what `Executor::submit` is given.
 ///
@@ -44,7 +45,7 @@ enum class Priority : std::uint8_t { high, normal, low };
 /// |                 | inbox open until it has come                                           |
 /// | ListLink        | the executor that has the work, under its own lock                     |
 /// | stop_           | the worker until has_stop_ is set, then everybody                      |
-class Work : private detail::InboxNode, private detail::ListLink {
+class EDDY_API Work : private detail::InboxNode, private detail::ListLink {
 public:
     Work(const Work&) = delete;
     Work& operator=(const Work&) = delete;
@@ -121,7 +122,7 @@ private:
 /// Requires:  never run work inside `submit`.
 /// Threading: any loop may submit.
 /// Lifetime:  outlives the work it was given.
-class Executor {
+class EDDY_VISIBLE Executor {
 public:
     Executor() = default;
     Executor(const Executor&) = delete;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/offload_node.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/waiter.hpp>
@@ -21,7 +22,7 @@ enum class OnCancel : std::uint8_t {
 };
 
 /// `run_in_executor(pool, {.priority = Priority::low}, fn)`.
-struct OffloadOptions {
+struct EDDY_VISIBLE OffloadOptions {
     Priority priority = Priority::normal;
     OnCancel on_cancel = OnCancel::wait;
 };
@@ -29,7 +30,7 @@ struct OffloadOptions {
 namespace detail {
 
 /// The loop's side of an offloaded call, whatever it returns.
-class OffloadWait : public Waiter {
+class EDDY_API OffloadWait : public Waiter {
 public:
     [[nodiscard]] bool try_now() {
         if (submitted_) [[unlikely]] {
@@ -103,7 +104,7 @@ private:
 
 /// An offloaded call: what `run_in_executor` returns, to be awaited once.
 template <class R>
-class [[nodiscard]] Offload final : public detail::OffloadWait {
+class [[nodiscard]] EDDY_VISIBLE Offload final : public detail::OffloadWait {
 public:
     Offload(Executor* executor,
             const OffloadOptions& options,

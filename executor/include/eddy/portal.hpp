@@ -10,6 +10,7 @@
 
 #include <eddy/detail/blocking_region.hpp>
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/portal_call.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/loop.hpp>
@@ -36,7 +37,7 @@ namespace eddy::inline v0_1 {
 ///               with `LoopClosed`.
 /// Cost:         a handful of allocations, and a job on the loop.
 /// Source:       anyio's blocking portal.
-class Portal final {
+class EDDY_API Portal final {
 public:
     /// Into the loop of this thread. Throws: `InvalidState` when there is none. Its jobs say that
     /// they come from `where`: a submitting thread is in no job.

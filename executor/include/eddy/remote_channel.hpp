@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/remote_state.hpp>
 #include <eddy/detail/whole_number.hpp>
 
@@ -33,7 +34,7 @@ namespace eddy::inline v0_1 {
 /// Cost:         one lock; the loop is woken once for a burst. Allocates only when opened, and when
 ///               an end is first awaited.
 template <class T>
-class RemoteSender final {
+class EDDY_VISIBLE RemoteSender final {
 public:
     class Send;
 
@@ -105,7 +106,7 @@ private:
 
 /// Where items come out. See `RemoteSender`.
 template <class T>
-class RemoteReceiver final {
+class EDDY_VISIBLE RemoteReceiver final {
 public:
     template <class R>
     class Receive;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/histogram.hpp>
@@ -20,7 +21,7 @@ class ThreadPoolHooks;
 }  // namespace detail
 
 /// How a pool behaves.
-struct ThreadPoolOptions {
+struct EDDY_VISIBLE ThreadPoolOptions {
     std::string_view name = "eddy";  ///< of its threads, "eddy-1"; copied
     detail::Count threads = 0;       ///< at most; 0: one for each processor it may use
     /// How many threads more there may be while others wait for loops (`Portal::call`, a blocking
@@ -49,7 +50,7 @@ struct ThreadPoolOptions {
 ///
 /// Every call submitted is in one of `waiting`, `queued`, `running`, `done`, `withdrawn` and
 /// `rejected`.
-struct ThreadPoolStatistics {
+struct EDDY_VISIBLE ThreadPoolStatistics {
     std::size_t threads = 0;
     std::size_t idle = 0;     ///< of the threads
     std::size_t blocked = 0;  ///< of the threads: wait for a loop
@@ -84,7 +85,7 @@ struct ThreadPoolStatistics {
 ///            responsive lets its calls end first.
 /// Cost:      a submission takes one lock, and wakes a thread only if one sleeps; one of normal
 ///            priority takes none while all threads are busy.
-class ThreadPool final : public Executor {
+class EDDY_API ThreadPool final : public Executor {
 public:
     /// Throws: `std::invalid_argument` for a `queue_bound` of 0, a negative number or time, or a
     ///         `niceness` outside 0 to 19.
@@ -123,6 +124,6 @@ private:
 /// pool of its own.
 ///
 /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
-[[nodiscard]] ThreadPool& default_pool();
+[[nodiscard]] EDDY_API ThreadPool& default_pool();
 
 }  // namespace eddy::inline v0_1

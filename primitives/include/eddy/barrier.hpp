@@ -4,13 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct BarrierStatistics {
+struct EDDY_VISIBLE BarrierStatistics {
     std::size_t parties = 0;
     std::size_t waiters = 0;   ///< have come in this round
     std::uint64_t rounds = 0;  ///< completed so far
@@ -36,7 +37,7 @@ struct BarrierStatistics {
 /// Order:    the index is the place in the order of arrival, among those who stayed: 0 for the
 ///           first, `parties - 1` for the last, each once in a round.
 /// Lifetime: a barrier outlives its waiters.
-class Barrier final {
+class EDDY_API Barrier final {
 public:
     class Wait;
 
@@ -76,7 +77,7 @@ private:
     WaitQueue waiting_;
 };
 
-class Barrier::Wait final : public QueuedWaiter {
+class EDDY_API Barrier::Wait final : public QueuedWaiter {
 public:
     explicit Wait(Barrier& barrier) noexcept : barrier_(barrier) {}
 

@@ -4,13 +4,14 @@
 #include <concepts>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/job_info.hpp>
 
 namespace eddy::inline v0_1 {
 
 /// Who has a token of a `CapacityLimiter`: a job, or what you say: a number, or the address of an
 /// object. The three never mean the same.
-class Borrower final {
+class EDDY_VISIBLE Borrower final {
 public:
     enum class Kind : std::uint8_t { job, number, object };
 

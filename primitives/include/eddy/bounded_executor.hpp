@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -19,7 +20,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct BoundedExecutorStatistics {
+struct EDDY_VISIBLE BoundedExecutorStatistics {
     std::size_t limit = 0;
     std::size_t running = 0;
     std::size_t waiters = 0;    ///< begun, and waiting for their turn
@@ -53,7 +54,7 @@ using ExecutorResults =
 /// Cancellation: what runs is cancelled, what has not begun does not; neither counts as completed.
 /// Order:        work begins in order of arrival; the items of a map in theirs.
 /// Lifetime:     outlives the work.
-class BoundedExecutor final {
+class EDDY_API BoundedExecutor final {
 public:
     /// Called on the loop, after each success and each failure. What it throws goes to the
     /// observer: the work goes on.
@@ -128,7 +129,7 @@ private:
 namespace detail {
 
 /// Completions that an executor is to expect; what never came is taken off at the end.
-class ExecutorCalls final {
+class EDDY_API ExecutorCalls final {
 public:
     /// Throws: `WrongThread`.
     explicit ExecutorCalls(BoundedExecutor& executor, std::size_t calls);

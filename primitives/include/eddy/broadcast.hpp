@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/broadcast_state.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/feed.hpp>
 #include <eddy/detail/whole_number.hpp>
 
@@ -38,7 +39,7 @@ class BroadcastReceiver;
 ///           Broadcast; a receiver is one allocation, a wait none.
 /// Source:   tokio's broadcast channels.
 template <class T>
-class Broadcast final {
+class EDDY_VISIBLE Broadcast final {
     using State = detail::BroadcastState<T>;
 
 public:
@@ -102,7 +103,7 @@ private:
 ///               waits through it: give each job a copy.
 /// Cancellation: nothing was received. An item counts as received when the job has its copy.
 template <class T>
-class BroadcastReceiver final {
+class EDDY_VISIBLE BroadcastReceiver final {
     using State = detail::BroadcastState<T>;
 
 public:

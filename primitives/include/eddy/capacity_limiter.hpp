@@ -10,6 +10,7 @@
 
 #include <eddy/borrower.hpp>
 #include <eddy/detail/borrower_table.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/grant_queue.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -18,7 +19,7 @@ namespace eddy::inline v0_1 {
 
 class CapacityToken;
 
-struct CapacityLimiterStatistics {
+struct EDDY_VISIBLE CapacityLimiterStatistics {
     std::int64_t borrowed = 0;
     std::int64_t total = 0;
     std::vector<Borrower> borrowers;  ///< in no order
@@ -44,7 +45,7 @@ struct CapacityLimiterStatistics {
 /// Cost:         constant, on average; no allocation, but to make room for more borrowers and
 ///               waiters than there have ever been.
 /// Source:       trio's CapacityLimiter; anyio issues 398, 947, 1145 and 1170.
-class CapacityLimiter final : private detail::GrantQueue {
+class EDDY_API CapacityLimiter final : private detail::GrantQueue {
 public:
     class Acquire;
 
@@ -95,7 +96,7 @@ private:
 /// not change whose it is.
 ///
 /// Requires: the thread of the limiter's loop, and the limiter, are still there when it ends.
-class [[nodiscard]] CapacityToken final {
+class [[nodiscard]] EDDY_API CapacityToken final {
 public:
     CapacityToken(CapacityToken&& other) noexcept
         : limiter_(std::exchange(other.limiter_, nullptr)), borrower_(other.borrower_) {}
@@ -128,7 +129,7 @@ private:
     Borrower borrower_;
 };
 
-class CapacityLimiter::Acquire final : public detail::GrantWait {
+class EDDY_API CapacityLimiter::Acquire final : public detail::GrantWait {
 public:
     explicit Acquire(CapacityLimiter& limiter, std::optional<Borrower> borrower) noexcept
         : GrantWait(limiter, 1),

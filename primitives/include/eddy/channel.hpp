@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/channel_state.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/unbounded.hpp>
 
@@ -37,7 +38,7 @@ namespace eddy::inline v0_1 {
 /// Cost:         as `Queue`; closing a handle looks at those who wait at its end.
 /// Source:       trio's memory channels; tokio's `reserve`, and tokio issue 8260.
 template <class T>
-class Sender final {
+class EDDY_VISIBLE Sender final {
     using State = detail::ChannelState<T>;
 
 public:
@@ -99,7 +100,7 @@ private:
 /// Throws: `ClosedResource` through a handle that was closed; `receive`: `EndOfStream` when no
 ///         sender and no slot is left, and all items have been received.
 template <class T>
-class Receiver final {
+class EDDY_VISIBLE Receiver final {
     using State = detail::ChannelState<T>;
 
 public:

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/loop_bound.hpp>
@@ -16,7 +17,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct ConditionStatistics {
+struct EDDY_VISIBLE ConditionStatistics {
     std::size_t waiters = 0;  ///< not yet notified; a notified job counts as a waiter of the lock
     LockStatistics lock;
 };
@@ -38,7 +39,7 @@ struct ConditionStatistics {
 ///           second wake, nobody gets in between, and no wake-up is spurious.
 /// Lifetime: the lock outlives the condition, which outlives its waiters, notified or not.
 /// Source:   trio's wait morphing; CPython 112202 and anyio 1075 on notifications that got lost.
-class Condition final {
+class EDDY_API Condition final {
 public:
     class Wait;
 
@@ -91,7 +92,7 @@ private:
     WaitQueue waiting_;
 };
 
-class Condition::Wait final : public QueuedWaiter {
+class EDDY_API Condition::Wait final : public QueuedWaiter {
 public:
     Wait(Condition& condition, LockGuard& guard) noexcept
         : condition_(condition), lock_(condition.lock_), guard_(guard) {}

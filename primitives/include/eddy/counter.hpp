@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <eddy/detail/counter_wait.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/waiter_heap.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -25,12 +26,12 @@ class RemoteSum;
 }
 
 /// The values a counter may have, both ends included.
-struct CounterOptions {
+struct EDDY_VISIBLE CounterOptions {
     detail::Amount min = 0;
     detail::Amount max = std::numeric_limits<std::int64_t>::max();
 };
 
-struct CounterStatistics {
+struct EDDY_VISIBLE CounterStatistics {
     std::int64_t value = 0;
     std::size_t waiters = 0;
     std::uint64_t updates = 0;      ///< changes of the value
@@ -61,7 +62,7 @@ struct CounterStatistics {
 /// Lifetime: a counter outlives its waiters.
 /// Cost:     no allocation per wait. A change costs O(log n) amortised for each waiter it wakes,
 ///           nothing for a threshold it does not reach, and a call for each predicate.
-class Counter final {
+class EDDY_API Counter final {
 public:
     class Wait;
     template <class F, class... Args>
@@ -162,7 +163,7 @@ private:
 };
 
 /// A wait for a threshold or a change.
-class Counter::Wait final : public detail::CounterWait {
+class EDDY_API Counter::Wait final : public detail::CounterWait {
 public:
     [[nodiscard]] const char* what() const noexcept override;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/remote_event.hpp>
 #include <eddy/wait_queue.hpp>
@@ -14,7 +15,7 @@ namespace detail {
 class RemoteFlag;
 }
 
-struct EventStatistics {
+struct EDDY_VISIBLE EventStatistics {
     bool set = false;
     std::size_t waiters = 0;
 };
@@ -30,7 +31,7 @@ struct EventStatistics {
 ///
 /// Order:    waiters become ready in order of arrival, none runs inside `set`.
 /// Lifetime: an event outlives its waiters.
-class Event final {
+class EDDY_API Event final {
 public:
     class Wait;
 
@@ -65,7 +66,7 @@ private:
     std::shared_ptr<detail::RemoteFlag> remote_;
 };
 
-class Event::Wait final : public QueuedWaiter {
+class EDDY_API Event::Wait final : public QueuedWaiter {
 public:
     explicit Wait(Event& event) noexcept : event_(event) {}
 

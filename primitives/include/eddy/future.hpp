@@ -7,12 +7,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/future_state.hpp>
 #include <eddy/error.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct FutureStatistics {
+struct EDDY_VISIBLE FutureStatistics {
     bool done = false;
     std::size_t waiters = 0;
 };
@@ -39,7 +40,7 @@ struct FutureStatistics {
 /// Source:       the two ends are those of the C++ standard library (`shared_future`), the waits
 ///               anyio's: in asyncio cancelling a waiter cancels the future.
 template <class T>
-class Future final {
+class EDDY_VISIBLE Future final {
     using State = detail::FutureStateOf<T>;
 
 public:
@@ -134,7 +135,7 @@ public:
 ///            first one stands. From other threads `WrongThread`: use `LoopHandle::post`.
 /// Cost:      setting is linear in the waiters.
 template <class T>
-class Promise final {
+class EDDY_VISIBLE Promise final {
     using State = detail::FutureStateOf<T>;
 
 public:

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/lock_core.hpp>
 #include <eddy/detail/shrink_map.hpp>
@@ -19,7 +20,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct KeyedLockStatistics {
+struct EDDY_VISIBLE KeyedLockStatistics {
     std::size_t keys = 0;     ///< that are held
     std::size_t waiters = 0;  ///< of all keys together
 };
@@ -43,7 +44,7 @@ struct KeyedLockStatistics {
 ///           above, and refers to one that has a name, which then outlives the await.
 /// Cost:     one hash and, for a key that nobody holds, one allocation; waiting allocates nothing.
 template <class K, class Hash = std::hash<K>, class Equal = std::equal_to<K>>
-class KeyedLock final {
+class EDDY_VISIBLE KeyedLock final {
     using Entries = std::unordered_map<K, detail::LockCore, Hash, Equal>;
     using Entry = typename Entries::value_type;
 

@@ -4,13 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct LatchStatistics {
+struct EDDY_VISIBLE LatchStatistics {
     std::int64_t count = 0;  ///< how many are still to come
     std::size_t waiters = 0;
 };
@@ -26,7 +27,7 @@ struct LatchStatistics {
 ///
 /// Order:    waiters become ready in order of arrival, none runs inside `count_down`.
 /// Lifetime: a latch outlives its waiters.
-class Latch final {
+class EDDY_API Latch final {
 public:
     class Wait;
 
@@ -55,7 +56,7 @@ private:
     WaitQueue waiting_;
 };
 
-class Latch::Wait final : public QueuedWaiter {
+class EDDY_API Latch::Wait final : public QueuedWaiter {
 public:
     explicit Wait(Latch& latch) noexcept : latch_(latch) {}
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/export.hpp>
 #include <eddy/queue.hpp>
 
 namespace eddy::inline v0_1 {
 
 /// The order of a stack.
-struct LastInFirstOut {
+struct EDDY_VISIBLE LastInFirstOut {
     template <class T>
     using Store = detail::LifoStore<T>;
     static constexpr detail::QueueNames names = {

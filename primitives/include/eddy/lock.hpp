@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/lock_core.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/loop_bound.hpp>
@@ -16,7 +17,7 @@ namespace eddy::inline v0_1 {
 
 class LockGuard;
 
-struct LockStatistics {
+struct EDDY_VISIBLE LockStatistics {
     bool locked = false;
     JobId owner = 0;         ///< 0 also while code outside of jobs holds it
     std::string owner_name;  ///< also after that job has ended
@@ -24,7 +25,7 @@ struct LockStatistics {
 };
 
 namespace detail {
-[[nodiscard]] LockStatistics statistics_of(const LockCore& core);
+[[nodiscard]] EDDY_API LockStatistics statistics_of(const LockCore& core);
 }
 
 /// One at a time: what a job does while it holds the guard, no other job does.
@@ -46,7 +47,7 @@ namespace detail {
 ///           newcomer gets in between, and `statistics` names the new owner at once.
 /// Lifetime: a lock outlives its guards and waiters.
 /// Cost:     40 bytes; a few ns for a free lock, one ready job for a contended one.
-class Lock final {
+class EDDY_API Lock final {
 public:
     class Acquire;
 
@@ -73,7 +74,7 @@ private:
 };
 
 /// Holds a `Lock`; its end releases it, in whatever job that is.
-class [[nodiscard]] LockGuard final {
+class [[nodiscard]] EDDY_API LockGuard final {
 public:
     LockGuard(LockGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
     /// Releases first what this one holds. Requires: no `Condition` waits with it.

@@ -3,12 +3,13 @@
 
 #include <cstddef>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct NotifyStatistics {
+struct EDDY_VISIBLE NotifyStatistics {
     bool permit = false;  ///< one is stored
     std::size_t waiters = 0;
 };
@@ -27,7 +28,7 @@ struct NotifyStatistics {
 /// Order:    `notify_one` takes the longest waiter. None runs inside a notification.
 /// Lifetime: a notify outlives its waiters.
 /// Source:   tokio's Notify; issues 5396, 7965 and 7996.
-class Notify final {
+class EDDY_API Notify final {
 public:
     class Wait;
 
@@ -58,7 +59,7 @@ private:
     WaitQueue waiting_;
 };
 
-class Notify::Wait final : public QueuedWaiter {
+class EDDY_API Notify::Wait final : public QueuedWaiter {
 public:
     explicit Wait(Notify& notify) noexcept : notify_(notify) {}
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/flight.hpp>
 #include <eddy/error.hpp>
 #include <eddy/loop_bound.hpp>
@@ -15,7 +16,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct OnceCellStatistics {
+struct EDDY_VISIBLE OnceCellStatistics {
     bool set = false;
     bool initialising = false;
     std::size_t waiters = 0;
@@ -44,7 +45,7 @@ struct OnceCellStatistics {
 /// Cost:         two allocations for a try; none for a wait, or a value that is there.
 /// Source:       tokio's OnceCell, where a cancelled initialiser is replaced by a waiter's.
 template <class T>
-class OnceCell final {
+class EDDY_VISIBLE OnceCell final {
     static_assert(std::is_object_v<T>, "a OnceCell keeps an object");
     using Flight = detail::Flight<OnceCell, T>;
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/oneshot_state.hpp>
 
 namespace eddy::inline v0_1 {
@@ -13,7 +14,7 @@ namespace eddy::inline v0_1 {
 ///
 /// Destroyed without a send, it breaks the promise: the receiver hears of it.
 template <class T>
-class OneshotSender final {
+class EDDY_VISIBLE OneshotSender final {
     using State = detail::OneshotState<T>;
 
 public:
@@ -66,7 +67,7 @@ private:
 ///         the value has been received, `ClosedResource` after `close`. `next` is empty instead of
 ///         the first two.
 template <class T>
-class OneshotReceiver final {
+class EDDY_VISIBLE OneshotReceiver final {
     using State = detail::OneshotState<T>;
 
 public:
@@ -143,7 +144,7 @@ private:
 /// Cost:     one allocation; a wait none.
 /// Source:   tokio's oneshot channels.
 template <class T>
-class Oneshot final {
+class EDDY_VISIBLE Oneshot final {
 public:
     OneshotSender<T> sender;
     OneshotReceiver<T> receiver;

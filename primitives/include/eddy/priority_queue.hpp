@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/priority_store.hpp>
 #include <eddy/queue.hpp>
 
@@ -10,7 +11,7 @@ namespace eddy::inline v0_1 {
 
 /// The order of a queue of things that differ in importance.
 template <class Before>
-struct ByPriority {
+struct EDDY_VISIBLE ByPriority {
     template <class T>
     using Store = detail::PriorityStore<T, Before>;
     static constexpr detail::QueueNames names = {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/item_store.hpp>
 #include <eddy/detail/queue_core.hpp>
 #include <eddy/detail/whole_number.hpp>
@@ -20,7 +21,7 @@ enum class Shutdown : std::uint8_t {
 };
 
 /// The order of a plain queue.
-struct FirstInFirstOut {
+struct EDDY_VISIBLE FirstInFirstOut {
     template <class T>
     using Store = detail::FifoStore<T>;
     static constexpr detail::QueueNames names = {"Queue::put", "Queue::get", "Queue::next"};
@@ -52,7 +53,7 @@ struct FirstInFirstOut {
 ///               is, should that many jobs at a time have an item and not have run yet. What a
 ///               burst needed goes back to the heap, above 32 KiB, when an eighth of it is in use.
 template <class T, class Order = FirstInFirstOut>
-class Queue final
+class EDDY_VISIBLE Queue final
     : private detail::Exchange<T, typename Order::template Store<T>, detail::QueueCore> {
     using Exchange = detail::Exchange<T, typename Order::template Store<T>, detail::QueueCore>;
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include <eddy/alarm.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/grant_queue.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -13,7 +14,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct RateLimiterStatistics {
+struct EDDY_VISIBLE RateLimiterStatistics {
     std::int64_t available = 0;  ///< whole tokens in the bucket
     std::int64_t burst = 0;
     std::size_t waiters = 0;
@@ -43,7 +44,7 @@ struct RateLimiterStatistics {
 /// somebody waits, the bucket may hold too much by less than a token, and nothing drifts. (A token
 /// a nanosecond, or more: by less than those of one.) Where tokens come faster than the loop is
 /// late, 10,000 a second, say, give it a burst of what comes in a few milliseconds.
-class RateLimiter final : private detail::GrantQueue, private Alarm {
+class EDDY_API RateLimiter final : private detail::GrantQueue, private Alarm {
 public:
     class Acquire;
 
@@ -96,7 +97,7 @@ private:
     TimePoint updated_{};
 };
 
-class RateLimiter::Acquire final : public detail::GrantWait {
+class EDDY_API RateLimiter::Acquire final : public detail::GrantWait {
 public:
     explicit Acquire(RateLimiter& limiter, std::int64_t tokens) noexcept
         : GrantWait(limiter, tokens), limiter_(limiter) {}

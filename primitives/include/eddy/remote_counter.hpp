@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 
 namespace eddy::inline v0_1 {
@@ -33,7 +34,7 @@ class RemoteSum;
 ///            loop took the sum, which pushes a node into the loop's inbox and wakes it. No
 ///            allocation. Threads that add all the time share one cache line: give each a sum of
 ///            its own, and add that now and then, when 20 ns matter.
-class RemoteCounter final {
+class EDDY_API RemoteCounter final {
 public:
     /// The most that one call adds, either way.
     static constexpr std::int64_t max_delta = std::int64_t{1} << 31U;

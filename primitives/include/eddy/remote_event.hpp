@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1 {
 
 namespace detail {
@@ -22,7 +24,7 @@ class RemoteFlag;
 /// Threading: any thread; copies are independent.
 /// Lifetime:  may outlive the event and the loop.
 /// Cost:      one atomic operation; the first `set` wakes the loop. No allocation.
-class RemoteEvent final {
+class EDDY_API RemoteEvent final {
 public:
     /// What `Event::remote` calls.
     explicit RemoteEvent(std::shared_ptr<detail::RemoteFlag> flag) noexcept

@@ -3,12 +3,13 @@
 
 #include <cstddef>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct ResettableEventStatistics {
+struct EDDY_VISIBLE ResettableEventStatistics {
     bool set = false;
     std::size_t waiters = 0;
 };
@@ -26,7 +27,7 @@ struct ResettableEventStatistics {
 ///
 /// Order:    waiters become ready in order of arrival, none runs inside `set`.
 /// Lifetime: an event outlives its waiters.
-class ResettableEvent final {
+class EDDY_API ResettableEvent final {
 public:
     class Wait;
 
@@ -53,7 +54,7 @@ private:
     WaitQueue waiting_;
 };
 
-class ResettableEvent::Wait final : public QueuedWaiter {
+class EDDY_API ResettableEvent::Wait final : public QueuedWaiter {
 public:
     explicit Wait(ResettableEvent& event) noexcept : event_(event) {}
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/lock_core.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/loop_bound.hpp>
@@ -16,7 +17,7 @@ namespace eddy::inline v0_1 {
 class ReadGuard;
 class WriteGuard;
 
-struct RwLockStatistics {
+struct EDDY_VISIBLE RwLockStatistics {
     std::size_t readers = 0;  ///< that hold it
     bool writing = false;
     JobId writer = 0;         ///< 0 also while code outside of jobs writes
@@ -41,7 +42,7 @@ struct RwLockStatistics {
 ///           it, so neither side starves. What a release or a cancellation lets in, gets in there
 ///           and then: one writer, or all readers up to the next writer.
 /// Lifetime: it outlives its guards and waiters.
-class RwLock final {
+class EDDY_API RwLock final {
 public:
     class AcquireRead;
     class AcquireWrite;
@@ -66,7 +67,7 @@ private:
     friend class WriteGuard;
 
     /// A place in the queue.
-    class Wait : public QueuedWaiter {
+    class EDDY_API Wait : public QueuedWaiter {
     public:
         void start() noexcept;
 
@@ -101,7 +102,7 @@ private:
 };
 
 /// Reads: holds an `RwLock` together with other readers until it goes.
-class [[nodiscard]] ReadGuard final {
+class [[nodiscard]] EDDY_API ReadGuard final {
 public:
     ReadGuard(ReadGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
     /// Releases first what this one holds.
@@ -129,7 +130,7 @@ private:
 };
 
 /// Writes: holds an `RwLock` alone until it goes.
-class [[nodiscard]] WriteGuard final {
+class [[nodiscard]] EDDY_API WriteGuard final {
 public:
     WriteGuard(WriteGuard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
     /// Releases first what this one holds.

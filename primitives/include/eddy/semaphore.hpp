@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/grant_queue.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -16,7 +17,7 @@ namespace eddy::inline v0_1 {
 
 class Permit;
 
-struct SemaphoreStatistics {
+struct EDDY_VISIBLE SemaphoreStatistics {
     std::int64_t value = 0;  ///< permits to be had
     std::int64_t max = 0;
     std::int64_t held = 0;  ///< in `Permit`s
@@ -41,7 +42,7 @@ struct SemaphoreStatistics {
 /// Lifetime:     outlives its waiters and permits.
 /// Cost:         constant, no allocation; a release is linear in the waiters it wakes.
 /// Source:       tokio's Semaphore, issue 8021 for `close`; CPython issue 45997 for the order.
-class Semaphore final : private detail::GrantQueue {
+class EDDY_API Semaphore final : private detail::GrantQueue {
 public:
     class Acquire;
 
@@ -112,7 +113,7 @@ private:
 /// Permits of a semaphore, given back when this ends, in whatever job.
 ///
 /// Requires: the thread of the semaphore's loop, and the semaphore, are still there when it ends.
-class [[nodiscard]] Permit final {
+class [[nodiscard]] EDDY_API Permit final {
 public:
     Permit(Permit&& other) noexcept
         : semaphore_(other.semaphore_), count_(std::exchange(other.count_, 0)) {}
@@ -157,7 +158,7 @@ private:
     std::int64_t count_;
 };
 
-class Semaphore::Acquire final : public detail::GrantWait {
+class EDDY_API Semaphore::Acquire final : public detail::GrantWait {
 public:
     explicit Acquire(Semaphore& semaphore, std::int64_t permits) noexcept
         : GrantWait(semaphore, permits), semaphore_(semaphore) {}

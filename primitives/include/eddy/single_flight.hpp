@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/flight.hpp>
 #include <eddy/detail/shrink_map.hpp>
 #include <eddy/loop_bound.hpp>
@@ -18,7 +19,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct SingleFlightStatistics {
+struct EDDY_VISIBLE SingleFlightStatistics {
     std::size_t flights = 0;    ///< under way
     std::size_t waiters = 0;    ///< on all of them
     std::uint64_t started = 0;  ///< flights so far
@@ -49,7 +50,7 @@ struct SingleFlightStatistics {
 ///               value that is dear to copy make V a shared_ptr.
 /// Source:       Go's singleflight (`Do`), where the leader's cancellation ends it for all.
 template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_to<K>>
-class SingleFlight final {
+class EDDY_VISIBLE SingleFlight final {
     struct Flight;
 
 public:

@@ -8,11 +8,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/feed.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct WatchStatistics {
+struct EDDY_VISIBLE WatchStatistics {
     std::uint64_t changes = 0;  ///< calls of `set` so far
     std::size_t receivers = 0;
     std::size_t waiters = 0;
@@ -67,7 +68,7 @@ class WatchReceiver;
 ///           wait none.
 /// Source:   tokio's watch channels.
 template <class T>
-class Watch final {
+class EDDY_VISIBLE Watch final {
     using State = detail::WatchState<T>;
 
 public:
@@ -118,7 +119,7 @@ private:
 ///               `changed`: `EndOfStream` when the last change has been seen and the Watch closed.
 /// Cancellation: nothing has been seen.
 template <class T>
-class WatchReceiver final {
+class EDDY_VISIBLE WatchReceiver final {
     using State = detail::WatchState<T>;
 
 public:

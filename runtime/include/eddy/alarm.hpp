@@ -2,6 +2,7 @@
 #pragma once
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
@@ -25,7 +26,7 @@ namespace eddy::inline v0_1 {
 /// Requires: not armed when it is destroyed, nor when its loop ends. So arm it only while jobs
 ///           wait, and disarm it when the last of them leaves (`Waiter::unlink`).
 /// Cost:     no allocation, O(log n) for n deadlines.
-class Alarm : private detail::DeadlineNode {
+class EDDY_API Alarm : private detail::DeadlineNode {
 public:
     /// Throws: `WrongThread` off the loop that it was made or armed on.
     [[nodiscard]] bool armed() const {

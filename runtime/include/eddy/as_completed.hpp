@@ -11,6 +11,7 @@
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/completion_queue.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
@@ -20,7 +21,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// Children whose ends are handed over one by one, in order.
-class DeliveringNursery final : public CollectingNursery {
+class EDDY_API DeliveringNursery final : public CollectingNursery {
 public:
     /// `settled`: failures are handed over too, and cancel nobody.
     explicit DeliveringNursery(bool settled, const std::source_location& place)

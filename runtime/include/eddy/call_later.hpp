@@ -10,6 +10,7 @@
 
 #include <eddy/detail/check_call.hpp>
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/task.hpp>
@@ -21,7 +22,7 @@ namespace detail {
 
 /// A function that waits for its moment. Keeps itself alive until it is called, cancelled, or the
 /// loop ends.
-class TimedCall : private DeadlineNode, private LoopCallback, private CloseListener {
+class EDDY_API TimedCall : private DeadlineNode, private LoopCallback, private CloseListener {
 public:
     /// Throws: `InvalidState` outside a loop, `LoopClosed` when the loop is ending.
     static void schedule(std::shared_ptr<TimedCall> call, TimePoint when);
@@ -95,7 +96,7 @@ consteval bool check_timed_call() {
 /// A call that `call_later` has promised. Dropping the handle does not take it back.
 ///
 /// Throws: `WrongThread` off its loop's thread; the handle may be dropped anywhere.
-class TimerHandle final {
+class EDDY_VISIBLE TimerHandle final {
 public:
     TimerHandle() noexcept = default;
     explicit TimerHandle(std::shared_ptr<detail::TimedCall> call) noexcept

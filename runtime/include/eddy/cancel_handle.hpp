@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/loop_handle.hpp>
 
@@ -25,7 +26,7 @@ struct CancelToken {
 ///     std::thread([stop] { stop.cancel("the user closed the window"); });
 ///
 /// Threading: any thread; copies are independent.
-class CancelHandle final {
+class EDDY_API CancelHandle final {
 public:
     CancelHandle(std::shared_ptr<detail::CancelToken> token, LoopHandle loop) noexcept
         : token_(std::move(token)), loop_(std::move(loop)) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1 {
@@ -12,7 +13,7 @@ namespace eddy::inline v0_1 {
 /// instead, so that a test of an hour takes a millisecond.
 ///
 /// Lifetime: a clock outlives the loops that use it.
-class Clock {
+class EDDY_API Clock {
 public:
     Clock(const Clock&) = delete;
     Clock& operator=(const Clock&) = delete;

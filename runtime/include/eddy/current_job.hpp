@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/export.hpp>
 #include <eddy/job_info.hpp>
 
 namespace eddy::inline v0_1 {
@@ -16,6 +17,6 @@ namespace eddy::inline v0_1 {
 /// Throws:    nothing.
 /// Threading: any; each thread has the job that it runs.
 /// Lifetime:  a snapshot; its strings are valid while the job lives.
-[[nodiscard]] JobInfo current_job() noexcept;
+[[nodiscard]] EDDY_API JobInfo current_job() noexcept;
 
 }  // namespace eddy::inline v0_1

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1 {
 
 /// Every job of the current loop as a tree: who spawned whom, who awaits what, where, since when.
@@ -23,14 +25,14 @@ namespace eddy::inline v0_1 {
 ///
 /// Throws: `InvalidState` outside a loop.
 /// Cost:   linear in jobs and frames; changes nothing.
-[[nodiscard]] std::string dump_jobs();
+[[nodiscard]] EDDY_API std::string dump_jobs();
 
 namespace detail {
 
 class Job;
 
 /// One job of the tree, its awaits included.
-[[nodiscard]] std::string describe_job(const Job& job, int indent = 0);
+[[nodiscard]] EDDY_API std::string describe_job(const Job& job, int indent = 0);
 
 }  // namespace detail
 }  // namespace eddy::inline v0_1

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -29,7 +30,7 @@ namespace eddy::inline v0_1 {
 ///
 /// Cost: copying shares the list. Groups may be nested as deep as memory goes: nothing here
 ///       recurses into them.
-class ExceptionGroup : public std::exception {
+class EDDY_API ExceptionGroup : public std::exception {
 public:
     /// Null pointers and `Cancelled` are left out; an `ExceptionGroup` inside stays nested.
     explicit ExceptionGroup(std::vector<std::exception_ptr> exceptions);
@@ -121,10 +122,10 @@ private:
 namespace detail {
 
 /// "bad thing", or the type's name for what is no `std::exception`.
-[[nodiscard]] std::string describe(const std::exception_ptr& exception);
+[[nodiscard]] EDDY_API std::string describe(const std::exception_ptr& exception);
 
 /// Whether it holds a `Cancelled`, without throwing where the ABI allows it.
-[[nodiscard]] bool is_cancelled(const std::exception_ptr& exception) noexcept;
+[[nodiscard]] EDDY_API bool is_cancelled(const std::exception_ptr& exception) noexcept;
 
 }  // namespace detail
 }  // namespace eddy::inline v0_1

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <eddy/detail/callback_wait.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
 
@@ -32,7 +33,7 @@ enum class Abort : std::uint8_t {
 /// Cost:      on the loop's thread the job is made ready directly; elsewhere one post, without an
 ///            allocation.
 template <class T>
-class Completion final {
+class EDDY_VISIBLE Completion final {
 public:
     explicit Completion(std::shared_ptr<detail::CallbackStateOf<T>> state) noexcept
         : state_(std::move(state)) {}
@@ -113,7 +114,7 @@ struct NoAbort final {};
 
 /// A wait for a callback; what `from_callback` returns.
 template <class T, class Start, class AbortFn>
-class FromCallback final : public detail::CallbackWait {
+class EDDY_VISIBLE FromCallback final : public detail::CallbackWait {
 public:
     static constexpr bool calls_out = true;
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/time.hpp>
 
@@ -24,7 +25,7 @@ namespace eddy::inline v0_1 {
 /// Threading: none of its own; one writer, readers on the same thread, or a copy.
 /// Cost:      recording is about 2 ns and allocates nothing; 32 KiB each.
 /// Source:    HdrHistogram's layout.
-class Histogram final {
+class EDDY_API Histogram final {
 public:
     /// Negative values count as zero. `times` at once is as cheap as one.
     ///

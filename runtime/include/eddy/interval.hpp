@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
@@ -35,7 +36,7 @@ enum class MissedTick : std::uint8_t {
 /// Throws:   `std::invalid_argument` for a period that is not positive.
 /// Lifetime: outlives the waits for its ticks.
 /// Source:   tokio's `Interval`.
-class Interval final {
+class EDDY_API Interval final {
 public:
     class Tick;
 
@@ -70,7 +71,7 @@ private:
     Tick* ticking_ = nullptr;  // from the try or start of the wait to its end
 };
 
-class Interval::Tick final : public Waiter, private detail::DeadlineNode {
+class EDDY_API Interval::Tick final : public Waiter, private detail::DeadlineNode {
 public:
     explicit Tick(Interval& interval) noexcept : interval_(interval) {}
 

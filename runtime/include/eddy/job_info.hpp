@@ -6,6 +6,7 @@
 #include <source_location>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1 {
@@ -21,10 +22,10 @@ enum class JobState : std::uint8_t {
     cancelled,   ///< unwound by a cancellation
 };
 
-[[nodiscard]] std::string_view to_string(JobState state) noexcept;
+[[nodiscard]] EDDY_API std::string_view to_string(JobState state) noexcept;
 
 /// What one can see of a job: a snapshot, its strings valid for the call that handed it out.
-struct JobInfo {
+struct EDDY_VISIBLE JobInfo {
     JobId id = 0;
     JobId parent = 0;       ///< the job that spawned it, 0 for the loop's own
     std::string_view name;  ///< empty if it was given none

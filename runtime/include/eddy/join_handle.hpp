@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <eddy/cancel_handle.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/job_wait.hpp>
 #include <eddy/job_info.hpp>
@@ -15,11 +16,11 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// A handle that must be on its job's thread goes; otherwise aborts.
-void drop_handle(Job& job, const LoopBound& bound) noexcept;
+EDDY_API void drop_handle(Job& job, const LoopBound& bound) noexcept;
 
-void cancel_job(Job& job, std::string_view reason);
-[[nodiscard]] CancelHandle make_cancel_handle(Job& job);
-[[nodiscard]] Job& checked(Job* job);
+EDDY_API void cancel_job(Job& job, std::string_view reason);
+[[nodiscard]] EDDY_API CancelHandle make_cancel_handle(Job& job);
+[[nodiscard]] EDDY_API Job& checked(Job* job);
 
 }  // namespace detail
 
@@ -40,7 +41,7 @@ void cancel_job(Job& job, std::string_view reason);
 ///               cancel through a `cancel_handle`.
 /// Lifetime:     may outlive the loop.
 template <class T>
-class JoinHandle final {
+class EDDY_VISIBLE JoinHandle final {
 public:
     JoinHandle() noexcept = default;
     explicit JoinHandle(detail::JobRef<detail::JobOf<T>> job) noexcept : job_(std::move(job)) {}

@@ -9,6 +9,7 @@
 
 #include <eddy/detail/collecting_nursery.hpp>
 #include <eddy/detail/completion_queue.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
@@ -27,7 +28,7 @@ namespace detail {
 /// The jobs count as jobs of the parent, a group or the loop's root, which waits for them.
 ///
 /// Invariant: `scope` hangs below the parent's while `live != 0`, and is in no tree otherwise.
-class JoinSetState final : public Nursery {
+class EDDY_API JoinSetState final : public Nursery {
 public:
     /// Null: the root group of the loop that spawns.
     explicit JoinSetState(TaskGroup* group) noexcept;
@@ -88,7 +89,7 @@ private:
 /// Cost:         one allocation for the set; a spawn as in a group.
 /// Source:       tokio's JoinSet.
 template <class T = void>
-class JoinSet final : private detail::Spawner<JoinSet<T>> {
+class EDDY_VISIBLE JoinSet final : private detail::Spawner<JoinSet<T>> {
 public:
     class Next;
 

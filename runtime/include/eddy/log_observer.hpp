@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/export.hpp>
 #include <eddy/observer.hpp>
 
 namespace eddy::inline v0_1 {
@@ -23,7 +24,7 @@ namespace eddy::inline v0_1 {
 ///
 /// Register your own logger of that name before the first loop to redirect or silence it: levels,
 /// sinks and whether it may block are yours then, the rate is the same.
-class LogObserver final : public Observer {
+class EDDY_API LogObserver final : public Observer {
 public:
     void failure(const JobInfo& job, std::exception_ptr error, std::string_view where) override;
     void connection_lost(const JobInfo& job, std::exception_ptr error) override;

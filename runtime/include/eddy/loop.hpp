@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <eddy/clock.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
@@ -25,7 +26,7 @@ struct uv_loop_s;
 namespace eddy::inline v0_1 {
 
 /// How a loop behaves; the defaults are for production.
-struct LoopOptions {
+struct EDDY_VISIBLE LoopOptions {
     Clock* clock = nullptr;        ///< null: the machine's monotonic clock
     Observer* observer = nullptr;  ///< null: the default, which logs through spdlog
     /// Makes every operation that could finish at once yield, for tests of interleavings.
@@ -51,7 +52,7 @@ struct LoopOptions {
 };
 
 /// How `run` behaves.
-struct RunOptions {
+struct EDDY_VISIBLE RunOptions {
     /// How long jobs may go on after the root scope was cancelled; then they are cut off from what
     /// they wait for, and destroyed if they do not unwind. With a virtual clock this also counts in
     /// real time (100 ms at least), whichever is over first. Negative: none.
@@ -63,7 +64,7 @@ struct RunOptions {
 };
 
 /// How a loop joins one that somebody else runs.
-struct AttachOptions {
+struct EDDY_VISIBLE AttachOptions {
     /// What keeps `uv_run` from returning.
     KeepHost keep_alive = KeepHost::always;
     /// A guest changes nothing of its host's process, unless it is told to here.
@@ -71,7 +72,7 @@ struct AttachOptions {
 };
 
 /// A turn's worth of numbers.
-struct LoopStatistics {
+struct EDDY_VISIBLE LoopStatistics {
     std::size_t jobs_alive = 0;
     std::size_t jobs_ready = 0;
     std::size_t deadlines = 0;
@@ -106,7 +107,7 @@ struct LoopStatistics {
 ///            before (an exception of the host's, its `exit`) says so in the log and is left as it
 ///            is: no job goes on, none unwinds, posts are refused, what the jobs own is leaked. A
 ///            host that runs on finds that its handles do nothing, and keep nothing running.
-class Loop final : private detail::Spawner<Loop> {
+class EDDY_API Loop final : private detail::Spawner<Loop> {
 public:
     /// Throws: `IoError` when there are no descriptors for it, or libuv cannot make a loop.
     explicit Loop(const LoopOptions& options = {});

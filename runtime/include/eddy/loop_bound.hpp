@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/thread_state.hpp>
 
 namespace eddy::inline v0_1 {
@@ -26,7 +27,7 @@ namespace eddy::inline v0_1 {
 /// after the loop, and in a child.
 ///
 /// Cost: a compare with a thread-local, in every build; 8 bytes.
-class LoopBound final {
+class EDDY_API LoopBound final {
 public:
     LoopBound() noexcept
         : thread_(detail::thread_state.core != nullptr ? detail::thread_state.identity : 0) {}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
@@ -33,9 +34,9 @@ namespace eddy::inline v0_1 {
 /// Lifetime:  may outlive its loop; kept alive while a knock is unanswered. An owner that goes
 ///            before the loop ends calls `shut`.
 /// Cost:      a knock allocates nothing and is lock-free; only the first of a burst wakes the loop.
-class LoopDoor : public std::enable_shared_from_this<LoopDoor>,
-                 private detail::InboxNode,
-                 private detail::CloseListener {
+class EDDY_API LoopDoor : public std::enable_shared_from_this<LoopDoor>,
+                          private detail::InboxNode,
+                          private detail::CloseListener {
 public:
     LoopDoor(const LoopDoor&) = delete;
     LoopDoor& operator=(const LoopDoor&) = delete;

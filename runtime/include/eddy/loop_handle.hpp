@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
 
 namespace eddy::inline v0_1 {
@@ -12,7 +13,7 @@ namespace eddy::inline v0_1 {
 /// A way into a loop from any thread, which outlives the loop.
 ///
 /// Threading: any thread; copies are independent.
-class LoopHandle final {
+class EDDY_VISIBLE LoopHandle final {
 public:
     explicit LoopHandle(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) {}
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/histogram.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
@@ -12,7 +13,7 @@ namespace eddy::inline v0_1 {
 class Loop;
 
 /// What to measure.
-struct LoopMetricsOptions {
+struct EDDY_VISIBLE LoopMetricsOptions {
     /// How often lag is probed; at least 1 microsecond.
     Duration probe_interval = std::chrono::milliseconds(1);
     /// Whether to time every step of every job, which reads the clock twice a step, and how long
@@ -39,7 +40,7 @@ struct LoopMetricsOptions {
 ///            without `steps` (measured by the benchmarks `metrics` and `metrics_wake`), 80 ns a
 ///            turn, and a turn for every probe; 192 KiB.
 /// Source:    coordinated omission, Gil Tene.
-class LoopMetrics final {
+class EDDY_API LoopMetrics final {
 public:
     /// Throws: `InvalidState` outside a loop; `std::invalid_argument` for a bad interval.
     explicit LoopMetrics(const LoopMetricsOptions& options = {});

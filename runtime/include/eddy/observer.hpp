@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/time.hpp>
 
@@ -20,7 +21,7 @@ namespace eddy::inline v0_1 {
 /// Threading: the loop thread, between jobs. A hook may not await, spawn or run anything.
 /// Lifetime:  an observer outlives its loop or is removed before.
 /// Cost:      one predictable branch for each hook nobody asked for.
-class Observer {
+class EDDY_VISIBLE Observer {
 public:
     /// The hooks that are called only if asked for.
     enum Hook : std::uint32_t {

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
@@ -44,7 +45,7 @@ T restore(Stored<T>&& stored) {
 ///         if (outcome.has_value()) use(outcome.value());
 ///     }
 template <class T>
-class [[nodiscard]] Outcome final {
+class [[nodiscard]] EDDY_VISIBLE Outcome final {
 public:
     Outcome() noexcept = default;
     explicit Outcome(detail::Stored<T> value) : value_(std::move(value)) {}

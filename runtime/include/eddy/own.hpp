@@ -6,12 +6,13 @@
 #include <utility>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1 {
 
 /// A callable handed over for good: what `own` returns.
 template <class F>
-class Own final {
+class EDDY_VISIBLE Own final {
 public:
     explicit Own(F&& fn) : fn_(std::move(fn)) {}
 

@@ -12,6 +12,7 @@
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/check_call.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/task.hpp>
 #include <eddy/yield.hpp>
@@ -21,7 +22,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// The first child to end wins, and cancels the rest.
-class RaceNursery final : public CollectingNursery {
+class EDDY_API RaceNursery final : public CollectingNursery {
 public:
     explicit RaceNursery(const std::source_location& place)
         : CollectingNursery("suppressed by race: job", place) {}
@@ -57,7 +58,7 @@ template <class Result, class... Ts, std::size_t... I>
     return std::move(*result);
 }
 
-[[noreturn]] void throw_no_runners();
+[[noreturn]] EDDY_API void throw_no_runners();
 
 }  // namespace detail
 

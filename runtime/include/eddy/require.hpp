@@ -2,6 +2,7 @@
 #pragma once
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 /// Checks that cannot throw: in destructors, in `noexcept` code, between our own parts.
 ///
@@ -10,10 +11,10 @@
 
 namespace eddy::inline v0_1::detail {
 
-[[noreturn]] void contract_broken(const char* condition,
-                                  const char* remedy,
-                                  const char* file,
-                                  int line) noexcept;
+[[noreturn]] EDDY_API void contract_broken(const char* condition,
+                                           const char* remedy,
+                                           const char* file,
+                                           int line) noexcept;
 
 }  // namespace eddy::inline v0_1::detail
 

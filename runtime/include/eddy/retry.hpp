@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
 #include <eddy/sleep.hpp>
@@ -22,7 +23,7 @@ namespace eddy::inline v0_1 {
 ///
 /// The n-th delay is `first_delay * factor^(n-1)`, at most `max_delay`, of which a random part of
 /// up to `jitter` is taken off, so that many clients that failed together do not return together.
-struct RetryPolicy {
+struct EDDY_VISIBLE RetryPolicy {
     detail::Count attempts = 3;  ///< all of them, the first included; at least 1
     Duration first_delay = std::chrono::milliseconds(100);
     double factor = 2.0;  ///< at least 1
@@ -54,7 +55,7 @@ template <class... Errors>
 namespace detail {
 
 /// The attempts that are left, and how long to wait for the next.
-class Retrying final {
+class EDDY_API Retrying final {
 public:
     /// Throws: `std::invalid_argument` for a policy that makes no sense.
     explicit Retrying(const RetryPolicy& policy);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/loop.hpp>
 
 namespace eddy::inline v0_1 {
@@ -54,7 +55,7 @@ void run(Work&&, const Options&...) {
 }
 
 /// How `run_main` runs: `RunOptions`, but signals are handled unless one says otherwise.
-struct MainOptions {
+struct EDDY_VISIBLE MainOptions {
     Duration grace = std::chrono::seconds(10);
     bool handle_signals = true;
     std::string_view name = "main";
@@ -74,10 +75,10 @@ Task<> note_status(Task<T> task, std::optional<int>& status) {
 }
 
 /// The exit status of a program; says on the standard error what is wrong.
-[[nodiscard]] int exit_status(const std::optional<int>& status,
-                              const std::exception_ptr& error,
-                              int signal,
-                              bool needs_value) noexcept;
+[[nodiscard]] EDDY_API int exit_status(const std::optional<int>& status,
+                                       const std::exception_ptr& error,
+                                       int signal,
+                                       bool needs_value) noexcept;
 
 }  // namespace detail
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/time.hpp>
@@ -16,12 +17,12 @@ struct CancelToken;
 }
 class CancelHandle;
 
-[[nodiscard]] TimePoint current_effective_deadline();
+[[nodiscard]] EDDY_API TimePoint current_effective_deadline();
 
 /// How a scope begins. Relative and absolute deadline may both be given: the earlier counts. Time
 /// that has been computed may be in the past, or negative, which is zero: cancelled at the first
 /// checkpoint.
-struct ScopeOptions {
+struct EDDY_VISIBLE ScopeOptions {
     TimePoint deadline = never;
     Duration timeout = Duration::max();  ///< counted from entry
     bool shield = false;                 ///< hide from cancellation that comes from outside
@@ -47,7 +48,7 @@ struct ScopeOptions {
 /// Cost:     entering and leaving is constant (a deadline: O(log n)); a checkpoint reads one flag,
 ///           however deep it is nested; cancelling is linear in the scopes below.
 /// Source:   trio's cancel scopes.
-class CancelScope final : private detail::InnerScope, private detail::DeadlineNode {
+class EDDY_API CancelScope final : private detail::InnerScope, private detail::DeadlineNode {
 public:
     CancelScope() noexcept : DeadlineNode(Rank::scope) {}
     explicit CancelScope(const ScopeOptions& options) noexcept;
@@ -108,7 +109,7 @@ private:
 /// Enters a scope for the current job until the end of the block; for functions that run a body.
 ///
 /// Requires: entries of a job end in reverse order, which holds for coroutine locals.
-class ScopeEntry final {
+class EDDY_API ScopeEntry final {
 public:
     /// Throws: `InvalidState` for a scope that was entered before.
     explicit ScopeEntry(CancelScope& scope);
@@ -131,6 +132,6 @@ private:
 /// already, `never` when there is none, or none that is visible through a shield.
 ///
 /// Cost: linear in the scopes around.
-[[nodiscard]] TimePoint current_effective_deadline();
+[[nodiscard]] EDDY_API TimePoint current_effective_deadline();
 
 }  // namespace eddy::inline v0_1

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/detail/promise.hpp>
@@ -122,7 +123,7 @@ using SelectedResult = std::conditional_t<
 /// A wait for the first of several operations; what `select` returns. `A` as of forwarding
 /// references: what has a name is a `T&`.
 template <class... A>
-class Select final : public detail::SelectBase {
+class EDDY_VISIBLE Select final : public detail::SelectBase {
     static_assert(sizeof...(A) != 0, "select needs something to wait for");
 
 public:

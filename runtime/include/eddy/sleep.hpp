@@ -2,13 +2,14 @@
 #pragma once
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::inline v0_1 {
 
 /// A wait for a moment.
-class Sleep final : public Waiter, private detail::DeadlineNode {
+class EDDY_API Sleep final : public Waiter, private detail::DeadlineNode {
 public:
     explicit Sleep(TimePoint deadline) noexcept : deadline_(deadline) {}
     explicit Sleep(Duration delay) noexcept : deadline_(TimePoint(delay)), relative_(true) {}

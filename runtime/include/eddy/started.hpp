@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/task_group.hpp>
 
@@ -15,7 +16,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// The caller's side of `TaskGroup::start`: holds the child until it has started.
-class StartHost final : public Nursery {
+class EDDY_API StartHost final : public Nursery {
 public:
     /// Throws: `InvalidState` when the group has been left.
     explicit StartHost(Nursery& group);
@@ -58,7 +59,7 @@ struct StartState {
 ///
 /// Throws: `InvalidState` when called twice, `WrongThread` off its loop.
 template <class V = void>
-class Started final {
+class EDDY_VISIBLE Started final {
 public:
     explicit Started(std::shared_ptr<detail::StartState<V>> state) noexcept
         : state_(std::move(state)) {}

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
@@ -29,7 +30,7 @@ namespace detail {
 ///
 /// What is needed to reach the loop from another thread is allocated here at the start, so that a
 /// request to stop cannot fail.
-class CancelOnStop final {
+class EDDY_API CancelOnStop final {
 public:
     explicit CancelOnStop(CancelScope& scope);
     CancelOnStop(const CancelOnStop&) = delete;
@@ -55,7 +56,7 @@ Task<Maybe<T>> host_stop_token(std::stop_token token, Task<T> work) {
 
 /// The caller's side of `with_stop_source`: a scope of its own with a job in it that waits for the
 /// cancellation, so that what is registered with the token runs there and not inside `cancel`.
-class StopHost final : private Nursery {
+class EDDY_API StopHost final : private Nursery {
 public:
     /// `place`: see `caller_place`.
     explicit StopHost(const std::source_location& place);

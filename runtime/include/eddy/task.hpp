@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/error.hpp>
 #include <eddy/waiter.hpp>
@@ -33,7 +34,7 @@ namespace eddy::inline v0_1 {
 /// Lifetime:     destroying a task that never ran runs nothing.
 /// Cost:         no heap allocation once this thread's frame pool is warm.
 template <class T = void>
-class [[nodiscard]] Task final {
+class [[nodiscard]] EDDY_VISIBLE Task final {
 public:
     using promise_type = detail::Promise<T>;
     using value_type = T;
@@ -75,12 +76,12 @@ private:
 };
 
 /// For the functions that run tasks.
-struct TaskAccess {
-    template <class T>
-    [[nodiscard]] static detail::Promise<T>* release(Task<T>& task) noexcept {
-        return std::exchange(task.promise_, nullptr);
-    }
-};
+struct EDDY_VISIBLE TaskAccess{
+    template <class T> [[nodiscard]] static detail::Promise<T> *
+    release(Task<T> & task) noexcept {return std::exchange(task.promise_, nullptr);
+}  // namespace eddy::inline v0_1
+}
+;
 
 namespace detail {
 
@@ -90,7 +91,7 @@ inline Task<T> Promise<T>::get_return_object() noexcept {
 }
 inline Task<void> Promise<void>::get_return_object() noexcept { return Task<void>(*this); }
 
-[[noreturn]] void throw_empty_task();
+[[noreturn]] EDDY_API void throw_empty_task();
 
 /// Runs a child task in place of the awaiting coroutine. Owns the child's frame.
 template <class T>

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
@@ -55,7 +56,7 @@ class ServeRun;
 ///               children do.
 /// Cost:         a spawn allocates nothing when the thread's pools are warm.
 /// Source:       trio's nurseries, with `start` as theirs.
-class TaskGroup final : private detail::Nursery, private detail::Spawner<TaskGroup> {
+class EDDY_API TaskGroup final : private detail::Nursery, private detail::Spawner<TaskGroup> {
 public:
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
@@ -125,7 +126,7 @@ private:
 namespace detail {
 
 /// The caller's side of a group: enters it, takes the body's outcome, and leaves.
-class GroupHost final {
+class EDDY_API GroupHost final {
 public:
     GroupHost();
     GroupHost(const GroupHost&) = delete;
@@ -151,7 +152,7 @@ private:
     std::size_t failures_before_body_ = 0;
 };
 
-[[noreturn]] void throw_group_without_value();
+[[noreturn]] EDDY_API void throw_group_without_value();
 
 template <class T, class F, class... Args>
 Task<T> host_group(F fn, Args... args) {

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 
 namespace eddy::inline v0_1 {
@@ -12,7 +13,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// One binding. Lists share their tails: a job's children start with the list it had.
-struct LocalNode {
+struct EDDY_API LocalNode {
     LocalNode(const void* variable, std::shared_ptr<const LocalNode> older) noexcept
         : key(variable), next(std::move(older)) {}
     LocalNode(const LocalNode&) = delete;
@@ -36,12 +37,12 @@ struct LocalValue final : LocalNode {
 };
 
 /// The newest binding of a variable in the running job, null outside jobs.
-[[nodiscard]] const LocalNode* find_local(const void* key) noexcept;
+[[nodiscard]] EDDY_API const LocalNode* find_local(const void* key) noexcept;
 /// The running job's bindings; throws `InvalidState` outside jobs.
-[[nodiscard]] std::shared_ptr<const LocalNode> current_locals();
+[[nodiscard]] EDDY_API std::shared_ptr<const LocalNode> current_locals();
 
 /// Puts a binding in front of the running job's, and takes it away at its end.
-class LocalBinding {
+class EDDY_API LocalBinding {
 public:
     LocalBinding(const LocalBinding&) = delete;
     LocalBinding& operator=(const LocalBinding&) = delete;
@@ -75,7 +76,7 @@ private:
 ///           pointer.
 /// Source:   Python's context variables, tokio's `task_local!`.
 template <class T>
-class TaskLocal final {
+class EDDY_VISIBLE TaskLocal final {
 public:
     /// Ends its binding when it goes.
     ///

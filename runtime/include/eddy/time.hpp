@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -27,6 +28,6 @@ inline constexpr TimePoint never = TimePoint::max();
 /// The current loop's clock, read now (about 40 ns on a real clock).
 ///
 /// Throws: `InvalidState` outside a loop.
-[[nodiscard]] TimePoint now();
+[[nodiscard]] EDDY_API TimePoint now();
 
 }  // namespace eddy::inline v0_1

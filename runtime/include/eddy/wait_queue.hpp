@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/require.hpp>
 #include <eddy/waiter.hpp>
@@ -10,7 +11,7 @@
 namespace eddy::inline v0_1 {
 
 /// A waiter that waits in a `WaitQueue`.
-class QueuedWaiter : public Waiter, public detail::ListLink {
+class EDDY_VISIBLE QueuedWaiter : public Waiter, public detail::ListLink {
 protected:
     ~QueuedWaiter() override = default;
     void unlink() noexcept override { unlink_self(); }
@@ -56,7 +57,7 @@ protected:
 /// Order:     commits in order of arrival. Nothing runs inside a wake.
 /// Threading: the loop's. It does not look: the primitive around it does, with a `LoopBound`.
 /// Cost:      no allocation; every operation is constant, `wake_all` and `size` linear.
-class WaitQueue final {
+class EDDY_API WaitQueue final {
 public:
     WaitQueue() noexcept = default;
     WaitQueue(const WaitQueue&) = delete;

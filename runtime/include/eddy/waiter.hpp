@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 /// What is said of an operation or a task that is used as if it were its result.
 #define EDDY_AWAIT_IS_MISSING \
@@ -80,7 +81,7 @@ struct WaiterAccess;
 ///
 /// Threading: loop thread only, like everything that has waiters.
 /// Source:    the commit point is trio's, see also anyio issue 147.
-class Waiter {
+class EDDY_API Waiter {
 public:
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;

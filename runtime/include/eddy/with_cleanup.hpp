@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/own.hpp>
 #include <eddy/task.hpp>
@@ -15,7 +16,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// Throws what must come out of a body and its cleanup, if anything.
-void throw_failures(const std::exception_ptr& body, const std::exception_ptr& cleanup);
+EDDY_API void throw_failures(const std::exception_ptr& body, const std::exception_ptr& cleanup);
 
 template <class T, class C>
 Task<T> host_cleanup(Task<T> body, Task<C> cleanup) {

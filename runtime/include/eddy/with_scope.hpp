@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/own.hpp>
@@ -102,7 +103,7 @@ ExpressionTask<Maybe<T>> host_task(ScopeOptions options, ExpressionTask<T> work)
 }
 
 /// Throws `TimedOut` if the deadline is what cancelled `scope`, `JobCancelled` otherwise.
-[[noreturn]] void throw_timed_out(const CancelScope& scope);
+[[noreturn]] EDDY_API void throw_timed_out(const CancelScope& scope);
 
 template <class T>
 Task<T> host_fail(ScopeOptions options, Task<T> work) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <eddy/detail/export.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::inline v0_1 {
 
 /// Goes behind every job that is ready.
-class Yield final : public Waiter {
+class EDDY_VISIBLE Yield final : public Waiter {
 public:
     [[nodiscard]] bool try_now() const noexcept { return false; }
     void start() noexcept { commit_willing(); }
@@ -18,7 +19,7 @@ private:
 };
 
 /// Looks for a cancellation and uses up one unit of the job's budget.
-class Checkpoint final : public Waiter {
+class EDDY_VISIBLE Checkpoint final : public Waiter {
 public:
     [[nodiscard]] bool try_now() const noexcept { return true; }
     void start() const noexcept {}

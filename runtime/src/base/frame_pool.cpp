@@ -3,6 +3,8 @@
 
 namespace eddy::inline v0_1::detail {
 
+constinit thread_local FramePool::FreeList FramePool::lists_[class_count] = {};
+
 /// Makes room when the thread first releases something, and gives the cache back when it ends.
 /// Frames that come back after that, from other thread-local destructors, find no room.
 struct FramePool::ThreadExit {

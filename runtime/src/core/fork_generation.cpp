@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/fork_generation.hpp>
 
+#include <atomic>
+#include <cstdint>
+
+namespace eddy::inline v0_1::detail {
+
+constinit std::atomic<std::uint32_t> forks{0};
+
+}  // namespace eddy::inline v0_1::detail
+
 #if defined(_WIN32)
 
 namespace eddy::inline v0_1::detail {

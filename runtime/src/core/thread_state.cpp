@@ -7,6 +7,8 @@
 
 namespace eddy::inline v0_1::detail {
 
+constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops, 0, 0};
+
 namespace {
 
 // The identities of threads on which a loop runs; 0: a free place. Who has found none is counted.

@@ -25,6 +25,8 @@
 
 namespace eddy::inline v0_1::detail {
 
+constinit std::atomic<bool> log_waits{false};
+
 namespace {
 
 using Level = spdlog::level::level_enum;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <stop_token>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -14,7 +15,7 @@ namespace eddy::inline v0_1::detail {
 ///
 /// When no thread can be started, whoever waits here is all that the pool has: it looks, now and
 /// then, after what is queued. On other threads nothing of that happens.
-class BlockingRegion final {
+class EDDY_API BlockingRegion final {
 public:
     BlockingRegion() noexcept;
     BlockingRegion(const BlockingRegion&) = delete;
@@ -56,6 +57,6 @@ private:
 };
 
 /// Throws `InvalidState` on a thread that runs a loop: `what` would block it.
-void require_off_loop(const char* what);
+EDDY_API void require_off_loop(const char* what);
 
 }  // namespace eddy::inline v0_1::detail

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <eddy/detail/blocking_region.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/promise.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/scope.hpp>
@@ -36,8 +37,8 @@ using portal_result_t = typename PortalResult<std::invoke_result_t<F&, Args...>>
 
 /// Why a call that was dropped unanswered has no result: the loop is over; or it goes on, and had
 /// no memory for the job.
-[[nodiscard]] std::exception_ptr portal_dropped() noexcept;
-[[nodiscard]] std::exception_ptr portal_job_cancelled() noexcept;
+[[nodiscard]] EDDY_API std::exception_ptr portal_dropped() noexcept;
+[[nodiscard]] EDDY_API std::exception_ptr portal_job_cancelled() noexcept;
 
 /// What a cancelled portal job means to who asked for it, as a plain `Cancelled` must not reach
 /// somebody who was not cancelled himself.
@@ -186,7 +187,7 @@ Task<> portal_job(Reply reply, std::stop_token token, Task<T> body) {
 }
 
 /// Travels to the loop with a task that another thread has made, and starts it there.
-class PortalStart final {
+class EDDY_API PortalStart final {
 public:
     explicit PortalStart(Task<> job, const std::source_location& where) noexcept
         : job_(std::move(job)), where_(where) {}

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/wait_queue.hpp>
 
@@ -26,7 +27,7 @@ class RemoteWait;
 /// Invariant: reserved_ <= size_ <= capacity. The reserved items are promised to receivers that are
 /// committed and have not resumed: the items stay in the buffer until then, so that nothing has to
 /// be put back when one of them dies.
-class RemoteState : public std::enable_shared_from_this<RemoteState> {
+class EDDY_API RemoteState : public std::enable_shared_from_this<RemoteState> {
 public:
     RemoteState(const RemoteState&) = delete;
     RemoteState& operator=(const RemoteState&) = delete;
@@ -111,7 +112,7 @@ private:
 };
 
 /// A wait of a job at one end.
-class RemoteWait : public QueuedWaiter {
+class EDDY_API RemoteWait : public QueuedWaiter {
 public:
     [[nodiscard]] bool try_now();
     void start();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <eddy/borrower.hpp>
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -13,7 +14,7 @@ namespace eddy::inline v0_1::detail {
 /// allocates nothing once it is large enough. After a crowd it shrinks.
 ///
 /// Invariant: at most 3/4 full; an entry stands at its place or, without a gap, behind it.
-class BorrowerTable final {
+class EDDY_API BorrowerTable final {
 public:
     enum class Role : std::uint8_t { none, waiting, borrowing };
 

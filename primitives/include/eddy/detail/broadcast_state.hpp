@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/feed.hpp>
 #include <eddy/detail/item_store.hpp>
 
@@ -35,8 +36,8 @@ public:
 namespace detail {
 
 /// Throws: `std::invalid_argument`.
-[[nodiscard]] std::size_t check_broadcast_capacity(std::size_t capacity);
-[[noreturn]] void throw_no_receiver();
+[[nodiscard]] EDDY_API std::size_t check_broadcast_capacity(std::size_t capacity);
+[[noreturn]] EDDY_API void throw_no_receiver();
 
 /// The items: a ring in which number n has its place n % capacity.
 template <class T>

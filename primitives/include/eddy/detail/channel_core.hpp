@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <eddy/detail/exchange.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/local_ref.hpp>
 
 namespace eddy::inline v0_1 {
@@ -24,7 +25,7 @@ struct ChannelStatistics {
 namespace detail {
 
 /// What a channel has besides its items: handles, and slots.
-class ChannelCore : public ExchangeCore, public LocalShared {
+class EDDY_API ChannelCore : public ExchangeCore, public LocalShared {
 public:
     using Handle = std::uint64_t;  // never reused; 0 is one that is closed
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/waiter_heap.hpp>
 #include <eddy/waiter.hpp>
 
@@ -15,7 +16,7 @@ namespace eddy::inline v0_1::detail {
 
 /// A wait on a `Counter`: what all of them have in common. Lives in the awaiting frame, together
 /// with its predicate.
-class CounterWait : public Waiter, private WaiterPlace {
+class EDDY_API CounterWait : public Waiter, private WaiterPlace {
 public:
     static constexpr bool looks_again = true;
 

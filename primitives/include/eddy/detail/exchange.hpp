@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
@@ -39,7 +40,7 @@ private:
 };
 
 /// The type-free half of an exchange: who waits.
-class ExchangeCore {
+class EDDY_API ExchangeCore {
 public:
     ExchangeCore(const ExchangeCore&) = delete;
     ExchangeCore& operator=(const ExchangeCore&) = delete;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
@@ -19,7 +20,7 @@ namespace eddy::inline v0_1::detail {
 class FeedWait;
 
 /// The type-free half: how much has been published, and who waits for more.
-class Feed : public LocalShared {
+class EDDY_API Feed : public LocalShared {
 public:
     /// Throws: `WrongThread`.
     void check(const char* what) const { bound_.check(what); }
@@ -58,7 +59,7 @@ private:
 };
 
 /// One subscriber: shared by its handle and by the waits through it, so the handle may move or go.
-class Subscription final : public LocalShared {
+class EDDY_API Subscription final : public LocalShared {
 public:
     /// Begins after what has been published.
     explicit Subscription(LocalRef<Feed> feed) noexcept
@@ -93,7 +94,7 @@ private:
 };
 
 /// A wait until there is something the subscriber has not seen.
-class FeedWait : public QueuedWaiter {
+class EDDY_API FeedWait : public QueuedWaiter {
 public:
     [[nodiscard]] bool try_now();
     void start();

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/future_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/join_handle.hpp>
@@ -33,10 +34,10 @@ public:
 };
 
 /// Throws: `InvalidState` in the job of that flight, which would wait for itself.
-void require_other_job(const JoinHandle<void>& flight, const char* what);
+EDDY_API void require_other_job(const JoinHandle<void>& flight, const char* what);
 
 /// Throws: `InvalidState`: a call's function has flown, and it brought one, for one flight.
-[[noreturn]] void throw_used(const char* what);
+[[noreturn]] EDDY_API void throw_used(const char* what);
 inline void use_function(bool& used, const char* what) {
     if (used) {
         throw_used(what);

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/require.hpp>
@@ -16,7 +17,7 @@ namespace eddy::inline v0_1::detail {
 
 /// What a promise, its futures and those who wait share: whether the result is there, and the
 /// failure, if that is what it is. Counted; the value is in the class derived from it.
-class FutureState {
+class EDDY_API FutureState {
 public:
     FutureState(const FutureState&) = delete;
     FutureState& operator=(const FutureState&) = delete;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -11,7 +12,7 @@ namespace eddy::inline v0_1::detail {
 class GrantQueue;
 
 /// A request for an amount of something, all or nothing.
-class GrantWait : public QueuedWaiter {
+class EDDY_API GrantWait : public QueuedWaiter {
 public:
     [[nodiscard]] std::int64_t amount() const noexcept { return amount_; }
 
@@ -35,7 +36,7 @@ private:
 /// them. A request is granted whole; the first in the queue is never overtaken by a smaller one.
 ///
 /// Invariant: the first waiter's request is one that `grant` would refuse, unless committing_.
-class GrantQueue {
+class EDDY_API GrantQueue {
 public:
     GrantQueue(const GrantQueue&) = delete;
     GrantQueue& operator=(const GrantQueue&) = delete;

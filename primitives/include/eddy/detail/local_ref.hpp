@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// What several handles and waits of one loop share: lives as long as one of them. The count is a
@@ -58,6 +60,6 @@ private:
 };
 
 /// For handles that were moved from. Throws: `InvalidState` naming `what`.
-[[noreturn]] void throw_moved_from(const char* what);
+[[noreturn]] EDDY_API void throw_moved_from(const char* what);
 
 }  // namespace eddy::inline v0_1::detail

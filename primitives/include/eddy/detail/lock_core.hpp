@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/job_name.hpp>
 #include <eddy/detail/thread_state.hpp>
@@ -60,12 +61,12 @@ private:
 };
 
 /// The job of a waiter that is queued.
-[[nodiscard]] const Job* job_of(QueuedWaiter& waiter) noexcept;
+[[nodiscard]] EDDY_API const Job* job_of(QueuedWaiter& waiter) noexcept;
 
 /// The lock inside `Lock` and inside each entry of a `KeyedLock`: an owner and a queue.
 ///
 /// Invariant: a free lock has no waiters, because `release` hands it to the first of them.
-class LockCore final {
+class EDDY_API LockCore final {
 public:
     LockCore() = default;
     LockCore(const LockCore&) = delete;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <eddy/detail/exchange.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/local_ref.hpp>
 
 namespace eddy::inline v0_1 {
@@ -19,7 +20,7 @@ struct OneshotStatistics {
 
 namespace detail {
 
-[[noreturn]] void throw_oneshot_used(const char* what);
+[[noreturn]] EDDY_API void throw_oneshot_used(const char* what);
 
 /// The one item, without memory of its own.
 template <class T>
@@ -54,7 +55,7 @@ private:
 };
 
 /// An exchange that one item ever comes into.
-class OneshotCore : public ExchangeCore, public LocalShared {
+class EDDY_API OneshotCore : public ExchangeCore, public LocalShared {
 public:
     /// Throws: `WrongThread`.
     void check(const char* what) const { bound_.check(what); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <eddy/detail/exchange.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 
 namespace eddy::inline v0_1 {
@@ -31,7 +32,7 @@ struct QueueNames {
 class QueueJoin;
 
 /// What a queue has besides its items: the work they are, and its end.
-class QueueCore : public ExchangeCore {
+class EDDY_API QueueCore : public ExchangeCore {
 protected:
     explicit QueueCore(std::size_t capacity) noexcept : ExchangeCore(capacity) {}
     ~QueueCore();

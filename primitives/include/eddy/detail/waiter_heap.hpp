@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/require.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -49,7 +50,7 @@ private:
 ///
 /// Cost:   insert and top constant, pop and remove O(log n) amortised; no allocation, no recursion.
 /// Source: Fredman, Sedgewick, Sleator, Tarjan: The pairing heap (1986).
-class WaiterHeap final {
+class EDDY_API WaiterHeap final {
 public:
     WaiterHeap() noexcept = default;
     WaiterHeap(const WaiterHeap&) = delete;

@@ -6,6 +6,7 @@
 #include <source_location>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/promise.hpp>
@@ -19,7 +20,7 @@ class Yield;
 namespace eddy::inline v0_1::detail {
 
 /// The way to a waiter's private state for the few parts that drive waits.
-struct WaiterAccess {
+struct EDDY_API WaiterAccess {
     using State = Waiter::State;
 
     static State& state(Waiter& waiter) noexcept { return waiter.state_; }
@@ -50,12 +51,12 @@ private:
 };
 
 /// The `Cancelled` of an aborted wait. Throws `LoopClosed` for one the ending loop cut off.
-[[nodiscard]] Cancelled make_aborted(Job& job);
+[[nodiscard]] EDDY_API Cancelled make_aborted(Job& job);
 
 /// Of an await that fails on the last unit of its job's budget: keeps the exception that is being
 /// handled until the job has let the others run, so that no loop around a `catch` holds the thread.
-void keep_failure(Job& job, Waiter& waiter) noexcept;
-[[noreturn]] void throw_kept(Job& job, Waiter& waiter);
+EDDY_API void keep_failure(Job& job, Waiter& waiter) noexcept;
+[[noreturn]] EDDY_API void throw_kept(Job& job, Waiter& waiter);
 
 /// `co_await operation`: the one checkpoint contract (rule R6) around every wait of the library.
 ///

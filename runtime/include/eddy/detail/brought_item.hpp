@@ -4,10 +4,12 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// Throws: `InvalidState` in the name of `what`.
-[[noreturn]] void throw_given_away(const char* what);
+[[noreturn]] EDDY_API void throw_given_away(const char* what);
 
 /// An item that an operation brings along. Given away, it is gone, and whoever awaits the operation
 /// again is told so, unless a moved item is as good as new.

@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// Recycles what streams are read into, per thread: a connection has a buffer while there is
@@ -13,7 +15,7 @@ namespace eddy::inline v0_1::detail {
 /// Bounded: of each size, powers of two from 4 to 128 KiB, at most 128 KiB are kept; what is
 /// larger, and what comes back beyond that, goes to the heap. Memory may come back on another
 /// thread than it was taken on. Off under sanitizers, as the `FramePool` is.
-class BufferPool final {
+class EDDY_API BufferPool final {
 public:
     static constexpr std::size_t smallest = 4UL * 1024;
     static constexpr std::size_t largest = 128UL * 1024;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/outcome.hpp>
@@ -26,7 +27,7 @@ class CallbackWait;
 /// | ending_, error, value | the claimer writes; the loop thread reads after delivery, which |
 /// |              | comes through the inbox (release, acquire) or on the same thread        |
 /// | wait_        | loop thread only                                                       |
-class CallbackState : public InboxNode {
+class EDDY_API CallbackState : public InboxNode {
 public:
     enum class Ending : std::uint8_t { value, error, dropped };
 
@@ -69,7 +70,7 @@ public:
 
 /// The wait, without its types. In flight from the start: only its completion ends it, an abort
 /// function that has undone the operation, or the loop's end.
-class CallbackWait : public Waiter, private LoopCallback {
+class EDDY_API CallbackWait : public Waiter, private LoopCallback {
 public:
     [[nodiscard]] const char* what() const noexcept override { return "a callback"; }
 

@@ -5,6 +5,7 @@
 #include <coroutine>
 #include <source_location>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/promise.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -12,17 +13,17 @@ namespace eddy::inline v0_1::detail {
 /// Whether a place is in Eddy itself, so that nobody wants to be told of it.
 ///
 /// Cost: a few instructions for a file that was asked for lately, else a search in its name.
-[[nodiscard]] bool in_library(const std::source_location& place) noexcept;
+[[nodiscard]] EDDY_API bool in_library(const std::source_location& place) noexcept;
 
 /// The innermost place of the user's in a chain of awaits that begins at `leaf`: where the user's
 /// code awaits what ends there. Without one, `fallback`.
 ///
 /// Cost: linear in the library's own frames, of which it looks at 64 at most.
-[[nodiscard]] std::source_location user_place(const PromiseBase& leaf,
-                                              const std::source_location& fallback) noexcept;
+[[nodiscard]] EDDY_API std::source_location user_place(
+    const PromiseBase& leaf, const std::source_location& fallback) noexcept;
 
 /// The same from the frame that awaits `frame` on; without one, where the running job was spawned.
-[[nodiscard]] std::source_location place_above(const PromiseBase& frame) noexcept;
+[[nodiscard]] EDDY_API std::source_location place_above(const PromiseBase& frame) noexcept;
 
 /// `const auto place = co_await caller_place()`: where a coroutine of the library was awaited, or
 /// spawned, by the user: what the jobs that it spawns say they come from. Never suspends, and is no

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawn_job.hpp>
@@ -30,7 +31,7 @@ namespace eddy::inline v0_1::detail {
 /// The job that waits does not enter the scope itself: cancelling the children does not touch it.
 ///
 /// Requires: between construction and `join`, nothing throws past it.
-class CollectingNursery : public Nursery {
+class EDDY_API CollectingNursery : public Nursery {
 public:
     /// Starts a child. Not to be able to counts as a failure, after which nothing more starts.
     void start(Job& job) noexcept;
@@ -75,7 +76,7 @@ private:
 };
 
 /// All or nothing: the first failure cancels the rest.
-class GatherNursery final : public CollectingNursery {
+class EDDY_API GatherNursery final : public CollectingNursery {
 public:
     explicit GatherNursery(std::string_view report, const std::source_location& place)
         : CollectingNursery(report, place) {}
@@ -85,7 +86,7 @@ private:
 };
 
 /// Everybody's outcome counts, failures included.
-class SettledNursery final : public CollectingNursery {
+class EDDY_API SettledNursery final : public CollectingNursery {
 public:
     explicit SettledNursery(std::string_view report, const std::source_location& place)
         : CollectingNursery(report, place) {}
@@ -95,7 +96,7 @@ private:
 };
 
 /// Why a job that has ended has no value: its failure, or `JobCancelled`.
-[[nodiscard]] std::exception_ptr error_of(const Job& job) noexcept;
+[[nodiscard]] EDDY_API std::exception_ptr error_of(const Job& job) noexcept;
 
 /// How a job ended, its value moved out.
 template <class T>

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/wait_queue.hpp>
 
@@ -14,7 +15,7 @@ namespace eddy::inline v0_1::detail {
 /// Allocates nothing: ended jobs are linked through `Job::ready_next`, each with a reference.
 ///
 /// Invariant: while somebody waits, no ended job is kept here, and one is expected.
-class CompletionQueue final {
+class EDDY_API CompletionQueue final {
 public:
     class Next;
 

@@ -8,6 +8,7 @@
 
 #include <eddy/detail/deadline_line.hpp>
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/require.hpp>
 #include <eddy/time.hpp>
 
@@ -23,7 +24,7 @@ namespace eddy::inline v0_1::detail {
 /// Cost:  insert, remove and pop O(1) in the line, amortised, O(log n) in the heap; 24 bytes a
 ///        deadline here, and no look at the node. Allocates only to grow, or to shrink after a
 ///        crowd, and see `DeadlineLine`.
-class DeadlineHeap final {
+class EDDY_API DeadlineHeap final {
 public:
     DeadlineHeap() = default;
     DeadlineHeap(const DeadlineHeap&) = delete;

@@ -7,6 +7,7 @@
 #include <new>
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -20,7 +21,7 @@ namespace eddy::inline v0_1::detail {
 ///
 /// Cost: append, remove and pop O(1), amortised; 24 bytes an entry. Allocates only to grow, and to
 ///       shrink, which it does when it has been used once around and was not a quarter full.
-class DeadlineLine final {
+class EDDY_API DeadlineLine final {
 public:
     [[nodiscard]] bool empty() const noexcept { return living_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return living_; }

@@ -4,14 +4,16 @@
 #include <atomic>
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// From the first call on, `fork_generation` counts, and a child knows what it has inherited. A
 /// loop and a pool call it before anything else.
-void count_forks() noexcept;
+EDDY_API void count_forks() noexcept;
 
-inline constinit std::atomic<std::uint32_t> forks{
-    0};  // written in the only thread of a fresh child
+EDDY_STATE extern constinit std::atomic<std::uint32_t>
+    forks;  // written in the only thread of a fresh child
 
 /// The forks between this process and its first loop: what was made with another number belongs to
 /// a parent, with all that they share: descriptors, what a thread that is not here was doing.

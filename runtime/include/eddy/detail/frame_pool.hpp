@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <new>
 
+#include <eddy/detail/export.hpp>
+
 #ifndef EDDY_FRAME_POOL
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define EDDY_FRAME_POOL 0
@@ -29,7 +31,7 @@ namespace eddy::inline v0_1::detail {
 /// Always inlined: in a frame the size is a constant, and what is left is six instructions.
 ///
 /// Cost: about 1 ns each way when warm, against 12 to 40 ns for malloc and free.
-class FramePool final {
+class EDDY_API FramePool final {
 public:
     // 8, 24, 40 ... bytes: with the 8 bytes that most heaps put before a block, no byte is lost.
     static constexpr std::size_t granularity = 16;
@@ -92,7 +94,7 @@ private:
     static void release_slow(FreeList& list, void* memory) noexcept;
 
     struct ThreadExit;
-    static constinit inline thread_local FreeList lists_[class_count] = {};
+    EDDY_STATE static constinit thread_local FreeList lists_[class_count];
 };
 
 }  // namespace eddy::inline v0_1::detail

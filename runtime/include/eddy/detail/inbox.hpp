@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/post_slab.hpp>
 
@@ -80,7 +81,7 @@ private:
 /// Invariant: a mark in top_ implies bit 0 of gate_.
 /// Cost: one read-modify-write; who finds it empty pays two more and the wake-up.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): two lines of the cache, on purpose.
-class Inbox final {
+class EDDY_API Inbox final {
 public:
     using Wake = void (*)(void* target) noexcept;
 

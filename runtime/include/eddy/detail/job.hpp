@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/frame_pool.hpp>
 #include <eddy/detail/job_name.hpp>
 #include <eddy/detail/promise.hpp>
@@ -67,7 +68,7 @@ struct JobExtras {
 /// | collected     | who sees the outcome, or is sure to: groups, sets, handles, reports         |
 /// | severed       | `sever_waits` sets it, `make_aborted` takes it back                         |
 /// | value (JobOf) | `collect` sets it, `take_result` takes it                                   |
-class Job : public ScopeNode {
+class EDDY_API Job : public ScopeNode {
 public:
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
@@ -238,7 +239,7 @@ protected:
 };
 
 /// Says how a job without a value ended: rethrows its failure, or throws `JobCancelled`.
-[[noreturn]] void throw_no_value(const Job& job);
+[[noreturn]] EDDY_API void throw_no_value(const Job& job);
 
 /// The result of a job that has ended, moved out. Throws what it threw, `JobCancelled`, or
 /// `InvalidState` when it was taken before.

@@ -3,16 +3,17 @@
 
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1::detail {
 
 /// A handle goes: a failure that nobody has seen is reported now.
-void drop_handle(Job& job) noexcept;
+EDDY_API void drop_handle(Job& job) noexcept;
 
 /// Waits for the end of a job.
-class JobWait : public QueuedWaiter {
+class EDDY_API JobWait : public QueuedWaiter {
 public:
     explicit JobWait(JobRef<Job> job) noexcept : job_(std::move(job)) {}
     ~JobWait() override { drop_handle(*job_); }  // it may be the last one to know the job

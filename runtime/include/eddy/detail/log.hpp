@@ -6,6 +6,7 @@
 #include <exception>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/time.hpp>
 
@@ -20,25 +21,25 @@ namespace eddy::inline v0_1::detail {
 ///
 /// Throws:    nothing; without memory a message is shorter.
 /// Threading: any. No lock is held while another's logger writes.
-void log_error(std::string_view text) noexcept;
-void log_warning(std::string_view text) noexcept;
-void log_failure(const JobInfo& job,
-                 const std::exception_ptr& error,
-                 std::string_view where) noexcept;
+EDDY_API void log_error(std::string_view text) noexcept;
+EDDY_API void log_warning(std::string_view text) noexcept;
+EDDY_API void log_failure(const JobInfo& job,
+                          const std::exception_ptr& error,
+                          std::string_view where) noexcept;
 /// A connection's handler failed because its peer went away: for those who debug.
-void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept;
+EDDY_API void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept;
 
 /// `text`, and a line feed, to standard error itself, in no format and at no rate: for what the
 /// program says last.
-void say_on_stderr(std::string_view text) noexcept;
+EDDY_API void say_on_stderr(std::string_view text) noexcept;
 
 /// Something waits to be said: a full pipe, or a count.
-inline constinit std::atomic<bool> log_waits{false};
+EDDY_STATE extern constinit std::atomic<bool> log_waits;
 
 /// How often a loop that has nothing else to do looks after it.
 inline constexpr Duration log_patience = std::chrono::milliseconds(100);
 
-void say_waiting() noexcept;
+EDDY_API void say_waiting() noexcept;
 
 /// Each turn of a loop: says what waits if it is time. One look when nothing does.
 inline void log_turn() noexcept {
@@ -47,6 +48,6 @@ inline void log_turn() noexcept {
     }
 }
 /// A loop ends: the same, all counts now.
-void log_end() noexcept;
+EDDY_API void log_end() noexcept;
 
 }  // namespace eddy::inline v0_1::detail

@@ -12,6 +12,7 @@
 
 #include <eddy/clock.hpp>
 #include <eddy/detail/deadline_heap.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/nursery.hpp>
@@ -97,7 +98,7 @@ protected:
 /// | abandoned       | `Loop`, while a grace is over                                            |
 /// | signal_takers   | `SignalsTaken`                                                           |
 /// | runs_on         | `Loop`, at its beginning and end; other threads read it                  |
-class LoopCore {
+class EDDY_API LoopCore {
 public:
     static constexpr std::uint8_t job_budget = 128;     // operations that finish at once
     static constexpr std::size_t turn_deadlines = 256;  // due ones, in one turn

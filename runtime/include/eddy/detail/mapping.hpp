@@ -16,6 +16,7 @@
 
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/collecting_nursery.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/own.hpp>
 #include <eddy/report_failure.hpp>
@@ -24,7 +25,7 @@
 
 namespace eddy::inline v0_1::detail {
 
-void require_limit(std::size_t limit);
+EDDY_API void require_limit(std::size_t limit);
 
 /// Items out of a container that is ours are moved, those of a view are what the view says.
 template <class Items>

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/scope_node.hpp>
 #include <eddy/waiter.hpp>
@@ -17,7 +18,7 @@ class LoopCore;
 /// end of a child means to them.
 ///
 /// Invariant: `live` jobs have this as their nursery, and their own scopes hang below `scope`.
-class Nursery {
+class EDDY_API Nursery {
 public:
     class Join;
 
@@ -100,7 +101,7 @@ inline void Nursery::wake_host_if_empty() noexcept {
 
 /// The loop's own group: jobs that `spawn` starts. A failure here ends nobody else; it waits for
 /// the handle, and is reported when there is none.
-class RootNursery final : public Nursery {
+class EDDY_API RootNursery final : public Nursery {
 protected:
     void child_ended(Job& child) noexcept override;
 };

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// Memory for what one thread makes and another disposes of soon: posted functions.
@@ -14,7 +16,7 @@ namespace eddy::inline v0_1::detail {
 ///
 /// Threading: any; `release` on any other.
 /// Cost:      one read-modify-write for a block that comes back. Off under sanitizers.
-class PostSlab final {
+class EDDY_API PostSlab final {
 public:
     static constexpr std::size_t block_size = 64;  // what is bigger comes from the heap
     static constexpr std::size_t blocks = 63;

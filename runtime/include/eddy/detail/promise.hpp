@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/frame_pool.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/outcome.hpp>
@@ -173,7 +174,7 @@ private:
 
 /// Marks `root`, the running job's, as done; the run loop finishes the job once the frame is at
 /// rest.
-void root_reached_end(PromiseBase& root) noexcept;
+EDDY_API void root_reached_end(PromiseBase& root) noexcept;
 
 [[gnu::always_inline]] inline std::coroutine_handle<> PromiseBase::on_final() noexcept {
     if (awaiter != nullptr) [[likely]] {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <eddy/detail/buffer_pool.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/loop_bound.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -19,10 +20,10 @@ namespace eddy::inline v0_1::detail {
 /// Cost: allocates only what the pool has not; what has been taken makes room for what comes. Its
 ///       size stays below four times the most bytes it held when `prepare` was called, plus 4 KiB;
 ///       it begins with what it needed the last time.
-class ReadBuffer final {
+class EDDY_API ReadBuffer final {
 public:
     /// One operation uses the buffer at a time.
-    class Use final {
+    class EDDY_API Use final {
     public:
         /// Throws: `WrongThread`, `BusyResource`.
         explicit Use(ReadBuffer& buffer);
@@ -119,18 +120,18 @@ struct Found {
 /// counted on.
 ///
 /// Throws: `LimitExceeded` when it is, or can only become, longer than `limit`.
-[[nodiscard]] std::optional<Found> find_line(std::string_view text,
-                                             std::size_t limit,
-                                             std::size_t& searched);
+[[nodiscard]] EDDY_API std::optional<Found> find_line(std::string_view text,
+                                                      std::size_t limit,
+                                                      std::size_t& searched);
 
 /// The same for any delimiter.
-[[nodiscard]] std::optional<Found> find_delimiter(std::string_view text,
-                                                  std::string_view delimiter,
-                                                  std::size_t limit,
-                                                  std::size_t& searched);
+[[nodiscard]] EDDY_API std::optional<Found> find_delimiter(std::string_view text,
+                                                           std::string_view delimiter,
+                                                           std::size_t limit,
+                                                           std::size_t& searched);
 
-[[noreturn]] void throw_limit(const char* what, std::size_t limit);
-[[noreturn]] void throw_ended(const char* what, std::size_t had);
-[[noreturn]] void throw_ended(const char* what, std::size_t had, std::size_t wanted);
+[[noreturn]] EDDY_API void throw_limit(const char* what, std::size_t limit);
+[[noreturn]] EDDY_API void throw_ended(const char* what, std::size_t had);
+[[noreturn]] EDDY_API void throw_ended(const char* what, std::size_t had, std::size_t wanted);
 
 }  // namespace eddy::inline v0_1::detail

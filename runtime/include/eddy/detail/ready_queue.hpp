@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -19,7 +20,7 @@ namespace eddy::inline v0_1::detail {
 ///
 /// For tests, a seed makes the order random instead, in one line: everything that is queued when
 /// the previous batch is used up is shuffled. The same seed gives the same order.
-class ReadyQueue final {
+class EDDY_API ReadyQueue final {
 public:
     [[nodiscard]] bool empty() const noexcept {
         return woken_.head == nullptr && willing_.head == nullptr;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <eddy/detail/cause_slot.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/error.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -18,7 +19,7 @@ class Job;
 ///            reads one flag however deep it stands. Why it is cancelled is looked for when
 ///            somebody asks: each node that hangs on its parent (see `hangs`) knows it, or one
 ///            further out.
-struct ScopeNode {
+struct EDDY_API ScopeNode {
     ScopeNode() = default;
     ScopeNode(const ScopeNode&) = delete;
     ScopeNode& operator=(const ScopeNode&) = delete;

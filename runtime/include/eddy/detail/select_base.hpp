@@ -5,6 +5,7 @@
 #include <span>
 
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -17,7 +18,7 @@ namespace eddy::inline v0_1::detail {
 ///
 /// Taking an operation out may let its queue grant another one of ours: that grant is passed on
 /// too.
-class SelectBase : public Waiter {
+class EDDY_API SelectBase : public Waiter {
 public:
     /// One of the operations was committed by its waker, or `willing` to let others go first.
     void committed(Waiter& operation, bool willing) noexcept;

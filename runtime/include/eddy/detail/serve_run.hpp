@@ -15,6 +15,7 @@
 
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/silence_limit.hpp>
@@ -75,7 +76,7 @@ public:
 };
 
 /// What one call of `serve` has with its server: one listener, and the connections from it.
-class ServeRun final : private ListLink, private DeadlineNode {
+class EDDY_API ServeRun final : private ListLink, private DeadlineNode {
 public:
     class Freed;
 
@@ -158,7 +159,7 @@ private:
 inline ServeRun::Freed ServeRun::freed() noexcept { return Freed(server_); }
 
 /// A connection counts as active from its accept until its stream is gone, or it is left alone.
-class ServedConnection final {
+class EDDY_API ServedConnection final {
 public:
     explicit ServedConnection(ServeState& state) noexcept;
     ServedConnection(ServedConnection&& other) noexcept

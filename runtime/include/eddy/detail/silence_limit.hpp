@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/time.hpp>
@@ -24,7 +25,7 @@ namespace eddy::inline v0_1::detail {
 /// it has been moved to.
 /// Cost: a few nanoseconds a connection every quarter, and a system call if it has been busy; 256
 ///       of them in a turn. Nothing without connections.
-class SilenceLimit final : private DeadlineNode, private CloseListener {
+class EDDY_API SilenceLimit final : private DeadlineNode, private CloseListener {
 public:
     /// Requires: above zero.
     SilenceLimit(LoopCore& core, Duration limit) noexcept;

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/wait_queue.hpp>
 #include <eddy/waiter.hpp>
 
@@ -16,8 +17,8 @@ namespace eddy::inline v0_1::detail {
 class ListenSocket;
 class Socket;
 
-void release(Socket* socket) noexcept;
-void release(ListenSocket* socket) noexcept;
+EDDY_API void release(Socket* socket) noexcept;
+EDDY_API void release(ListenSocket* socket) noexcept;
 
 /// A counted pointer to a socket. Dropping it closes nothing.
 template <class S>
@@ -49,7 +50,7 @@ private:
 /// Invariant: `holds_` from the moment the operation has failed, or has received bytes, until its
 ///            result is taken; until then a reference of its own keeps the socket, which says what
 ///            went wrong, or hears that the bytes were lost.
-class SocketWait : public Waiter {
+class EDDY_API SocketWait : public Waiter {
 public:
 protected:
     friend class Socket;
@@ -89,7 +90,7 @@ private:
 };
 
 /// A reader: for bytes, or until there are any.
-class SocketReader : public SocketWait {
+class EDDY_API SocketReader : public SocketWait {
 protected:
     friend class Socket;
     SocketReader(Socket* socket, bool takes_bytes) noexcept
@@ -102,7 +103,7 @@ private:
     const bool takes_bytes_;  // it is a SocketRead
 };
 
-class SocketRead final : public SocketReader {
+class EDDY_API SocketRead final : public SocketReader {
 public:
     SocketRead(Socket* socket, std::span<std::byte> into) noexcept
         : SocketReader(socket, true), into_(into) {}
@@ -123,7 +124,7 @@ private:
     std::size_t count_ = 0;
 };
 
-class SocketReadable final : public SocketReader {
+class EDDY_API SocketReadable final : public SocketReader {
 public:
     explicit SocketReadable(Socket* socket) noexcept : SocketReader(socket, false) {}
     [[nodiscard]] const char* what() const noexcept override { return "wait_readable"; }
@@ -134,7 +135,7 @@ public:
 };
 
 /// Both kinds of writes: where they are in what they send.
-class SocketWrite : public SocketWait {
+class EDDY_API SocketWrite : public SocketWait {
 public:
     static constexpr bool looks_again = true;  // a try may have sent a part: it is not repeated
 
@@ -198,7 +199,7 @@ public:
 };
 
 /// A checkpoint that never waits.
-class SocketShutdown final : public SocketWait {
+class EDDY_API SocketShutdown final : public SocketWait {
 public:
     explicit SocketShutdown(Socket* socket) noexcept : SocketWait(socket) {}
     [[nodiscard]] const char* what() const noexcept override { return "shutdown"; }
@@ -210,7 +211,7 @@ private:
     void unlink() noexcept override {}
 };
 
-class SocketAccept : public QueuedWaiter {
+class EDDY_API SocketAccept : public QueuedWaiter {
 public:
     [[nodiscard]] bool try_now();
     void start() noexcept;

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/nursery.hpp>
@@ -19,9 +20,9 @@
 namespace eddy::inline v0_1::detail {
 
 /// The loop of this thread; throws `InvalidState` naming `what` when there is none.
-[[nodiscard]] LoopCore& require_loop(const char* what);
+[[nodiscard]] EDDY_API LoopCore& require_loop(const char* what);
 /// The running job; throws `InvalidState` naming `what` when called outside one.
-[[nodiscard]] Job& require_job(const char* what);
+[[nodiscard]] EDDY_API Job& require_job(const char* what);
 
 /// A job that runs a task somebody made.
 template <class T>
@@ -90,10 +91,10 @@ template <class F, class... Args>
 ///
 /// Throws: `InvalidState` when the nursery is closed, `LoopClosed` when the loop is; the job then
 ///         goes without having run.
-void start_job(Nursery& nursery,
-               Job& job,
-               std::string_view name,
-               const std::source_location& where);
+EDDY_API void start_job(Nursery& nursery,
+                        Job& job,
+                        std::string_view name,
+                        const std::source_location& where);
 
 /// For `(fn, args...)` overloads beside one that takes a task.
 template <class F>

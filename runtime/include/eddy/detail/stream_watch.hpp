@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <eddy/detail/deadline_node.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/time.hpp>
@@ -30,7 +31,7 @@ namespace detail {
 
 /// The clockwork of a `TimedStream`: one deadline for both directions, which stays in the heap
 /// while messages come and go and is only looked at, and moved, when it is due.
-class StreamWatch final : private DeadlineNode, private CloseListener {
+class EDDY_API StreamWatch final : private DeadlineNode, private CloseListener {
 private:
     struct Direction {
         CancelScope* waiting = nullptr;  // null: no operation
@@ -45,7 +46,7 @@ public:
     enum class Side : std::uint8_t { read, write };
 
     /// An operation of one side while it may wait, inside a scope that the watch cancels.
-    class Wait final {
+    class EDDY_API Wait final {
     public:
         /// Throws: `BusyResource` when that side has one already.
         explicit Wait(StreamWatch& watch, Side side, CancelScope& scope);

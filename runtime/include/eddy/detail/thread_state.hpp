@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -31,16 +32,16 @@ struct ThreadState {
     std::uint64_t inherited;
 };
 
-inline constinit thread_local ThreadState thread_state{nullptr, nullptr, nullptr, max_hops, 0, 0};
+EDDY_STATE extern constinit thread_local ThreadState thread_state;
 
 /// A loop runs, or is attached, on this thread from now on. Returns the thread's identity.
-std::uint64_t loop_begins() noexcept;
+EDDY_API std::uint64_t loop_begins() noexcept;
 /// It runs no more on the thread of that identity. Whoever hears that from `loop_is_over` sees all
 /// that the loop has done.
-void loop_ends(std::uint64_t identity) noexcept;
+EDDY_API void loop_ends(std::uint64_t identity) noexcept;
 /// No loop runs on the thread of that identity. False if that cannot be told.
-[[nodiscard]] bool loop_is_over(std::uint64_t identity) noexcept;
+[[nodiscard]] EDDY_API bool loop_is_over(std::uint64_t identity) noexcept;
 /// In a forked child: none of the loops there were is there.
-void forget_loops() noexcept;
+EDDY_API void forget_loops() noexcept;
 
 }  // namespace eddy::inline v0_1::detail

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <eddy/clock.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -27,7 +28,7 @@ namespace eddy::inline v0_1::detail {
 ///     while (something to do && turn.next()) { do it; }
 ///
 /// Cost: one decrement a piece, and the clock 8 times in a turn of 256 short ones.
-class Turn final {
+class EDDY_API Turn final {
 public:
     static constexpr std::uint32_t whole = 256;
     static constexpr std::uint32_t half = whole / 2;

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// An object that converts to integers, and to nothing that would lose its fraction on the way: an
@@ -17,9 +19,9 @@ concept ConvertsToInteger = !std::is_arithmetic_v<T> && (
     requires(const T& object) { std::int64_t{object}; } ||
     requires(const T& object) { std::uint64_t{object}; });
 
-[[noreturn]] void throw_negative(const char* what);
-[[noreturn]] void throw_negative(const char* what, std::int64_t number);
-[[noreturn]] void throw_too_large(const char* what, std::uint64_t most);
+[[noreturn]] EDDY_API void throw_negative(const char* what);
+[[noreturn]] EDDY_API void throw_negative(const char* what, std::int64_t number);
+[[noreturn]] EDDY_API void throw_too_large(const char* what, std::uint64_t most);
 
 /// A number of things, as callers give it: a count, a capacity, a limit, an amount. What takes one
 /// takes this, so that nothing is lost silently:

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include <eddy/detail/compiler.hpp>  // IWYU pragma: keep
+#include <eddy/detail/export.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -27,7 +28,7 @@ enum class AddressFamily : std::uint8_t { v4, v6 };
 ///     log(other.to_string());                             // "[fe80::1%2]:80"
 ///
 /// Threading: a value, any thread.
-class Address final {
+class EDDY_API Address final {
 public:
     /// 0.0.0.0:0
     constexpr Address() noexcept = default;
@@ -88,11 +89,11 @@ private:
     AddressFamily family_ = AddressFamily::v4;
 };
 
-std::ostream& operator<<(std::ostream& out, const Address& address);
+EDDY_API std::ostream& operator<<(std::ostream& out, const Address& address);
 
 }  // namespace eddy::inline v0_1
 
 template <>
 struct std::hash<eddy::Address> {
-    [[nodiscard]] std::size_t operator()(const eddy::Address& address) const noexcept;
+    [[nodiscard]] EDDY_API std::size_t operator()(const eddy::Address& address) const noexcept;
 };

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
 #include <eddy/detail/whole_number.hpp>
@@ -47,7 +48,7 @@ inline constexpr std::size_t default_read_limit = 64UL * 1024;
 ///               message.
 template <class S>
     requires ReadStream<S>
-class BufferedReader final {
+class EDDY_VISIBLE BufferedReader final {
 public:
     explicit BufferedReader(S& stream) noexcept : stream_(stream) {}
     BufferedReader(const BufferedReader&) = delete;

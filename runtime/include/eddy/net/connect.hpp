@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/task.hpp>
@@ -17,9 +18,9 @@ namespace eddy::inline v0_1 {
 ///
 /// Throws:       `IoError` ("connect 127.0.0.1:80: Connection refused"), `LoopClosed`.
 /// Cancellation: the attempt is cancelled, nothing is left of it.
-[[nodiscard]] Task<TcpStream> connect(Address address);
+[[nodiscard]] EDDY_API Task<TcpStream> connect(Address address);
 
-struct ConnectOptions {
+struct EDDY_VISIBLE ConnectOptions {
     /// After this long without an answer the next address is tried beside the first.
     Duration attempt_delay = std::chrono::milliseconds(250);
     std::optional<AddressFamily> family = std::nullopt;  ///< nothing: both
@@ -32,8 +33,8 @@ struct ConnectOptions {
 ///
 /// Throws:       what `resolve` throws; `IoError` that lists every attempt.
 /// Cancellation: all attempts are cancelled, nothing is left of them.
-[[nodiscard]] Task<TcpStream> connect(std::string host,
-                                      std::uint16_t port,
-                                      ConnectOptions options = {});
+[[nodiscard]] EDDY_API Task<TcpStream> connect(std::string host,
+                                               std::uint16_t port,
+                                               ConnectOptions options = {});
 
 }  // namespace eddy::inline v0_1

@@ -6,6 +6,7 @@
 #include <span>
 
 #include <eddy/detail/buffer_pool.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/gather.hpp>
 #include <eddy/net/stream.hpp>
@@ -15,12 +16,12 @@
 namespace eddy::inline v0_1 {
 
 /// How many bytes went which way.
-struct CopiedBytes {
+struct EDDY_VISIBLE CopiedBytes {
     std::uint64_t a_to_b = 0;
     std::uint64_t b_to_a = 0;
 };
 
-struct CopyOptions {
+struct EDDY_VISIBLE CopyOptions {
     detail::Count buffer_size = 16UL * 1024;  ///< for each direction; at least 1
     /// Counts the writes that have ended, also when the copy fails or is cancelled; may be read
     /// while it runs. `copy` counts as `a_to_b`. Outlives the await.
@@ -30,7 +31,7 @@ struct CopyOptions {
 namespace detail {
 
 /// Throws: `std::invalid_argument` for a size of zero.
-[[nodiscard]] PooledBuffer make_copy_buffer(const CopyOptions& options);
+[[nodiscard]] EDDY_API PooledBuffer make_copy_buffer(const CopyOptions& options);
 
 template <ReadStream R, WriteStream W>
 Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
 #include <eddy/detail/whole_number.hpp>
@@ -21,7 +22,7 @@
 namespace eddy::inline v0_1 {
 
 /// How a frame's length is written in front of it, and how long it may be.
-struct FrameOptions {
+struct EDDY_VISIBLE FrameOptions {
     detail::Count limit = default_read_limit;        ///< of a frame's content
     detail::WholeNumber<unsigned> length_bytes = 4;  ///< 1 to 8
     std::endian order = std::endian::big;
@@ -30,7 +31,7 @@ struct FrameOptions {
 namespace detail {
 
 /// Lengths in front of frames.
-class FrameCodec final {
+class EDDY_API FrameCodec final {
 public:
     using Header = std::array<std::byte, 8>;
 
@@ -74,7 +75,7 @@ private:
 ///               frame.
 template <class S>
     requires ReadStream<S>
-class FrameReader final {
+class EDDY_VISIBLE FrameReader final {
 public:
     /// Throws: `std::invalid_argument` for a length of 0 or more than 8 bytes.
     explicit FrameReader(S& stream, const FrameOptions& options = {})
@@ -138,7 +139,7 @@ private:
 /// Cost:         one gathered write per message; nothing is copied, nothing allocated.
 template <class S>
     requires WriteStream<S>
-class FrameWriter final {
+class EDDY_VISIBLE FrameWriter final {
 public:
     /// Throws: `std::invalid_argument` for a length of 0 or more than 8 bytes.
     explicit FrameWriter(S& stream, const FrameOptions& options = {})
@@ -173,7 +174,7 @@ private:
 /// Both on one stream: `next` in one job, `send` in the same or in another.
 template <class S>
     requires Stream<S>
-class Framed final {
+class EDDY_VISIBLE Framed final {
 public:
     explicit Framed(S& stream, const FrameOptions& options = {})
         : reader_(stream, options), writer_(stream, options) {}

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/join_set.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/outcome.hpp>
@@ -27,7 +28,7 @@ namespace eddy::inline v0_1 {
 
 /// The order in which to try addresses: families take turns, the first one's first; within a family
 /// the order stays.
-[[nodiscard]] std::vector<Address> interleave_families(std::span<const Address> addresses);
+[[nodiscard]] EDDY_API std::vector<Address> interleave_families(std::span<const Address> addresses);
 
 namespace detail {
 
@@ -38,8 +39,8 @@ struct FailedAttempt {
 };
 
 /// Throws the only failure, or an `IoError` that lists them all.
-[[noreturn]] void throw_all_failed(std::string_view target,
-                                   std::span<const FailedAttempt> failures);
+[[noreturn]] EDDY_API void throw_all_failed(std::string_view target,
+                                            std::span<const FailedAttempt> failures);
 
 /// How one attempt ended: its failure is a value, so that nobody reports it.
 template <class S>

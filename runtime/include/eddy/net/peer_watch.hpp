@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/time.hpp>
 
@@ -31,7 +32,7 @@ class SilenceLimit;
 /// Lifetime:  part of the connection, not of the stream object that is moved about. May outlive the
 ///            loop, which forgets it.
 /// Cost:      each call is a store; nothing allocates, nobody reads a clock.
-class PeerWatch : private detail::ListLink {
+class EDDY_API PeerWatch : private detail::ListLink {
 public:
     PeerWatch(const PeerWatch&) = delete;
     PeerWatch& operator=(const PeerWatch&) = delete;

@@ -7,12 +7,13 @@
 #include <system_error>
 #include <vector>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/task.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct ResolveOptions {
+struct EDDY_VISIBLE ResolveOptions {
     std::optional<AddressFamily> family = std::nullopt;  ///< nothing: both
 };
 
@@ -34,16 +35,16 @@ struct ResolveOptions {
 /// Cost:         a thread while it lasts, one of 16 for all loops together: the 17th lookup waits
 ///               for one of the others. They are started when they are needed, and end when there
 ///               was nothing for them to do for ten seconds.
-[[nodiscard]] Task<std::vector<Address>> resolve(std::string host,
-                                                 std::uint16_t port,
-                                                 ResolveOptions options = {});
+[[nodiscard]] EDDY_API Task<std::vector<Address>> resolve(std::string host,
+                                                          std::uint16_t port,
+                                                          ResolveOptions options = {});
 
 /// The same with the name of a service, "https", or a number.
-[[nodiscard]] Task<std::vector<Address>> resolve(std::string host,
-                                                 std::string service,
-                                                 ResolveOptions options = {});
+[[nodiscard]] EDDY_API Task<std::vector<Address>> resolve(std::string host,
+                                                          std::string service,
+                                                          ResolveOptions options = {});
 
 /// Of the errors of lookups: libuv's numbers (UV_EAI_NONAME ...).
-[[nodiscard]] const std::error_category& resolve_category() noexcept;
+[[nodiscard]] EDDY_API const std::error_category& resolve_category() noexcept;
 
 }  // namespace eddy::inline v0_1

@@ -9,6 +9,7 @@
 
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/check_call.hpp>
+#include <eddy/detail/export.hpp>
 #include <eddy/net/serve.hpp>
 #include <eddy/os/signal_set.hpp>
 
@@ -17,7 +18,7 @@ namespace eddy::inline v0_1 {
 namespace detail {
 
 /// SIGINT and SIGTERM are the server's, not the loop's, while this lives.
-class SignalsTaken final {
+class EDDY_API SignalsTaken final {
 public:
     SignalsTaken();
     SignalsTaken(const SignalsTaken&) = delete;
@@ -31,7 +32,7 @@ private:
     SignalSet signals_;
 };
 
-Task<> drain_on_signals(Server& server, SignalSet& signals);
+EDDY_API Task<> drain_on_signals(Server& server, SignalSet& signals);
 
 /// The serving itself, so that what it throws comes out raw and not in a group.
 template <class L, class H, class... Args>

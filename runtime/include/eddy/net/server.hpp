@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
@@ -21,7 +22,7 @@ class ServedConnection;
 }  // namespace detail
 
 /// How `serve` treats connections.
-struct ServeOptions {
+struct EDDY_VISIBLE ServeOptions {
     /// At this many, no more are accepted until one has ended. 0: four fifths of the descriptors
     /// the process may have, at most 10,000.
     /// Of several listeners each may accept one more, which waits for a place.
@@ -48,7 +49,7 @@ struct ServeOptions {
     std::string_view name = "connection";  ///< of the jobs; copied
 };
 
-struct ServeStatistics {
+struct EDDY_VISIBLE ServeStatistics {
     std::size_t active = 0;      ///< connections now
     std::size_t peak = 0;        ///< the most there were
     std::uint64_t accepted = 0;  ///< the sum of `active` and the next five
@@ -76,7 +77,7 @@ struct ServeStatistics {
 /// Throws:   `std::invalid_argument` for options with pauses or a silence not above zero, or a
 ///           negative drain or unwind.
 /// Lifetime: outlives its `serve`s.
-class Server final {
+class EDDY_API Server final {
 public:
     class DrainWait;
 
@@ -124,7 +125,7 @@ private:
     WaitQueue drain_waiters_;
 };
 
-class Server::DrainWait final : public QueuedWaiter {
+class EDDY_API Server::DrainWait final : public QueuedWaiter {
 public:
     explicit DrainWait(Server& server) noexcept : server_(server) {}
 

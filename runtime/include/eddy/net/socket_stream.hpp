@@ -8,19 +8,20 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/socket_waits.hpp>
 #include <eddy/net/stream.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct StreamStatistics {
+struct EDDY_VISIBLE StreamStatistics {
     std::uint64_t bytes_read = 0;
     std::uint64_t bytes_written = 0;  ///< taken by the kernel
     bool reading = false;             ///< a job waits for bytes
     bool writing = false;             ///< a job waits for room
 };
 
-struct ListenerStatistics {
+struct EDDY_VISIBLE ListenerStatistics {
     std::uint64_t accepted = 0;
     std::size_t waiters = 0;  ///< jobs in `accept`
 };
@@ -103,7 +104,7 @@ protected:
 /// Lifetime:     buffers are used until the await ends and never after. Waits of a stream that is
 ///               destroyed end with `ClosedResource`; one that outlives its loop is closed.
 /// Cost:         a read that waits is one recv, a write that fits one send; nothing is allocated.
-class SocketStream : public detail::SocketWriting {
+class EDDY_API SocketStream : public detail::SocketWriting {
 public:
     SocketStream(const SocketStream&) = delete;
     SocketStream& operator=(const SocketStream&) = delete;
@@ -160,7 +161,7 @@ private:
 };
 
 /// The reading side of a split stream. The connection is closed when both halves are gone.
-class ReadHalf final {
+class EDDY_API ReadHalf final {
 public:
     explicit ReadHalf(detail::SocketRef<detail::Socket> socket) noexcept
         : socket_(std::move(socket)) {}
@@ -183,7 +184,7 @@ private:
 };
 
 /// The writing side of a split stream.
-class WriteHalf final : public detail::SocketWriting {
+class EDDY_API WriteHalf final : public detail::SocketWriting {
 public:
     explicit WriteHalf(detail::SocketRef<detail::Socket> socket) noexcept
         : SocketWriting(std::move(socket)) {}

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/net/address.hpp>
 #include <eddy/net/socket_stream.hpp>
@@ -11,7 +12,7 @@
 namespace eddy::inline v0_1 {
 
 /// When the kernel asks a silent peer whether it is there, and when it takes it for gone.
-struct KeepAlive {
+struct EDDY_VISIBLE KeepAlive {
     std::chrono::seconds idle{60};       ///< silence before the first question
     std::chrono::seconds interval{10};   ///< between questions
     detail::WholeNumber<int> count = 6;  ///< unanswered ones before the connection is broken
@@ -20,7 +21,7 @@ struct KeepAlive {
 /// A TCP connection; see `SocketStream` for what it does. From `TcpListener::accept` or `connect`.
 ///
 /// Small writes are sent at once (TCP_NODELAY is on) until `set_nodelay(false)`.
-class TcpStream final : public SocketStream {
+class EDDY_API TcpStream final : public SocketStream {
 public:
     /// For `accept` and `connect`.
     explicit TcpStream(detail::SocketRef<detail::Socket> socket) noexcept
@@ -44,7 +45,7 @@ public:
     void clear_keepalive();
 };
 
-struct ListenOptions {
+struct EDDY_VISIBLE ListenOptions {
     /// Connections that wait for `accept`; the kernel may allow fewer.
     detail::WholeNumber<int> backlog = 1024;
     bool reuse_port = false;  ///< several listeners share the port, the kernel spreads connections
@@ -63,7 +64,7 @@ struct ListenOptions {
 ///
 /// Order:    jobs that accept get connections in order of arrival.
 /// Lifetime: waits of a listener that is destroyed end with `ClosedResource`.
-class TcpListener final {
+class EDDY_API TcpListener final {
 public:
     class Accept;
 

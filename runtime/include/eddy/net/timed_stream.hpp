@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/stream_watch.hpp>
 #include <eddy/error.hpp>
@@ -42,7 +43,7 @@ namespace eddy::inline v0_1 {
 /// Source:       tokio-io-timeout; CVE-2018-12122 for the second kind.
 template <class S>
     requires Stream<std::remove_reference_t<S>>
-class TimedStream final {
+class EDDY_VISIBLE TimedStream final {
     using Inner = std::remove_reference_t<S>;
     using Side = detail::StreamWatch::Side;
     using Spans = std::span<const std::span<const std::byte>>;

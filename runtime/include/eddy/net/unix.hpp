@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/net/socket_stream.hpp>
 #include <eddy/task.hpp>
@@ -17,7 +18,7 @@ namespace eddy::inline v0_1 {
 ///
 /// A reset does not exist here: after `close_reset`, or when a torn stream is closed, the peer
 /// reads an end of stream. Protocols that matter say how long their messages are.
-class UnixStream final : public SocketStream {
+class EDDY_API UnixStream final : public SocketStream {
 public:
     /// For `accept` and `connect_unix`.
     explicit UnixStream(detail::SocketRef<detail::Socket> socket) noexcept
@@ -32,7 +33,7 @@ public:
     [[nodiscard]] static std::pair<UnixStream, UnixStream> pair();
 };
 
-struct UnixListenOptions {
+struct EDDY_VISIBLE UnixListenOptions {
     detail::WholeNumber<int> backlog = 1024;
     /// Removes the socket file of a process that is gone, instead of failing.
     bool remove_stale = false;
@@ -45,7 +46,7 @@ struct UnixListenOptions {
 ///
 /// Order:    jobs that accept get connections in order of arrival.
 /// Lifetime: waits of a listener that is destroyed end with `ClosedResource`.
-class UnixListener final {
+class EDDY_API UnixListener final {
 public:
     class Accept;
 
@@ -97,6 +98,6 @@ inline UnixListener::Accept UnixListener::accept() noexcept { return Accept(sock
 ///               unavailable" when the listener's backlog is full), `std::invalid_argument` as
 ///               `listen` does.
 /// Cancellation: checked on entry; it never waits.
-[[nodiscard]] Task<UnixStream> connect_unix(std::string path);
+[[nodiscard]] EDDY_API Task<UnixStream> connect_unix(std::string path);
 
 }  // namespace eddy::inline v0_1

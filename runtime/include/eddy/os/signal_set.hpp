@@ -6,12 +6,13 @@
 #include <initializer_list>
 #include <span>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/signal_wait.hpp>
 #include <eddy/loop_bound.hpp>
 
 namespace eddy::inline v0_1 {
 
-struct SignalSetStatistics {
+struct EDDY_VISIBLE SignalSetStatistics {
     std::uint64_t received = 0;   ///< that this set was told of
     std::uint64_t coalesced = 0;  ///< of these, dropped: one of the same number was still kept
     std::size_t pending = 0;      ///< numbers that are kept for the next wait
@@ -40,7 +41,7 @@ struct SignalSetStatistics {
 /// Order:    numbers in order of arrival, to waiters in order of arrival.
 /// Lifetime: a set outlives its waiters. It does not keep a host's loop running.
 /// Cost:     two allocations; none per signal.
-class SignalSet final {
+class EDDY_API SignalSet final {
 public:
     class Next;
 
@@ -63,7 +64,7 @@ private:
     detail::SignalWatch* watch_;
 };
 
-class SignalSet::Next final : public detail::SignalWait {
+class EDDY_API SignalSet::Next final : public detail::SignalWait {
 public:
     explicit Next(const LoopBound& bound, detail::SignalWatch& watch) noexcept
         : bound_(bound), watch_(watch) {}
