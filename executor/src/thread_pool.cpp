@@ -31,9 +31,6 @@ void ThreadPool::withdraw(Work& work) noexcept { impl_->withdraw(work); }
 
 namespace {
 
-class DefaultPool;
-thread_local std::unique_ptr<DefaultPool> default_pool_of_thread;  // a thread has one loop at most
-
 /// Belongs to the loop: goes when that closes.
 class DefaultPool final : private detail::CloseListener {
 public:
@@ -49,15 +46,19 @@ public:
     ThreadPool pool;
 
 private:
-    void loop_closing() noexcept override {
-        const std::unique_ptr<DefaultPool> self = std::move(default_pool_of_thread);
-        if (core_.severing) {
-            pool.shutdown(Duration::zero());  // the loop's grace was theirs too
-        }
-    }
+    void loop_closing() noexcept override;
 
     detail::LoopCore& core_;
 };
+
+thread_local std::unique_ptr<DefaultPool> default_pool_of_thread;  // a thread has one loop at most
+
+void DefaultPool::loop_closing() noexcept {
+    const std::unique_ptr<DefaultPool> self = std::move(default_pool_of_thread);
+    if (core_.severing) {
+        pool.shutdown(Duration::zero());  // the loop's grace was theirs too
+    }
+}
 
 }  // namespace
 
