@@ -2,7 +2,7 @@
 // Timeouts and cancellation: one deadline for a whole request, whatever it consists of.
 //
 // No function here takes a timeout. A caller puts a scope around what it calls, and everything in
-// it ends in time: retries, sleeps, children. What must not be cut off is shielded, what has to be
+// it ends in time: retries, sleeps, children. What must not be torn is shielded, what has to be
 // put away is a cleanup, and who was cancelled from outside never looks like somebody timed out.
 #include <algorithm>
 #include <chrono>
