@@ -158,7 +158,7 @@ private:
     };
 
     // Invariant: write_torn from the first part of a `write_all` that the kernel took until the
-    // last one: if nobody is writing, it was cut off.
+    // last one: if nobody is writing, it was interrupted.
     LoopBound bound_;
     SocketReader* reader_ = nullptr;
     SocketWrite* writer_ = nullptr;

@@ -12,7 +12,7 @@ namespace eddy::inline v0_1::detail {
 
 /// A file descriptor that the loop watches: what sockets, listeners and pipes are made of.
 ///
-/// The one implementation of how a handle lives and dies (runtime/README.md, "Handles and
+/// The one implementation of how a handle lives and dies (runtime/INSIDE.md, "Handles and
 /// requests"). The object is counted: its owners have references, and libuv has one from the
 /// `watch` until its close callback. `close` ends the descriptor at once, in whatever
 /// callback it is called; only the memory waits. A loop that ends closes what is still open.

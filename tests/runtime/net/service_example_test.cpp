@@ -12,7 +12,7 @@
 #include <eddy/testing/memory_listener.hpp>
 #include <eddy/with_scope.hpp>
 
-// The example of runtime/README.md, "Testing a service".
+// The example of runtime/NETWORK.md, "Testing a service".
 
 namespace {
 
@@ -35,7 +35,7 @@ EDDY_TEST_CASE("who says nothing for ten seconds is disconnected") {
     auto serving = spawn(serve(listener, greet<MemoryStream>));
     MemoryStream client = listener.connect();
     std::array<std::byte, 64> buffer{};
-    const std::size_t length = co_await client.read_some(buffer);
+    const std::size_t length = co_await client.read_some(buffer);  // ten seconds, and no time
     CHECK(length == 0);
     listener.close();
     co_await serving;

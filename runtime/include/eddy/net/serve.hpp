@@ -38,7 +38,8 @@ namespace eddy::inline v0_1 {
 /// A drain ends: handlers that go on when its time is over are cancelled, and those that have not
 /// ended `ServeOptions::unwind` later are reported (`Observer::job_left`), counted, and left alone:
 /// `serve` returns without them. They belong to the loop from then on, stay cancelled, and end when
-/// what they wait for does, or with the grace of the loop (runtime/README.md, "How a server ends").
+/// what they wait for does, or with the grace of the loop (runtime/NETWORK.md, "How a server
+/// ends").
 ///
 /// Throws:       what `accept` throws otherwise, after the handlers were cancelled.
 /// Cancellation: the handlers are cancelled at once and waited for, however long that takes. To let
