@@ -27,8 +27,8 @@ struct EDDY_VISIBLE BarrierStatistics {
 ///     if (index == 0) prepare_next_phase();      // in one of them
 ///
 /// The last to come completes the round there and then: the others are granted in its `wait`, and
-/// it does not wait itself. So there is no time of draining; whoever comes next, also before they
-/// have run, waits in the next round.
+/// it does not wait itself. Whoever comes next, even before the others have run, waits in the next
+/// round.
 ///
 /// A job is one party, however many waits it has on the barrier: those of one `select` come
 /// together and leave together.

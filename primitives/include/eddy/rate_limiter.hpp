@@ -39,11 +39,12 @@ struct EDDY_VISIBLE RateLimiterStatistics {
 /// Cost:         an acquire reads the clock once; no allocation. All who wait share one deadline.
 ///               Nobody comes early, or more than the loop's own delay late.
 ///
-/// Never more than `burst` go at once. When many wait and the loop was blocked meanwhile, what came
-/// while the bucket was full is lost. What a deadline is late by in ordinary life is not: while
-/// somebody waits, the bucket may hold too much by less than a token, and nothing drifts. (A token
-/// a nanosecond, or more: by less than those of one.) Where tokens come faster than the loop is
-/// late, 10,000 a second, say, give it a burst of what comes in a few milliseconds.
+/// Never more than `burst` go at once. Tokens that would come while the bucket is full are lost, so
+/// a loop that was blocked does not make up for it afterwards. The ordinary lateness of a deadline
+/// loses none: while somebody waits, the bucket may hold up to a token more than `burst` (or what
+/// comes in a nanosecond, if that is more), and the rate does not drift. Where tokens come faster
+/// than the loop is late, at 10,000 a second, say, give it a burst of what comes in a few
+/// milliseconds.
 class EDDY_API RateLimiter final : private detail::GrantQueue, private Alarm {
 public:
     class Acquire;

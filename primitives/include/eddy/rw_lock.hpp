@@ -35,8 +35,9 @@ struct EDDY_VISIBLE RwLockStatistics {
 ///     auto write = co_await config.acquire_write();       // alone
 ///     const auto view = std::move(write).downgrade();     // others may read along
 ///
-/// Requires: a job that reads asks for nothing more: a writer between the two would stop it for
-///           ever, and so would its own wish to write. There is no upgrade: release, then write.
+/// Requires: a job that reads does not acquire again, neither to read, for a writer may wait in
+///           between, nor to write: it would wait for itself. There is no upgrade: release, then
+///           write.
 /// Throws:   `InvalidState` when the writer asks again, for either.
 /// Order:    first come, first served: a writer that waits holds up the readers that come after
 ///           it, so neither side starves. What a release or a cancellation lets in, gets in there

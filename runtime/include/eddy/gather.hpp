@@ -25,8 +25,8 @@
 /// on how many run, `map_bounded`; for the first of them only, `race`.
 ///
 /// Cancellation: no checkpoint of its own. A cancelled caller cancels the tasks and waits for them;
-///               if that cost one of them its result, `Cancelled` comes out, otherwise the results
-///               do, and the caller's next checkpoint speaks.
+///               if that cost one of them its result, `Cancelled` comes out; otherwise the results
+///               do, and the caller's next checkpoint throws.
 /// Order:        the tasks start in the order of the arguments; results stand in that order.
 /// Source:       asyncio's gather, but nobody is left running, and anyio's cancellation.
 
@@ -71,7 +71,8 @@ template <class... Ts>
         jobs);
 }
 
-/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): it is awaited in
+/// the same expression then.
 template <class... Tasks>
     requires detail::ExpressionTasks<Tasks...>
 [[nodiscard]] auto gather(Tasks... tasks) {

@@ -71,7 +71,7 @@ struct EDDY_VISIBLE AttachOptions {
     LoopOptions loop = {};
 };
 
-/// A turn's worth of numbers.
+/// What a loop has to do, and has done.
 struct EDDY_VISIBLE LoopStatistics {
     std::size_t jobs_alive = 0;
     std::size_t jobs_ready = 0;

@@ -74,8 +74,8 @@ template <class Result, class... Ts, std::size_t... I>
 ///
 /// Throws:       what the winner threw; `JobCancelled` when the first to end was cancelled for
 ///               itself. Failures of losers go to the observer.
-/// Cancellation: no checkpoint of its own. A cancelled caller cancels the tasks; one that ends
-///               otherwise all the same wins, else `Cancelled` comes out.
+/// Cancellation: no checkpoint of its own. A cancelled caller cancels the tasks. One that ends with
+///               a result or a failure all the same wins; if none does, `Cancelled` comes out.
 /// Order:        of two that end in the same turn, the one that ends first.
 template <class T, class... Ts>
 [[nodiscard]] Task<detail::RaceResult<T, Ts...>> race(Task<T> first, Task<Ts>... others) {
@@ -94,7 +94,8 @@ template <class T, class... Ts>
     }
 }
 
-/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): it is awaited in
+/// the same expression then.
 template <class... Tasks>
     requires detail::ExpressionTasks<Tasks...>
 [[nodiscard]] auto race(Tasks... tasks) {

@@ -248,8 +248,9 @@ private:
 /// Order:        those that can finish at once are tried in the order of the arguments.
 /// Lifetime:     it refers to its arguments, but keeps a handle that is a temporary (`spawn(...)`).
 ///               Operations that are temporaries, as above, end with the expression: the select is
-///               then awaited in it, alone or inside others (`fail_after(1s, select(...))`). One of
-///               operations that have names may have a name, too, and be awaited again.
+///               then awaited in it, alone or inside others (`fail_after(1s, select(...))`). A
+///               select whose operations all have names may have a name itself, and be awaited
+///               again.
 /// Cost:         no allocation; linear in the number of operations.
 ///
 /// An operation on the outside world that is in flight (see `from_callback`) cannot be taken back:

@@ -54,7 +54,8 @@ template <class Body, class Cleanup>
     return detail::host_cleanup(detail::as_task(std::forward<Body>(body)),
                                 detail::as_task(std::forward<Cleanup>(cleanup)));
 }
-/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): then it does too.
+/// The same with tasks that refer to temporaries (`fail_after(1s, queue.get())`): it is awaited in
+/// the same expression then.
 template <class T, class Cleanup>
 [[nodiscard]] auto with_cleanup(detail::ExpressionTask<T> body, Cleanup&& cleanup) {
     return detail::ExpressionTask(with_cleanup(body.release(), std::forward<Cleanup>(cleanup)));
