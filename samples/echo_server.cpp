@@ -3,7 +3,7 @@
 //
 // `serve` runs a job for each connection, up to a limit. SIGINT or SIGTERM drain it: nobody new is
 // accepted, connections have ten seconds to finish, a second signal ends them at once. Who says
-// nothing for a minute is given up, so that nobody holds a place for ever. Try it with
+// nothing for a minute is disconnected, so that nobody holds a place for ever. Try it with
 // `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
 #include <array>
 #include <charconv>

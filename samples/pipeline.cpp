@@ -2,7 +2,7 @@
 // A pipeline: photos are loaded, scaled by two jobs, and saved; channels join the stages.
 //
 // A channel is a bounded buffer with two ends. When the saver is slow, the scalers wait, and then
-// the loader: nothing piles up. The stream ends by itself: a stage that is done lets go of its end,
+// the loader: nothing piles up. The stream ends by itself: a stage that is done drops its end,
 // and the next one runs dry. The clock jumps as soon as everybody waits, so no time passes.
 #include <algorithm>
 #include <chrono>
@@ -69,7 +69,7 @@ eddy::Task<> pipeline() {
     });
 }
 
-/// The other direction: when the last stage gives up, the first one hears of it.
+/// The other direction: when the last stage stops, the first one hears of it.
 eddy::Task<> give_up() {
     auto [sender, receiver] = eddy::open_channel<std::string>(1);
     co_await sender.send("one");

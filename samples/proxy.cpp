@@ -3,7 +3,7 @@
 //
 // Each half-close is passed on while the other direction goes on, and so is a reset. A target that
 // does not answer within ten seconds, and a connection on which nothing moves for a minute, are
-// given up. What went which way is counted, also for connections that broke, and printed: so it
+// closed. What went which way is counted, also for connections that broke, and printed: so it
 // stands still when nobody takes its output. SIGINT or SIGTERM drain it.
 #include <charconv>
 #include <chrono>

@@ -2,7 +2,7 @@
 // Rate limited: a service takes four requests a second, and answers more with "too many".
 //
 // Six clients ask at once, and the last two are refused. With a RateLimiter they go one every
-// 250 ms, in the order in which they came; one of them gives up while it waits, and those behind it
+// 250 ms, in the order in which they came; one of them leaves while it waits, and those behind it
 // move up. Time is virtual: it jumps when everybody waits.
 #include <algorithm>
 #include <chrono>

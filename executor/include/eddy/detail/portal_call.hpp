@@ -41,7 +41,7 @@ using portal_result_t = typename PortalResult<std::invoke_result_t<F&, Args...>>
 [[nodiscard]] EDDY_API std::exception_ptr portal_job_cancelled() noexcept;
 
 /// What a cancelled portal job means to who asked for it, as a plain `Cancelled` must not reach
-/// somebody who was not cancelled himself.
+/// somebody who was not cancelled.
 template <class T>
 void translate_cancellation(Outcome<T>& outcome, bool caller_cancelled) noexcept {
     if (outcome.cancelled() && !caller_cancelled) {

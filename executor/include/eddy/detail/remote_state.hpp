@@ -62,9 +62,9 @@ public:
     void unreserve() noexcept { --reserved_; }
     void removed() noexcept { --size_; }
 
-    /// Tells whoever waits at that end to look again. Gives up the lock.
+    /// Tells whoever waits at that end to look again. Releases the lock.
     void wake(End end, Lock& lock) noexcept;
-    /// The same to everybody. The first call decides why. Gives up the lock.
+    /// The same to everybody. The first call decides why. Releases the lock.
     void close(Closed why, Lock& lock) noexcept;
 
     /// Blocks a thread until there is an item or room, or the channel is closed.
