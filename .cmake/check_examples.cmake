@@ -86,7 +86,7 @@ foreach(file IN LISTS tests)
     endwhile()
 endforeach()
 
-if(blocks LESS 5 OR shown LESS 1)
+if(blocks LESS 5 OR shown LESS 2)
     message(FATAL_ERROR "Only ${blocks} blocks and ${shown} examples found below ${ROOT}")
 endif()
 if(failures)
