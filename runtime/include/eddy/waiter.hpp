@@ -27,8 +27,9 @@ struct WaiterAccess;
 ///     void start();    // put itself where a waker finds it; may throw, and may commit
 ///     R take();        // the result, after a commit; may throw
 ///
-/// which `co_await` calls in this order, checking for cancellation first (rule R6), so that no
-/// primitive repeats the protocol. `eddy::WaitQueue` is the usual place to wait in.
+/// which `co_await` calls in this order, checking for cancellation first, so that no primitive
+/// repeats the protocol: rules R2, R4 and R6 of runtime/README.md, "The seven rules".
+/// `eddy::WaitQueue` is the usual place to wait in.
 ///
 /// A `select` starts an operation only after it has tried all of its others. So an operation whose
 /// own `try_now` or `start` calls code of the user's (a predicate, a callback) says

@@ -77,7 +77,7 @@ protected:
 /// | deadlines       | who has a `DeadlineNode`: sleeps, scopes, alarms, timed calls, the grace |
 /// | housekeeping    | `SilenceLimit`, and whatever else nobody waits for                       |
 /// | clock           | the constructor                                                          |
-/// | turn_time, turn | `begin_turn`, `fire_deadlines`; a piece of work counts itself            |
+/// | turn_time, turn | `begin_turn`, `fire_deadlines`; whoever does a piece of work counts it   |
 /// | hooks           | `add_observer`, `drop_observer`                                          |
 /// | budget          | `Loop`, before it runs                                                   |
 /// | severing        | `sever_waits`, once                                                      |
