@@ -44,9 +44,11 @@ bool Inbox::push_first(InboxNode& node) noexcept {
     if ((gate_.fetch_add(one_sender, std::memory_order_acq_rel) & closed_bit) == 0) {
         InboxNode* empty = nullptr;
         node.next_ = nullptr;
-        // release: as in push().
+        // release: as in push(). acquire: pairs with take_all(), so that the wake-up comes after
+        // what the loop did before it took: uv_async_send looks, relaxed, whether the loop has
+        // answered the last one, and must not see the time before that.
         pushed = top_.compare_exchange_strong(
-            empty, &node, std::memory_order_release, std::memory_order_relaxed);
+            empty, &node, std::memory_order_acq_rel, std::memory_order_relaxed);
         if (pushed) {
             wake_(target_);
         }
@@ -74,8 +76,9 @@ InboxNode* Inbox::take_all() noexcept {
     if (empty()) {
         return nullptr;
     }
+    // release: see push_first().
     InboxNode* taken = closed() ? std::exchange(last_, nullptr)
-                                : top_.exchange(nullptr, std::memory_order_acquire);
+                                : top_.exchange(nullptr, std::memory_order_acq_rel);
     InboxNode* oldest_first = nullptr;
     while (taken != nullptr) {
         InboxNode* next = taken->next_;
