@@ -36,7 +36,7 @@ set(eddy_pch_headers
 # test cases, named "<layer>/<header>: <test case>", with the labels <layer> and <header>; with
 # EDDY_TEST_BY_FILE one of each of its sources, "<layer>/<header>". With EDDY_TEST_THREADS_ONLY only
 # the sources with a line that matches THREADS: those in which threads share something, or that a
-# sanitizer can break.
+# sanitizer can break. With EDDY_TEST_SOURCES only those whose path below tests/ matches that.
 function(eddy_add_tests layer)
     cmake_parse_arguments(arg "" "THREADS" "LINK" ${ARGN})
     set(folder "${CMAKE_CURRENT_SOURCE_DIR}/${layer}")
@@ -48,6 +48,13 @@ function(eddy_add_tests layer)
                 list(REMOVE_ITEM sources "${source}")
             endif()
         endforeach()
+    endif()
+    if(EDDY_TEST_SOURCES)
+        set(tests "${sources}")
+        list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+        list(REMOVE_ITEM sources ${tests})
+        list(FILTER tests INCLUDE REGEX "/tests/(${EDDY_TEST_SOURCES})")
+        list(APPEND sources ${tests})
     endif()
     if(NOT sources)
         return()

@@ -10,7 +10,8 @@ set -eu
 
 # What is away from home, and why.
 #   now  time.hpp is below everything, and the loop whose clock it reads is not
-exceptions='clock.cpp:now'
+#   *    the half of Loop::Impl that a host runs: one class in two files, each of a size to read
+exceptions='clock.cpp:now attached_loop.cpp:*'
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$1"

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <eddy/error.hpp>
+#include <eddy/wake_by.hpp>
 
 #include "base/owned_fd.hpp"
 
@@ -52,21 +54,21 @@ void probe_loop_descriptors() {
     const OwnedFd poll = probed(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     const ProbedPipe signals;
     const OwnedFd async = probed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
-    const OwnedFd waker = probed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+    std::optional<OwnedFd> waker;
+    if (wake_by() == WakeBy::eventfd) {
+        waker.emplace(probed(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
+    }
     if (!libuv_has_its_own.load(std::memory_order_relaxed)) {
         probe_process_descriptors();
     }
 }
 
 void close_unfinished(uv_loop_t& loop) noexcept {
-#if UV_VERSION_HEX < 0x013300
-    if (loop.backend_fd >= 0 && ::fcntl(loop.backend_fd, F_GETFD) >= 0) {
+    // The libuv that runs, which may be newer than the header: it has closed its own.
+    if (uv_version() < 0x013300 && loop.backend_fd >= 0 && ::fcntl(loop.backend_fd, F_GETFD) >= 0) {
         ::close(loop.backend_fd);
         loop.backend_fd = -1;
     }
-#else
-    static_cast<void>(loop);
-#endif
 }
 
 void loop_descriptors_made() noexcept { libuv_has_its_own.store(true, std::memory_order_relaxed); }

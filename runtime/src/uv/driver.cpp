@@ -37,7 +37,7 @@ Driver::Owned Driver::own(DriverClient& client) {
     if (result < 0) {
         close_unfinished(driver->own_loop_);
     }
-    uv_check(result, "uv_loop_init");
+    uv_check(result, "a loop cannot be made: uv_loop_init");
     loop_descriptors_made();
     driver->loop_ = &driver->own_loop_;
     driver->init_handles();
@@ -73,7 +73,7 @@ void Driver::init_handles() {
         if (!attached_) {
             uv_loop_close(loop_);
         }
-        uv_check(result, "a handle that wakes the loop");
+        uv_check(result, "a loop cannot be made: a handle that wakes it");
     }
     uv_timer_init(loop_, &timer_);
     waker_.handle()->data = timer_.data = this;

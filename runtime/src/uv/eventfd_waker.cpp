@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "uv/waker.hpp"
+#include "uv/eventfd_waker.hpp"
 
-#if EDDY_WAKE_BY_EVENTFD
+#if __has_include(<sys/eventfd.h>)
 
 #include <cerrno>
 #include <cstdint>
@@ -11,13 +11,13 @@
 
 namespace eddy::inline v0_1::detail {
 
-Waker::~Waker() {
+EventfdWaker::~EventfdWaker() {
     if (fd_ >= 0) {
         close(fd_);
     }
 }
 
-int Waker::init(uv_loop_t* loop) noexcept {
+int EventfdWaker::init(uv_loop_t* loop) noexcept {
     fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd_ < 0) {
         return uv_translate_sys_error(errno);
@@ -28,8 +28,8 @@ int Waker::init(uv_loop_t* loop) noexcept {
     }
     // The turn that follows every poll drains the inbox: the callback only has to re-arm.
     return uv_poll_start(&handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
-        static_assert(std::is_standard_layout_v<Waker>);
-        const auto& self = *reinterpret_cast<const Waker*>(handle);
+        static_assert(std::is_standard_layout_v<EventfdWaker>);
+        const auto& self = *reinterpret_cast<const EventfdWaker*>(handle);
         if (self.generation_ != fork_generation()) {
             uv_poll_stop(handle);  // a child that runs on with its host's loop: it is the parent's
             return;
@@ -40,7 +40,7 @@ int Waker::init(uv_loop_t* loop) noexcept {
 }
 
 /// Fails only if the number overflows, and then the loop is awake anyway.
-void Waker::wake() noexcept {
+void EventfdWaker::wake() noexcept {
     const std::uint64_t one = 1;
     while (write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
     }
@@ -52,14 +52,9 @@ void Waker::wake() noexcept {
 
 namespace eddy::inline v0_1::detail {
 
-Waker::~Waker() = default;
-
-int Waker::init(uv_loop_t* loop) noexcept {
-    // The turn that follows every poll drains the inbox: the callback has nothing to add.
-    return uv_async_init(loop, &handle_, [](uv_async_t*) {});
-}
-
-void Waker::wake() noexcept { uv_async_send(&handle_); }
+EventfdWaker::~EventfdWaker() = default;
+int EventfdWaker::init(uv_loop_t*) noexcept { return UV_ENOSYS; }
+void EventfdWaker::wake() noexcept {}
 
 }  // namespace eddy::inline v0_1::detail
 
