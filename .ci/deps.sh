@@ -16,6 +16,8 @@ tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer
+libuv|dpkg-dev|command -v dpkg-source|unpacking the libuv of a newer Debian
+libuv|debian-archive-keyring|test -e /usr/share/keyrings/debian-archive-keyring.gpg|its signature
 nightly|valgrind|command -v valgrind|memory that was never written
 nightly|gcovr|command -v gcovr|which lines no test reaches
 lint|clang-format-19|command -v clang-format-19|the format check
