@@ -19,13 +19,16 @@ set(loop_sees base fault core uv scope time group bridge)
 set(os_sees base fault core uv scope time group bridge loop)
 set(net_sees base fault core uv scope time group bridge loop os)
 
-set(base_headers compiler export failure_from job_name lifetime_bound list_link own spawn_options time)
+set(base_headers compiler export failure_from job_name lifetime_bound list_link own spawn_options split_mix
+    time
+)
 set(fault_headers cause_slot observer outcome peer_gone)
 set(core_headers
     await_result
     check_call
     deadline_node
     expression_task
+    job_line
     loop_handle
     select
     yield

@@ -11,6 +11,7 @@
 
 #include <eddy/detail/check_call.hpp>
 #include <eddy/detail/export.hpp>
+#include <eddy/detail/split_mix.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
 #include <eddy/sleep.hpp>
@@ -70,7 +71,7 @@ private:
     RetryPolicy policy_;
     std::size_t failures_ = 0;
     double delay_;  // ns, before jitter
-    std::uint64_t random_state_ = 0;
+    SplitMix random_{0};
 };
 
 template <class T, class F, class... Args>

@@ -12,6 +12,7 @@
 
 #include <eddy/detail/check_call.hpp>
 #include <eddy/detail/export.hpp>
+#include <eddy/detail/job_line.hpp>
 #include <eddy/detail/nursery.hpp>
 #include <eddy/detail/spawner.hpp>
 #include <eddy/join_handle.hpp>
@@ -117,9 +118,7 @@ private:
 
     void child_ended(detail::Job& child) noexcept override;
 
-    // Failed children, each with a reference, in order; linked through Job::ready_next.
-    detail::Job* first_failure_ = nullptr;
-    detail::Job* last_failure_ = nullptr;
+    detail::JobLine failures_;  // failed children, each with a reference, in order
     bool interrupted_ = false;  // a cancellation from outside cost a child its result
 };
 

@@ -17,13 +17,7 @@ void CompletionQueue::push(Job& job) noexcept {
         waiter->commit();
     } else {
         job.retain();
-        job.ready_next = nullptr;
-        if (last_ != nullptr) {
-            last_->ready_next = &job;
-        } else {
-            first_ = &job;
-        }
-        last_ = &job;
+        line_.push_back(job);
         ++ended_;
     }
     wake_if_exhausted();
@@ -40,15 +34,11 @@ void CompletionQueue::stop() noexcept {
 }
 
 JobRef<Job> CompletionQueue::pop() noexcept {
-    if (first_ == nullptr) {
+    if (line_.empty()) {
         return {};
     }
-    Job& job = *std::exchange(first_, first_->ready_next);
-    if (first_ == nullptr) {
-        last_ = nullptr;
-    }
     --ended_;
-    return JobRef<Job>::adopt(job);
+    return JobRef<Job>::adopt(line_.pop_front());
 }
 
 void CompletionQueue::put_back(JobRef<Job> job) noexcept {
@@ -58,10 +48,7 @@ void CompletionQueue::put_back(JobRef<Job> job) noexcept {
         return;
     }
     job->retain();
-    job->ready_next = std::exchange(first_, job.get());
-    if (last_ == nullptr) {
-        last_ = first_;
-    }
+    line_.push_front(*job);
     ++ended_;
 }
 

@@ -22,7 +22,7 @@ std::uint64_t fresh_seed() {
         std::random_device device;
         return (std::uint64_t{device()} << 32U) | device();
     }();
-    return state += 0x9e3779b97f4a7c15U;
+    return state += SplitMix::step;
 }
 
 }  // namespace
@@ -68,14 +68,10 @@ Duration Retrying::next_delay(const std::exception_ptr& error) {
 
 double Retrying::random() noexcept {
     if (failures_ == 1) {
-        random_state_ = policy_.seed ? *policy_.seed : fresh_seed();
+        random_ = SplitMix(policy_.seed ? *policy_.seed : fresh_seed());
     }
-    // splitmix64 (Steele, Lea, Flood 2014); 53 bits make a double in [0, 1).
-    std::uint64_t z = (random_state_ += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    z ^= z >> 31U;
-    return static_cast<double>(z >> 11U) * 0x1.0p-53;
+    // 53 bits make a double in [0, 1).
+    return static_cast<double>(random_.next() >> 11U) * 0x1.0p-53;
 }
 
 }  // namespace eddy::inline v0_1::detail

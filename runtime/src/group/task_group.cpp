@@ -11,9 +11,8 @@
 namespace eddy::inline v0_1 {
 
 TaskGroup::~TaskGroup() {
-    while (first_failure_ != nullptr) {
-        detail::Job* job = std::exchange(first_failure_, first_failure_->ready_next);
-        job->release();
+    while (!failures_.empty()) {
+        failures_.pop_front().release();
     }
 }
 
@@ -28,13 +27,7 @@ void TaskGroup::child_ended(detail::Job& child) noexcept {
     }
     child.collected = true;
     child.retain();
-    child.ready_next = nullptr;
-    if (last_failure_ != nullptr) {
-        last_failure_->ready_next = &child;
-    } else {
-        first_failure_ = &child;
-    }
-    last_failure_ = &child;
+    failures_.push_back(child);
     scope.cancel(CancelSource::group, "another job of the group failed");
 }
 
@@ -53,7 +46,7 @@ void GroupHost::body_ended(const std::exception_ptr& error) {
     if (!error || is_cancelled(error)) {
         return;
     }
-    for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+    for ([[maybe_unused]] const Job& job : group_.failures_) {
         ++failures_before_body_;
     }
     group_.scope.cancel(CancelSource::group, "the body of the group failed");
@@ -66,7 +59,7 @@ bool GroupHost::leave() {
     group_.scope.caught = absorbs && body_error_ != nullptr;
 
     const bool body_failed = body_error_ && !is_cancelled(body_error_);
-    if (body_failed || group_.first_failure_ != nullptr) {
+    if (body_failed || !group_.failures_.empty()) {
         throw_failures(body_failed);
     }
     if (body_error_ && !absorbs) {
@@ -81,11 +74,11 @@ bool GroupHost::leave() {
 void GroupHost::throw_failures(bool body_failed) {
     try {
         std::vector<std::exception_ptr> failures;
-        for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
+        for (const Job& job : group_.failures_) {
             if (body_failed && failures.size() == failures_before_body_) {
                 failures.push_back(body_error_);
             }
-            failures.push_back(job->error);
+            failures.push_back(job.error);
         }
         if (body_failed && failures.size() == failures_before_body_) {
             failures.push_back(body_error_);
@@ -93,8 +86,8 @@ void GroupHost::throw_failures(bool body_failed) {
         throw ExceptionGroup(std::move(failures));
     } catch (const std::bad_alloc&) {  // what is thrown in their place does not tell of them
         constexpr std::string_view where = "a group without memory for its ExceptionGroup: job";
-        for (const Job* job = group_.first_failure_; job != nullptr; job = job->ready_next) {
-            group_.core->report_failure(job, job->error, where);
+        for (const Job& job : group_.failures_) {
+            group_.core->report_failure(&job, job.error, where);
         }
         if (body_failed) {
             group_.core->report_failure(&job_, body_error_, where);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <eddy/detail/peer_gone.hpp>
+#include <eddy/detail/split_mix.hpp>
 #include <eddy/error.hpp>
 #include <eddy/loop_bound.hpp>
 
@@ -45,7 +46,7 @@ public:
     void open(std::size_t capacity, std::optional<std::uint64_t> seed) {
         ring_.resize(capacity);
         split_ = seed.has_value();
-        random_ = seed.value_or(0);
+        random_ = eddy::detail::SplitMix(seed.value_or(0));
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -229,10 +230,7 @@ private:
         if (!split_ || possible <= 1) {
             return possible;
         }
-        random_ += 0x9e3779b97f4a7c15ULL;  // splitmix64
-        std::uint64_t mixed = (random_ ^ (random_ >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-        mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebULL;
-        return 1 + static_cast<std::size_t>((mixed ^ (mixed >> 31U)) % possible);
+        return 1 + static_cast<std::size_t>(random_.next() % possible);
     }
     [[nodiscard]] std::size_t pop(std::span<std::byte> into) noexcept {
         const std::size_t length = chance(std::min(into.size(), size_));
@@ -283,7 +281,7 @@ private:
     bool writer_silent_ = false;  // for the reader's limit
     bool reader_silent_ = false;  // for the writer's
     bool split_ = false;
-    std::uint64_t random_ = 0;
+    eddy::detail::SplitMix random_{0};
     MemoryWatch& reader_watch_;
     MemoryWatch& writer_watch_;
     MemoryReader* reader_ = nullptr;

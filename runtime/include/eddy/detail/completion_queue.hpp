@@ -6,13 +6,14 @@
 
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
+#include <eddy/detail/job_line.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1::detail {
 
 /// Jobs that have ended, in that order, and those who wait for the next one to end.
 ///
-/// Allocates nothing: ended jobs are linked through `Job::ready_next`, each with a reference.
+/// Allocates nothing: ended jobs are in a line, each with a reference.
 ///
 /// Invariant: while somebody waits, no ended job is kept here, and one is expected.
 class EDDY_API CompletionQueue final {
@@ -48,8 +49,7 @@ private:
     void put_back(JobRef<Job> job) noexcept;
     void wake_if_exhausted() noexcept;
 
-    Job* first_ = nullptr;
-    Job* last_ = nullptr;
+    JobLine line_;
     std::size_t ended_ = 0;
     std::size_t expected_ = 0;
     WaitQueue waiting_;

@@ -73,7 +73,7 @@ public:
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    Job* ready_next = nullptr;    // the ready queue; after the end: the group's list of failures
+    Job* ready_next = nullptr;    // JobLine's: ready; after the end: with a group, or a set
     PromiseBase* leaf = nullptr;  // the innermost coroutine; null while it runs, its root once done
     ScopeNode* scope = this;      // the scope it is in
     Waiter* wait = nullptr;       // what it waits on; null while ready or running

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
+#include <eddy/detail/job_line.hpp>
+#include <eddy/detail/split_mix.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -23,12 +24,12 @@ namespace eddy::inline v0_1::detail {
 class EDDY_API ReadyQueue final {
 public:
     [[nodiscard]] bool empty() const noexcept {
-        return woken_.head == nullptr && willing_.head == nullptr;
+        return woken_.jobs.empty() && willing_.jobs.empty();
     }
     [[nodiscard]] std::size_t size() const noexcept {
         return static_cast<std::size_t>(woken_.in - woken_.out + willing_.in - willing_.out);
     }
-    [[nodiscard]] bool has_willing() const noexcept { return willing_.head != nullptr; }
+    [[nodiscard]] bool has_willing() const noexcept { return !willing_.jobs.empty(); }
     /// How many of the willing have been taken, ever.
     [[nodiscard]] std::uint64_t willing_taken() const noexcept { return willing_.out; }
 
@@ -52,10 +53,10 @@ public:
         if (seeded_) [[unlikely]] {
             return pop_seeded();
         }
-        if (woken_.head != nullptr && !(willing_first && willing_may_go())) {
+        if (!woken_.jobs.empty() && !(willing_first && willing_may_go())) {
             return &pop(woken_);
         }
-        return willing_.head != nullptr ? &pop(willing_) : nullptr;
+        return !willing_.jobs.empty() ? &pop(willing_) : nullptr;
     }
 
     /// Calls `callback(target)` whenever the queue stops being empty. Null: no more.
@@ -72,34 +73,24 @@ public:
 
 private:
     struct Line {
-        Job* head = nullptr;
-        Job* tail = nullptr;    // of no meaning when head is null
+        JobLine jobs;
         std::uint64_t in = 0;   // how many came, ever
         std::uint64_t out = 0;  // and went
     };
 
     void push(Line& line, Job& job) noexcept {
-        job.ready_next = nullptr;
         ++line.in;
-        Job* const last = std::exchange(line.tail, &job);
-        if (line.head != nullptr) {
-            last->ready_next = &job;
-            return;
-        }
-        line.head = &job;
+        line.jobs.push_back(job);
     }
     [[nodiscard]] Job& pop(Line& line) noexcept {
-        Job& job = *line.head;
-        line.head = job.ready_next;
         ++line.out;
-        return job;
+        return line.jobs.pop_front();
     }
     [[nodiscard]] bool willing_may_go() const noexcept {
-        return willing_.head != nullptr && willing_.head->behind() <= woken_.out;
+        return !willing_.jobs.empty() && willing_.jobs.front().behind() <= woken_.out;
     }
     [[nodiscard]] Job* pop_seeded() noexcept;
     void shuffle() noexcept;
-    [[nodiscard]] std::uint64_t random() noexcept;
 
     Line woken_;
     Line willing_;
@@ -107,7 +98,7 @@ private:
     void (*wake_)(void* target) noexcept = nullptr;
     void* wake_target_ = nullptr;
     bool seeded_ = false;
-    std::uint64_t random_state_ = 0;
+    SplitMix random_{0};
 };
 
 }  // namespace eddy::inline v0_1::detail
