@@ -31,6 +31,7 @@ set(core_headers
     job_line
     loop_handle
     select
+    shared_node
     yield
 )
 set(uv_headers signal_wait)

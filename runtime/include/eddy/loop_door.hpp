@@ -8,6 +8,7 @@
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/shared_node.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -35,7 +36,7 @@ namespace eddy::inline v0_1 {
 ///            before the loop ends calls `shut`.
 /// Cost:      a knock allocates nothing and is lock-free; only the first of a burst wakes the loop.
 class EDDY_API LoopDoor : public std::enable_shared_from_this<LoopDoor>,
-                          private detail::InboxNode,
+                          private detail::SharedNode,
                           private detail::CloseListener {
 public:
     LoopDoor(const LoopDoor&) = delete;
@@ -66,13 +67,12 @@ protected:
     virtual void closing() = 0;
 
 private:
-    void deliver() final;
+    void node_arrived() final { answer(); }
     void loop_closing() noexcept final;
 
     std::shared_ptr<detail::Inbox> inbox_;
     const std::uint32_t generation_ = detail::fork_generation();
-    detail::LoopCore* core_;          // the loop's thread only; null once shut or closing
-    std::shared_ptr<LoopDoor> self_;  // set by who knocks, taken by the loop; the inbox orders it
+    detail::LoopCore* core_;  // the loop's thread only; null once shut or closing
 };
 
 }  // namespace eddy::inline v0_1

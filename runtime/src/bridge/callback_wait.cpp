@@ -29,18 +29,12 @@ bool CallbackState::finish(std::shared_ptr<CallbackState> self, Ending ending) n
         }
         return true;
     }
-    posted_ = std::move(self);
-    if (!inbox_->push(*this)) {
-        self = std::move(posted_);
-        return false;
-    }
-    return true;
+    return send(*inbox_, std::move(self));
 }
 
 // --- the loop thread ---------------------------------------------------------------------------
 
-void CallbackState::deliver() {
-    const auto keep = std::move(posted_);
+void CallbackState::node_arrived() {
     if (wait_ != nullptr) {
         wait_->arrived();
     }

@@ -24,14 +24,7 @@ LoopDoor::~LoopDoor() {
     EDDY_REQUIRE(core_ == nullptr, "a LoopDoor was destroyed before its loop: shut it first");
 }
 
-bool LoopDoor::knock() noexcept {
-    self_ = shared_from_this();
-    if (inbox_->push(*this)) {
-        return true;
-    }
-    self_.reset();  // the caller has a reference too
-    return false;
-}
+bool LoopDoor::knock() noexcept { return send(*inbox_, shared_from_this()); }
 
 void LoopDoor::shut() noexcept {
     if (core_ != nullptr) {
@@ -41,11 +34,6 @@ void LoopDoor::shut() noexcept {
         core_->forget(*this);
         core_ = nullptr;
     }
-}
-
-void LoopDoor::deliver() {
-    const std::shared_ptr<LoopDoor> keep = std::move(self_);  // answer() lets the next knock in
-    answer();
 }
 
 void LoopDoor::loop_closing() noexcept {

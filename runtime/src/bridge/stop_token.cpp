@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/shared_node.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/sleep.hpp>
 
@@ -21,43 +22,38 @@ constexpr std::string_view stop_reason = "a stop was requested";
 // --- a token stops a scope ---------------------------------------------------------------------
 
 /// Travels through the inbox; the scope may be gone when it arrives.
-class CancelOnStop::Message final : public InboxNode {
+class CancelOnStop::Message final : public SharedNode {
 public:
     explicit Message(CancelScope& target)
         : scope(&target), inbox_(require_loop("with_stop_token").inbox) {}
 
     // NOLINTNEXTLINE(bugprone-exception-escape): for other loops a scope throws.
-    void send(std::shared_ptr<Message> self) noexcept {
+    void stop(std::shared_ptr<Message> self) noexcept {
         const LoopCore* core = thread_state.core;
         if (core != nullptr && core->inbox == inbox_ && core->here()) {
             scope->cancel(stop_reason);
             return;
         }
-        posted_ = std::move(self);
-        if (!inbox_->push(*this)) {
-            self = std::move(posted_);
-        }
-    }
-
-    void deliver() override {
-        const auto keep = std::move(posted_);
-        if (scope != nullptr) {
-            scope->cancel(stop_reason);
-        }
+        send(*inbox_, std::move(self));  // refused: the scope's loop is over
     }
 
     CancelScope* scope;  // loop thread only
 
 private:
+    void node_arrived() override {
+        if (scope != nullptr) {
+            scope->cancel(stop_reason);
+        }
+    }
+
     std::shared_ptr<Inbox> inbox_;
-    std::shared_ptr<Message> posted_;  // keeps this alive in the inbox
 };
 
 CancelOnStop::CancelOnStop(CancelScope& scope) : message_(std::make_shared<Message>(scope)) {}
 
 CancelOnStop::~CancelOnStop() { message_->scope = nullptr; }
 
-void CancelOnStop::operator()() noexcept { message_->send(message_); }
+void CancelOnStop::operator()() noexcept { message_->stop(message_); }
 
 // --- a scope stops a token ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/shared_node.hpp>
 #include <eddy/outcome.hpp>
 #include <eddy/waiter.hpp>
 
@@ -27,7 +28,7 @@ class CallbackWait;
 /// | ending_, error, value | the claimer writes; the loop thread reads after delivery, which |
 /// |              | comes through the inbox (release, acquire) or on the same thread        |
 /// | wait_        | loop thread only                                                       |
-class EDDY_API CallbackState : public InboxNode {
+class EDDY_API CallbackState : public SharedNode {
 public:
     enum class Ending : std::uint8_t { value, error, dropped };
 
@@ -52,14 +53,13 @@ protected:
 private:
     friend class CallbackWait;
 
-    void deliver() override;
+    void node_arrived() override;
 
     std::atomic<std::size_t> completions_{1};
     std::atomic<bool> claimed_{false};
     Ending ending_ = Ending::dropped;
-    CallbackWait* wait_ = nullptr;           // null when nobody waits any more
-    std::shared_ptr<Inbox> inbox_;           // of the loop
-    std::shared_ptr<CallbackState> posted_;  // keeps this alive in the inbox
+    CallbackWait* wait_ = nullptr;  // null when nobody waits any more
+    std::shared_ptr<Inbox> inbox_;  // of the loop
 };
 
 template <class T>
