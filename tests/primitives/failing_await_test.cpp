@@ -11,6 +11,7 @@
 #include <eddy/capacity_limiter.hpp>
 #include <eddy/channel.hpp>
 #include <eddy/counter.hpp>
+#include <eddy/detail/turn.hpp>
 #include <eddy/error.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/queue.hpp>
@@ -21,33 +22,14 @@
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/yield.hpp>
 
+#include "failures_before_others.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
-using eddy::Task;
-
-/// How often a job that awaits `fn()`, and swallows what that throws, got its way before another
-/// ran.
-template <class F>
-Task<std::size_t> failures_before_others(F fn) {
-    bool other_ran = false;
-    auto other = eddy::spawn([&other_ran]() -> Task<> {
-        co_await eddy::yield();
-        other_ran = true;
-    });
-    std::size_t failures = 0;
-    while (!other_ran && failures < 10'000) {
-        try {
-            static_cast<void>(co_await fn());
-        } catch (const std::exception&) {
-            ++failures;
-        }
-    }
-    co_await other;
-    co_return failures;
-}
-
-constexpr std::size_t few = 512;  // the other job yields once; a random order may double that
+using eddy::detail::Turn;
+using eddy::testing::failures_before_others;
+using eddy::testing::few_failures;
 
 }  // namespace
 
@@ -56,30 +38,30 @@ EDDY_TEST_CASE("what is closed or refuses fails for ever without holding up anyb
     semaphore.close();
     const std::size_t acquires =
         co_await failures_before_others([&semaphore] { return semaphore.acquire(); });
-    CHECK(acquires <= few);
-    CHECK(acquires >= 127);
+    CHECK(acquires <= few_failures);
+    CHECK(acquires >= Turn::budget - 1);
 
     eddy::Queue<int> queue(1);
     queue.shutdown();
     const std::size_t gets = co_await failures_before_others([&queue] { return queue.get(); });
-    CHECK(gets <= few);
+    CHECK(gets <= few_failures);
 
     eddy::Counter counter;
     counter.close();
     const std::size_t waits =
         co_await failures_before_others([&counter] { return counter.wait_at_least(1); });
-    CHECK(waits <= few);
+    CHECK(waits <= few_failures);
 
     auto [sender, receiver] = eddy::open_channel<int>(1);
     sender.close();
     const std::size_t receives =
         co_await failures_before_others([&r = receiver] { return r.receive(); });
-    CHECK(receives <= few);
+    CHECK(receives <= few_failures);
 
     eddy::Lock lock;
     const auto guard = co_await lock.acquire();
     const std::size_t again = co_await failures_before_others([&lock] { return lock.acquire(); });
-    CHECK(again <= few);
+    CHECK(again <= few_failures);
 }
 
 EDDY_TEST_CASE("a queue that never runs empty lets a deadline that stands first be chosen") {

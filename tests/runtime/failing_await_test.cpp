@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <eddy/detach_on_cancel.hpp>
+#include <eddy/detail/turn.hpp>
 #include <eddy/error.hpp>
 #include <eddy/interval.hpp>
 #include <eddy/loop.hpp>
@@ -31,6 +32,7 @@
 
 using namespace std::chrono_literals;
 using eddy::Task;
+using eddy::detail::Turn;
 using eddy::testing::Gate;
 using eddy::testing::settle;
 using eddy::testing::WorkedClock;
@@ -62,7 +64,7 @@ private:
 
 /// One budget; two, where a random order lets a job run at the end of a round and first in the
 /// next.
-constexpr std::size_t once = 256;
+constexpr std::size_t once = 2 * Turn::budget;
 
 /// Awaits what `await` does until `stop`, whatever it throws. How often it ran in one go, at most.
 template <class F>
@@ -188,7 +190,7 @@ EDDY_TEST_CASE("a cancelled job that waits for its turn to fail can be cancelled
                 scope,
                 [](eddy::CancelScope& s, Gate& g) -> Task<> {
                     s.cancel();
-                    for (int i = 0; i < 128; ++i) {
+                    for (int i = 0; i < Turn::budget; ++i) {
                         try {
                             co_await g.wait();
                         } catch (const eddy::Cancelled&) {

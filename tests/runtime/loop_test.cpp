@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <eddy/detail/turn.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -21,6 +22,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using eddy::detail::Turn;
 using eddy::testing::Gate;
 using Log = std::vector<std::string>;
 
@@ -130,14 +132,15 @@ EDDY_TEST_CASE_FIFO("ready jobs run first in first out") {
 EDDY_TEST_CASE_FIFO("after 256 resumptions the loop looks at the world again") {
     int ran = 0;
     int ran_when_posted = -1;
-    for (int i = 0; i < 600; ++i) {
+    const int jobs = 2 * Turn::whole + 88;
+    for (int i = 0; i < jobs; ++i) {
         eddy::spawn(count_up(ran));
     }
     const bool accepted = eddy::Loop::current().post([&] { ran_when_posted = ran; });
     CHECK(accepted);
     co_await eddy::testing::settle();
-    CHECK(ran == 600);
-    CHECK(ran_when_posted == 255);  // this job's step was the turn's first
+    CHECK(ran == jobs);
+    CHECK(ran_when_posted == Turn::whole - 1);  // this job's step was the turn's first
 }
 
 EDDY_TEST_CASE("a job that spins on yield does not starve a posted function") {
@@ -147,7 +150,7 @@ EDDY_TEST_CASE("a job that spins on yield does not starve a posted function") {
     CHECK(accepted);
     co_await spin(stop, turns);
     CHECK(turns > 0);
-    CHECK(turns <= 257);
+    CHECK(turns <= Turn::whole + 1);
 }
 
 TEST_CASE("a job that spins on yield does not starve a timer") {
@@ -292,7 +295,7 @@ EDDY_TEST_CASE_FIFO("a job that never has to wait lets the others go every 128 o
     gate.open();
     const std::uint64_t before = eddy::Loop::current().statistics().forced_yields;
     eddy::spawn(count_up(ran));
-    for (int i = 0; i < 127; ++i) {
+    for (int i = 1; i < Turn::budget; ++i) {
         co_await gate.wait();
     }
     CHECK(ran == 0);

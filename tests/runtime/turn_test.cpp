@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,7 @@ using eddy::Duration;
 using eddy::Task;
 using eddy::TaskGroup;
 using eddy::TimePoint;
+using eddy::detail::Turn;
 using eddy::testing::Gate;
 using eddy::testing::WorkedClock;
 
@@ -94,7 +96,7 @@ TEST_CASE("without a quota, only the count holds") {
         [](TaskGroup& group, WorkedClock& clock) { group.spawn(works_and_yields(clock, 10us)); },
         Duration::max());
     CHECK(late > 1ms);
-    CHECK(late <= 256 * 10us + 10us);
+    CHECK(late <= Turn::whole * 10us + 10us);
 }
 
 TEST_CASE("with a quota of zero, each turn is one job") {
@@ -121,7 +123,7 @@ TEST_CASE("operations that finish at once make others wait for one budget, not f
             },
             std::ref(clock));
     });
-    CHECK(late <= 128 * 5us);
+    CHECK(late <= Turn::budget * 5us);
 }
 
 TEST_CASE("jobs that wake each other for ever hold up a timer for a turn") {
@@ -252,7 +254,7 @@ TEST_CASE("neither posts nor callbacks starve the other") {
     const auto main = [&]() -> Task<> {
         post_again();
         call_again();
-        for (int i = 0; i < 100 * 256; ++i) {
+        for (int i = 0; i < 100 * int{Turn::whole}; ++i) {
             co_await eddy::yield();
         }
         CHECK(posts >= 20);
@@ -283,7 +285,7 @@ EDDY_TEST_CASE_FIFO("a thousand deadlines due at once come in turns, jobs in bet
         co_return;
     });
     CHECK(most_at_once > 0);
-    CHECK(most_at_once <= 128);
+    CHECK(most_at_once <= Turn::half);
 }
 
 // --- who goes first ----------------------------------------------------------------------------
@@ -425,7 +427,6 @@ TEST_CASE("steps longer than a turn starve neither the woken nor the willing") {
 // --- the turn itself ---------------------------------------------------------------------------
 
 TEST_CASE("when the outside has had its half of the time, the woken still go before the willing") {
-    using eddy::detail::Turn;
     WorkedClock clock;
     Turn turn;
     turn.configure(&clock, 512us);
@@ -448,14 +449,13 @@ TEST_CASE("when the outside has had its half of the time, the woken still go bef
 }
 
 TEST_CASE("a turn looks after 1, 2, 4 pieces, and after each one when time has ended the last") {
-    using eddy::detail::Turn;
     WorkedClock clock;
     Turn turn;
     turn.configure(&clock, 500us);
     const auto pieces_until_over = [&](Duration each) {
         turn.begin(clock.now());
         turn.limit(Turn::whole);
-        int pieces = 0;
+        std::uint32_t pieces = 0;
         while (turn.next()) {
             clock.work(each);
             ++pieces;
@@ -463,19 +463,18 @@ TEST_CASE("a turn looks after 1, 2, 4 pieces, and after each one when time has e
         return pieces;
     };
     for (int i = 0; i < 20; ++i) {
-        CHECK(pieces_until_over(1us) == 256);
+        CHECK(pieces_until_over(1us) == Turn::whole);
     }
     CHECK(pieces_until_over(600us) == 1);  // the first turn of a new load
     CHECK(pieces_until_over(100us) == 5);  // and from then on, each piece is looked at
     for (int i = 0; i < 20; ++i) {
-        CHECK(pieces_until_over(1us) == 256);
+        CHECK(pieces_until_over(1us) == Turn::whole);
     }
     CHECK(pieces_until_over(100us) == 8);  // 1, 2, 4, 8: again a new load
-    CHECK(pieces_until_over(0us) == 256);
+    CHECK(pieces_until_over(0us) == Turn::whole);
 }
 
 TEST_CASE("light turns that end by themselves look at the clock a few times, not at each piece") {
-    using eddy::detail::Turn;
     WorkedClock clock;
     Turn turn;
     turn.configure(&clock, 500us);
@@ -509,7 +508,7 @@ EDDY_TEST_CASE_FIFO("neither yield nor a sleep of no time looks at the inbox; th
     CHECK_FALSE(arrived);
     co_await eddy::sleep_until(eddy::now() - 1s);
     CHECK_FALSE(arrived);
-    for (int i = 0; i < 256 && !arrived; ++i) {
+    for (std::uint32_t i = 0; i < Turn::whole && !arrived; ++i) {
         co_await eddy::yield();
     }
     CHECK(arrived);

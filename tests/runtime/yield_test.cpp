@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <eddy/detail/turn.hpp>
 #include <eddy/error.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/loop.hpp>
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 using eddy::Task;
 using eddy::TaskGroup;
 using eddy::with_task_group;
+using eddy::detail::Turn;
 using eddy::testing::Gate;
 using eddy::testing::let_run;
 using eddy::testing::settle;
@@ -111,8 +113,8 @@ EDDY_TEST_CASE_FIFO("checkpoint goes on at once, but lets the others run every 1
     co_await eddy::yield();
     const std::size_t first = rounds;
     co_await eddy::yield();
-    CHECK(first == 127);  // the 128th lets the others go before it returns
-    CHECK(rounds - first == 128);
+    CHECK(first == Turn::budget - 1);  // the 128th lets the others go before it returns
+    CHECK(rounds - first == Turn::budget);
     CHECK(eddy::Loop::current().statistics().forced_yields >= 2);
     stop = true;
     co_await busy;
@@ -126,7 +128,7 @@ EDDY_TEST_CASE("work that only checkpoints does not keep deadlines and posts wai
         co_await eddy::checkpoint();
         ++rounds;
     }
-    CHECK(rounds <= 128 * 257);
+    CHECK(rounds <= Turn::budget * (Turn::whole + 1));
 }
 
 EDDY_TEST_CASE("an operation that can finish at once spends budget like a checkpoint") {
@@ -137,7 +139,7 @@ EDDY_TEST_CASE("an operation that can finish at once spends budget like a checkp
         other = true;
         co_return;
     });
-    for (int i = 0; i < 3 * 128; ++i) {
+    for (int i = 0; i < 3 * Turn::budget; ++i) {
         co_await gate.wait();
     }
     CHECK(other);

@@ -43,7 +43,7 @@ void LoopCore::run_turn() {
     drain_inbox();
     fire_deadlines();
     if (housekeeping.next() <= turn_time) [[unlikely]] {
-        housekeeping.fire_due(turn_time, turn_deadlines);
+        housekeeping.fire_due(turn_time, Turn::deadlines);
     }
     run_callbacks_and_jobs();
 }
@@ -88,7 +88,7 @@ void LoopCore::fire_deadlines() {
         return;
     }
     turn_time = clock->now();
-    std::size_t fired = deadlines.fire_due(turn_time, turn_deadlines);
+    std::size_t fired = deadlines.fire_due(turn_time, Turn::deadlines);
     if (fired == 0) {
         return;
     }
@@ -96,8 +96,8 @@ void LoopCore::fire_deadlines() {
     // A job whose deadline comes later must not wait until thousands of calls before it have been
     // made; but for jobs it would wait all the same, and those are still in the cache.
     const TimePoint end = turn.end_of_deadlines(turn_time);
-    while (fired == turn_deadlines && ready.size() < Turn::whole && clock->now() < end) {
-        fired = deadlines.fire_due(turn_time, turn_deadlines);
+    while (fired == Turn::deadlines && ready.size() < Turn::whole && clock->now() < end) {
+        fired = deadlines.fire_due(turn_time, Turn::deadlines);
     }
 }
 

@@ -93,7 +93,7 @@ Loop::Impl::Impl(Loop& loop, const LoopOptions& given, uv_loop_t* host)
       virtual_time_(core.clock->is_virtual()) {
     core.root.core = &core;
     core.driver = driver.get();
-    core.budget = options.strict_checkpoints ? 1 : detail::LoopCore::job_budget;
+    core.budget = options.strict_checkpoints ? 1 : detail::Turn::budget;
     const bool counts_only = virtual_time_ || options.turn_quota == Duration::max();
     core.turn.configure(counts_only ? nullptr : core.clock, options.turn_quota);
     core.ready.seed(options.schedule_seed);

@@ -26,6 +26,7 @@
 #include <eddy/testing/memory_stream.hpp>
 #include <eddy/yield.hpp>
 
+#include "failures_before_others.hpp"
 #include "net_kit.hpp"
 #include "system_calls.hpp"
 
@@ -40,29 +41,6 @@ using eddy::TcpListener;
 using eddy::TcpStream;
 
 using Buffer = std::array<std::byte, 16>;
-
-/// How often a job that awaits `fn()`, and swallows what that throws, got its way before another
-/// ran.
-template <class F>
-Task<std::size_t> failures_before_others(F fn) {
-    bool other_ran = false;
-    auto other = eddy::spawn([&other_ran]() -> Task<> {
-        co_await eddy::yield();
-        other_ran = true;
-    });
-    std::size_t failures = 0;
-    while (!other_ran && failures < 10'000) {
-        try {
-            co_await fn();
-        } catch (const std::exception&) {
-            ++failures;
-        }
-    }
-    co_await other;
-    co_return failures;
-}
-
-constexpr std::size_t few = 512;  // the other job yields once; a random order may double that
 
 EDDY_NET_TEST("a select hears of what comes in, though something else can always happen") {
     auto [client, server] = co_await tcp_pair();
@@ -109,17 +87,17 @@ EDDY_NET_TEST("streams and listeners that always fail hold up nobody") {
     } catch (const eddy::BrokenResource&) {
     }
     const std::size_t read = co_await failures_before_others(reads);
-    CHECK(read <= few);
+    CHECK(read <= few_failures);
     const std::size_t written = co_await failures_before_others(writes);
-    CHECK(written <= few);
+    CHECK(written <= few_failures);
     server.close();
     const std::size_t ended = co_await failures_before_others(ends);
-    CHECK(ended <= few);
+    CHECK(ended <= few_failures);
     TcpListener listener = TcpListener::listen(Address::loopback(0));
     listener.close();
     const std::size_t accepted =
         co_await failures_before_others([&listener] { return listener.accept(); });
-    CHECK(accepted <= few);
+    CHECK(accepted <= few_failures);
 }
 
 EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody") {
@@ -130,7 +108,7 @@ EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody"
     co_await settle();
     const std::size_t busy =
         co_await failures_before_others([&timed, &buffer] { return timed.read_some(buffer); });
-    CHECK(busy <= few);
+    CHECK(busy <= few_failures);
     there.close();
     co_await reading;
 
@@ -140,11 +118,11 @@ EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody"
     co_await settle();
     const std::size_t second =
         co_await failures_before_others([&reader] { return reader.read_line(); });
-    CHECK(second <= few);
+    CHECK(second <= few_failures);
     eddy::FrameWriter writer(one, {.limit = 1});
     const std::size_t large =
         co_await failures_before_others([&writer] { return writer.send("text"); });
-    CHECK(large <= few);
+    CHECK(large <= few_failures);
     other.close();
     co_await line;
 }
@@ -152,11 +130,11 @@ EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody"
 EDDY_NET_TEST("names and paths that are refused at once hold up nobody") {
     const std::size_t empty =
         co_await failures_before_others([] { return eddy::resolve("", std::uint16_t{80}); });
-    CHECK(empty <= few);
+    CHECK(empty <= few_failures);
     const std::string path(1'000, 'x');
     const std::size_t unix =
         co_await failures_before_others([&path] { return eddy::connect_unix(path); });
-    CHECK(unix <= few);
+    CHECK(unix <= few_failures);
 }
 
 #if EDDY_SYSTEM_CALL_FAULTS
@@ -164,7 +142,7 @@ EDDY_NET_TEST("connecting without descriptors, again and again, holds up nobody"
     FailNth none(SystemCall::socket, EMFILE, 1, FailNth::always);
     const std::size_t failed =
         co_await failures_before_others([] { return eddy::connect(Address::loopback(1)); });
-    CHECK(failed <= few);
+    CHECK(failed <= few_failures);
     CHECK(failed > 0);
 }
 #endif

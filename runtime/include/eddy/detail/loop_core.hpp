@@ -100,8 +100,6 @@ protected:
 /// | runs_on         | `Loop`, at its beginning and end; other threads read it                  |
 class EDDY_API LoopCore {
 public:
-    static constexpr std::uint8_t job_budget = 128;     // operations that finish at once
-    static constexpr std::size_t turn_deadlines = 256;  // due ones, in one turn
     static constexpr Duration wake_spacing = std::chrono::microseconds(100);
 
     LoopCore(Loop& owner, Clock& loop_clock, std::shared_ptr<Inbox> door);
@@ -117,9 +115,9 @@ public:
     Clock* clock;
     TimePoint turn_time;  // the clock when the turn began
     Turn turn;
-    std::uint32_t hooks = 0;           // the union of what the observers want
-    std::uint8_t budget = job_budget;  // 1 under strict checkpoints
-    bool severing = false;             // grace is over: waits throw LoopClosed
+    std::uint32_t hooks = 0;             // the union of what the observers want
+    std::uint8_t budget = Turn::budget;  // 1 under strict checkpoints
+    bool severing = false;               // grace is over: waits throw LoopClosed
     CheckpointHook* checkpoint_hook = nullptr;
     JobId next_id = 0;
     std::size_t jobs_alive = 0;

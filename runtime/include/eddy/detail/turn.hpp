@@ -11,7 +11,8 @@
 
 namespace eddy::inline v0_1::detail {
 
-/// How far one turn of the loop goes: bounded by work, not by count alone (rule R6).
+/// How far one turn of the loop goes: bounded by work, not by count alone (rule R6), whose numbers
+/// stand here.
 ///
 /// A turn is 256 pieces of work, or `quota` of time, whichever is first; a piece is a resumption, a
 /// posted function, a completion, a callback of a timer. Posts and callbacks are the *outside*:
@@ -34,6 +35,9 @@ public:
     static constexpr std::uint32_t half = whole / 2;
     static constexpr std::uint32_t quarter = whole / 4;
     static constexpr std::uint32_t willing_share = quarter;  // what they get if they need it
+    static constexpr std::uint32_t deadlines = 256;          // due ones in one turn, at most
+    /// Of a job: operations that finish at once, until it lets the others go.
+    static constexpr std::uint8_t budget = 128;
 
     /// No clock: only the counts hold. So it is in virtual time, that tests stay deterministic.
     void configure(const Clock* clock, Duration quota) noexcept {
