@@ -441,14 +441,14 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
 }
 
 void ThreadPool::Impl::report_left(std::size_t calls) noexcept {
-    try {
-        detail::log_warning("the pool \"" + name_ + "\" ended while " + std::to_string(calls) +
-                            (calls == 1 ? " call still ran" : " calls still ran") +
-                            " after its grace period: left alone with a detached thread");
-    } catch (const std::bad_alloc&) {
-        detail::log_warning(
-            "a pool ended while calls still ran after its grace period: left alone");
-    }
+    const auto with_name = [&] {
+        return "the pool \"" + name_ + "\" ended while " + std::to_string(calls) +
+               (calls == 1 ? " call still ran" : " calls still ran") +
+               " after its grace period: left alone with a detached thread";
+    };
+    detail::log_or_brief(detail::log_warning,
+                         with_name,
+                         "a pool ended while calls still ran after its grace period: left alone");
 }
 
 /// One by one, and the lock is released for each: what the calls have registered runs here. There

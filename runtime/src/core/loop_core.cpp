@@ -418,11 +418,10 @@ bool LoopCore::drop_observer(Observer& observer) noexcept {
 }
 
 void LoopCore::disable_observer(Observer& observer) noexcept {
-    try {
-        log_error("an observer threw and was removed: " + describe(std::current_exception()));
-    } catch (const std::bad_alloc&) {
-        log_error("an observer threw and was removed, and there was no memory to say what");
-    }
+    log_or_brief(
+        log_error,
+        [] { return "an observer threw and was removed: " + describe(std::current_exception()); },
+        "an observer threw and was removed, and there was no memory to say what");
     drop_observer(observer);  // unless it has left by itself
 }
 

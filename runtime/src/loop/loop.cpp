@@ -243,16 +243,15 @@ void Loop::Impl::look_at_real_grace() noexcept {
     constexpr std::string_view what =
         "a loop that is ending has used up its grace in real time, virtual time has not come so "
         "far";
-    try {
+    const auto with_reason = [&] {
         std::string held = core.has_work() ? "a job is always ready" : "nobody moves it";
         if (core.in_flight != 0) {
             held = "what holds it (offloads, callbacks, requests, HoldTime) is under way " +
                    std::to_string(core.in_flight) + (core.in_flight == 1 ? " time" : " times");
         }
-        detail::log_error(std::string(what) + ": " + held);
-    } catch (const std::bad_alloc&) {
-        detail::log_error(what);
-    }
+        return std::string(what) + ": " + held;
+    };
+    detail::log_or_brief(detail::log_error, with_reason, what);
 }
 
 /// No job is left, or the grace is over.
@@ -351,11 +350,8 @@ void Loop::Impl::close_driver() noexcept {
     if (leaked.count == 0) {
         return;
     }
-    try {
-        detail::log_error(std::string(what) + ": " + leaked.names);
-    } catch (const std::bad_alloc&) {
-        detail::log_error(what);
-    }
+    detail::log_or_brief(
+        detail::log_error, [&] { return std::string(what) + ": " + leaked.names; }, what);
 }
 
 Loop::Impl::~Impl() {

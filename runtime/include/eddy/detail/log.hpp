@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string_view>
 
 #include <eddy/detail/export.hpp>
@@ -23,9 +24,20 @@ namespace eddy::inline v0_1::detail {
 /// Threading: any. No lock is held while another's logger writes.
 EDDY_API void log_error(std::string_view text) noexcept;
 EDDY_API void log_warning(std::string_view text) noexcept;
+/// `log(text())`, or `log(brief)` if there is no memory for the text.
+template <class Text>
+void log_or_brief(void (&log)(std::string_view) noexcept,
+                  Text text,
+                  std::string_view brief) noexcept {
+    try {
+        log(text());
+    } catch (const std::bad_alloc&) {
+        log(brief);
+    }
+}
 EDDY_API void log_failure(const JobInfo& job,
-                          const std::exception_ptr& error,
-                          std::string_view where) noexcept;
+                 const std::exception_ptr& error,
+                 std::string_view where) noexcept;
 /// A connection's handler failed because its peer went away: for those who debug.
 EDDY_API void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept;
 
