@@ -38,6 +38,7 @@ void WorkQueue::remove(Work& work) noexcept {
         default:
             WorkAccess::link(work).unlink_self();
     }
+    check_invariants();
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -7,6 +7,7 @@
 
 #include <eddy/detail/list_link.hpp>
 #include <eddy/executor.hpp>
+#include <eddy/require.hpp>
 
 #include "work_access.hpp"
 
@@ -21,7 +22,9 @@ namespace eddy::inline v0_1::detail {
 /// Cost:      what each call goes through is inline, and looks at one class if that is all there
 ///            is.
 ///
-/// Invariant: waiting_count_ != 0 implies count_ == bound_.
+/// Invariant: count_ <= bound_; waiting_count_ != 0 implies count_ == bound_, and that somebody is
+/// in
+///            the line. In debug builds every change looks, in constant time.
 class WorkQueue final {
 public:
     explicit WorkQueue(std::size_t bound) noexcept : bound_(bound) {}
@@ -42,6 +45,8 @@ public:
     void remove(Work& work) noexcept;
     /// True while works that were withdrawn and set aside wait for their `remove`.
     [[nodiscard]] bool has_leavers() const noexcept { return leaving_.linked(); }
+
+    void check_invariants() const noexcept;
 
 private:
     struct Class {
@@ -80,9 +85,23 @@ inline void WorkQueue::push(Work& work) noexcept {
     if (count_ == bound_) [[unlikely]] {
         append(line_, work, in_line);
         ++waiting_count_;
-        return;
+    } else {
+        enqueue(work);
     }
-    enqueue(work);
+    check_invariants();
+}
+
+inline void WorkQueue::check_invariants() const noexcept {
+#ifndef NDEBUG
+    EDDY_ASSERT(count_ <= bound_);
+    EDDY_ASSERT(waiting_count_ == 0 || count_ == bound_);
+    EDDY_ASSERT(line_.linked() == (waiting_count_ != 0));
+    EDDY_ASSERT((in_use_ != 0) == (count_ != 0));
+    for (std::size_t i = 0; i < classes_.size(); ++i) {
+        EDDY_ASSERT(classes_[i].ring.linked() == has(static_cast<Priority>(i)));
+        EDDY_ASSERT(classes_[i].ring.linked() || classes_[i].credit == 0);
+    }
+#endif
 }
 
 inline void WorkQueue::enqueue(Work& work) noexcept {
@@ -122,6 +141,7 @@ inline Work* WorkQueue::claim_next() noexcept {
     while (Work* work = pop()) {
         if (WorkAccess::claim(*work)) [[likely]] {
             WorkAccess::place(*work) = nowhere;
+            check_invariants();
             return work;
         }
         append(leaving_, *work, set_aside);

@@ -115,8 +115,13 @@ void CapacityLimiter::give_back(const Borrower& borrower) noexcept {
     grant_all();
 }
 
+bool CapacityLimiter::fits(const detail::GrantWait& wait) const noexcept {
+    static_cast<void>(wait);
+    return borrowed_ < total_;
+}
+
 bool CapacityLimiter::grant(detail::GrantWait& wait) noexcept {
-    if (borrowed_ >= total_) {
+    if (!fits(wait)) {
         return false;
     }
     table_.set_role(static_cast<Acquire&>(wait).borrower(), Role::borrowing);

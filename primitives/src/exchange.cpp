@@ -28,6 +28,21 @@ ExchangeWait* ExchangeCore::pop_giver(const ExchangeWait* self) noexcept {
     return nullptr;
 }
 
+void ExchangeCore::check_waits(std::size_t stored, bool has_room) const noexcept {
+#ifndef NDEBUG
+    const auto* const taker = static_cast<const ExchangeWait*>(takers_.front());
+    const auto* const giver = static_cast<const ExchangeWait*>(givers_.front());
+    EDDY_ASSERT(taker == nullptr || stored == 0);
+    EDDY_ASSERT(giver == nullptr || !has_room);
+    if (taker != nullptr && giver != nullptr && giver->item_to_give_ != nullptr) {
+        EDDY_ASSERT(taker->rivals(*giver));
+    }
+#else
+    static_cast<void>(stored);
+    static_cast<void>(has_room);
+#endif
+}
+
 void ExchangeCore::end_all(WaitQueue& queue, End how) noexcept {
     while (QueuedWaiter* const waiter = queue.pop_front()) {
         static_cast<ExchangeWait*>(waiter)->end_ = how;

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <eddy/require.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 void GrantWait::unlink() noexcept {
@@ -32,6 +34,7 @@ void GrantQueue::grant_all() noexcept {
         first->commit();
     }
     committing_ = false;
+    check_invariants();
 }
 
 void GrantQueue::close_all() noexcept {
@@ -42,6 +45,15 @@ void GrantQueue::close_all() noexcept {
         first->commit();
     }
     committing_ = false;
+    check_invariants();
+}
+
+void GrantQueue::check_invariants() const noexcept {
+#ifndef NDEBUG
+    const GrantWait* const first = front();
+    EDDY_ASSERT(first == nullptr || first->answer_ == GrantWait::Answer::none);
+    EDDY_ASSERT(first == nullptr || committing_ || !fits(*first));
+#endif
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -114,6 +114,11 @@ bool RateLimiter::try_acquire(detail::Amount tokens) {
     return take_now(tokens.checked("RateLimiter::try_acquire"));
 }
 
+/// At the last refill.
+bool RateLimiter::fits(const detail::GrantWait& wait) const noexcept {
+    return wait.amount() * per_token_ <= level_;
+}
+
 bool RateLimiter::grant(detail::GrantWait& wait) noexcept { return take_part(wait.amount()); }
 
 void RateLimiter::grant_due() noexcept {

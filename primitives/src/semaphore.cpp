@@ -121,8 +121,12 @@ bool Semaphore::take_unusual(std::int64_t permits) const {
     return permits == 0;
 }
 
+bool Semaphore::fits(const detail::GrantWait& wait) const noexcept {
+    return wait.amount() <= value_;
+}
+
 bool Semaphore::grant(detail::GrantWait& wait) noexcept {
-    if (wait.amount() > value_) {
+    if (!fits(wait)) {
         return false;
     }
     value_ -= wait.amount();

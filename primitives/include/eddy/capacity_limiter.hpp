@@ -80,6 +80,7 @@ private:
     [[nodiscard]] bool take_now(const Borrower& borrower);
     void require_stranger(const Borrower& borrower) const;
     void give_back(const Borrower& borrower) noexcept;
+    [[nodiscard]] bool fits(const detail::GrantWait& wait) const noexcept override;
     [[nodiscard]] bool grant(detail::GrantWait& wait) noexcept override;
     void take_back(detail::GrantWait& wait) noexcept override;
     void left(detail::GrantWait& wait) noexcept override;

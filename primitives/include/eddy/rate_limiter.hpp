@@ -81,6 +81,7 @@ private:
     void grant_due() noexcept;
 
     void due() noexcept override { grant_due(); }
+    [[nodiscard]] bool fits(const detail::GrantWait& wait) const noexcept override;
     [[nodiscard]] bool grant(detail::GrantWait& wait) noexcept override;
     void take_back(detail::GrantWait& wait) noexcept override;
     void left(detail::GrantWait& wait) noexcept override;

@@ -98,6 +98,7 @@ private:
             grant_all();
         }
     }
+    [[nodiscard]] bool fits(const detail::GrantWait& wait) const noexcept override;
     [[nodiscard]] bool grant(detail::GrantWait& wait) noexcept override;
     void take_back(detail::GrantWait& wait) noexcept override { give_back(wait.amount()); }
 

@@ -59,6 +59,15 @@ bool Inbox::push_first(InboxNode& node) noexcept {
     return pushed;
 }
 
+void Inbox::check_invariants() const noexcept {
+#ifndef NDEBUG
+    // acquire: of two looks at what senders and close() change, in the order they are made.
+    const bool marked = top_.load(std::memory_order_acquire) == closed_mark();
+    EDDY_ASSERT(!marked || closed());
+    EDDY_ASSERT(last_ == nullptr || marked);
+#endif
+}
+
 void Inbox::close() noexcept {
     if (closed()) {
         return;
@@ -70,6 +79,7 @@ void Inbox::close() noexcept {
     while (gate_.load(std::memory_order_acquire) != closed_bit) {
         std::this_thread::yield();
     }
+    check_invariants();
 }
 
 InboxNode* Inbox::take_all() noexcept {
@@ -79,6 +89,7 @@ InboxNode* Inbox::take_all() noexcept {
     // release: see push_first().
     InboxNode* taken = closed() ? std::exchange(last_, nullptr)
                                 : top_.exchange(nullptr, std::memory_order_acq_rel);
+    check_invariants();
     InboxNode* oldest_first = nullptr;
     while (taken != nullptr) {
         InboxNode* next = taken->next_;

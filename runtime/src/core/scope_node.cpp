@@ -55,9 +55,29 @@ void unlink_child(ScopeNode& child) noexcept {
 
 }  // namespace
 
+void ScopeNode::check_invariants() const noexcept {
+#ifndef NDEBUG
+    constexpr int few = 8;  // children; a group may have a million
+    EDDY_ASSERT(!cancel_called || effective);
+    EDDY_ASSERT(parent == nullptr || effective == should_be_effective(*this));
+    EDDY_ASSERT(why.shortcut() == nullptr || (hangs() && why.shortcut()->effective));
+    EDDY_ASSERT(parent != nullptr || (prev == nullptr && next == nullptr));
+    if (parent != nullptr) {
+        EDDY_ASSERT((prev != nullptr ? prev->next : parent->first_child) == this);
+        EDDY_ASSERT(next == nullptr || next->prev == this);
+    }
+    const ScopeNode* child = first_child;
+    for (int i = 0; i < few && child != nullptr; ++i, child = child->next) {
+        EDDY_ASSERT(child->parent == this);
+        EDDY_ASSERT(child->effective == should_be_effective(*child));
+    }
+#endif
+}
+
 void ScopeNode::enter(ScopeNode& new_parent) noexcept {
     link_child(new_parent, *this);
     effective = should_be_effective(*this);
+    check_invariants();
 }
 
 Job* ScopeNode::occupant() noexcept {
@@ -68,6 +88,7 @@ void ScopeNode::leave() noexcept {
     EDDY_REQUIRE(first_child == nullptr,
                  "a scope was left while scopes or jobs inside it live on: leave them in reverse "
                  "order of entry");
+    check_invariants();
     why.set_shortcut(nullptr);
     unlink_child(*this);
 }
@@ -77,6 +98,7 @@ void ScopeNode::move_under(ScopeNode& new_parent) noexcept {
     unlink_child(*this);
     link_child(new_parent, *this);
     push_down();
+    check_invariants();
 }
 
 void ScopeNode::cancel(CancelSource from, std::string_view reason) noexcept {
@@ -94,6 +116,7 @@ void ScopeNode::cancel(CancelSource from, std::string_view reason) noexcept {
         }
     }
     push_down();
+    check_invariants();
 }
 
 void ScopeNode::set_shield(bool on) noexcept {
@@ -102,6 +125,7 @@ void ScopeNode::set_shield(bool on) noexcept {
     }
     shield = on;
     push_down();
+    check_invariants();
 }
 
 bool ScopeNode::inside_cancelled() const noexcept {

@@ -11,6 +11,7 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/lifetime_bound.hpp>
 #include <eddy/loop_bound.hpp>
+#include <eddy/require.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -66,6 +67,13 @@ protected:
     /// `self`, or returns null.
     [[nodiscard]] ExchangeWait* pop_giver(const ExchangeWait* self) noexcept;
     [[nodiscard]] static void* item_of(ExchangeWait& giver) noexcept { return giver.item_to_give_; }
+
+    /// Whether the waits are as they must be in an exchange with so much in it and such room.
+    /// Constant. Not in the middle of a `select`, whose other waits are still where they were.
+    void check_waits(std::size_t stored, bool has_room) const noexcept;
+    [[nodiscard]] static bool is_in_select(const ExchangeWait* self) noexcept {
+        return self != nullptr && self->rivals(*self);
+    }
 
     /// Ends all waits in `queue` in this way.
     static void end_all(WaitQueue& queue, End how) noexcept;
@@ -145,6 +153,7 @@ protected:
         }
         make_room();
         accept(std::move(item), self);
+        check_unless_in_select(self);
         return true;
     }
 
@@ -164,6 +173,7 @@ protected:
         if (store_.size() != 0) {
             entry.emplace(store_.pop());
             fill(self);
+            check_unless_in_select(self);
             return true;
         }
         ExchangeWait* const giver = this->givers_.empty() ? nullptr : this->pop_giver(self);
@@ -200,12 +210,27 @@ protected:
 
     [[nodiscard]] std::size_t stored() const noexcept { return store_.size(); }
 
+    /// In debug builds every change looks.
+    void check_invariants() const noexcept {
+        EDDY_ASSERT(Core::discards() || in_use() <= store_.room());
+        this->check_waits(store_.size(), has_room());
+    }
+
 private:
     static constexpr std::size_t kept_bytes = 32UL * 1024;
     static constexpr std::size_t kept_room = kept_bytes / sizeof(Entry) + 1;
 
     [[nodiscard]] std::size_t in_use() const noexcept {
         return store_.size() + Core::reserved() + this->owed_;
+    }
+    void check_unless_in_select(const ExchangeWait* self) const noexcept {
+#ifndef NDEBUG
+        if (!Core::is_in_select(self)) {
+            check_invariants();
+        }
+#else
+        static_cast<void>(self);
+#endif
     }
     void trim_large() noexcept;
     void serve(ExchangeWait& taker, Entry&& entry) noexcept;
@@ -259,6 +284,7 @@ protected:
         T item = Store::take_from(std::move(*entry_));
         entry_.reset();
         exchange_.trim();
+        exchange_.check_invariants();
         return item;
     }
 
@@ -272,6 +298,7 @@ private:
             --exchange_.owed_;
             exchange_.give_back(std::move(*entry_));
             entry_.reset();
+            exchange_.check_unless_in_select(this);
         }
     }
 };

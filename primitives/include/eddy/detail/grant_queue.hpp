@@ -35,7 +35,8 @@ private:
 /// First come, first served: what hands out permits, tokens and rates, and keeps those who wait for
 /// them. A request is granted whole; the first in the queue is never overtaken by a smaller one.
 ///
-/// Invariant: the first waiter's request is one that `grant` would refuse, unless committing_.
+/// Invariant: unless committing_, the first waiter's request does not fit; nobody in the queue has
+///            an answer.
 class EDDY_API GrantQueue {
 public:
     GrantQueue(const GrantQueue&) = delete;
@@ -45,7 +46,9 @@ protected:
     GrantQueue() noexcept = default;
     virtual ~GrantQueue() = default;
 
-    /// Gives `wait` what it asks for if it can be had now.
+    /// What `wait` asks for can be had now.
+    [[nodiscard]] virtual bool fits(const GrantWait& wait) const noexcept = 0;
+    /// Gives it, if it fits.
     [[nodiscard]] virtual bool grant(GrantWait& wait) noexcept = 0;
     /// `wait` was granted, and its frame has died: takes it back. Ends with `grant_all`.
     virtual void take_back(GrantWait& wait) noexcept = 0;
@@ -63,12 +66,16 @@ protected:
     void add(GrantWait& wait) noexcept {
         wait.answer_ = GrantWait::Answer::none;
         waiting_.push_back(wait);
+        check_invariants();
     }
 
     /// Commits from the front as long as `grant` can; to be called whenever there may be more.
     void grant_all() noexcept;
     /// Commits all, ungranted.
     void close_all() noexcept;
+
+    /// In debug builds every change looks.
+    void check_invariants() const noexcept;
 
 private:
     friend class GrantWait;

@@ -78,7 +78,7 @@ private:
 /// A child after fork() has a copy of it, whose loop is not there, and shares with its parent what
 /// wakes that one: it is refused before it touches anything.
 ///
-/// Invariant: a mark in top_ implies bit 0 of gate_.
+/// Invariant: a mark in top_ implies bit 0 of gate_; something in last_ implies the mark.
 /// Cost: one read-modify-write; who finds it empty pays two more and the wake-up.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): two lines of the cache, on purpose.
 class EDDY_API Inbox final {
@@ -116,6 +116,8 @@ public:
     }
     /// Refuses every push from now on, and forgets what is in it.
     void disown() noexcept { generation_.store(~fork_generation(), std::memory_order_relaxed); }
+    /// Loop thread: the invariants. In debug builds it looks itself, whenever it is emptied.
+    void check_invariants() const noexcept;
     /// Any thread: every push is refused.
     [[nodiscard]] bool refuses() const noexcept { return inherited() || closed(); }
 

@@ -79,6 +79,9 @@ struct EDDY_API ScopeNode {
     ///       around it need next.
     [[nodiscard]] Cancelled make_cancelled();
 
+    /// The invariants, of this node and its first few children. In debug builds every change looks.
+    void check_invariants() const noexcept;
+
 private:
     [[nodiscard]] ScopeNode& speaker() noexcept;
     [[nodiscard]] ScopeNode* towards_speaker() const noexcept;
