@@ -9,6 +9,8 @@ namespace eddy::inline v0_1 {
 /// Goes behind every job that is ready.
 class EDDY_VISIBLE Yield final : public Waiter {
 public:
+    static constexpr bool only_yields = true;
+
     [[nodiscard]] bool try_now() const noexcept { return false; }
     void start() noexcept { commit_willing(); }
     void take() const noexcept {}

@@ -13,10 +13,6 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/waiter.hpp>
 
-namespace eddy::inline v0_1 {
-class Yield;
-}
-
 namespace eddy::inline v0_1::detail {
 
 /// The way to a waiter's private state for the few parts that drive waits.
@@ -159,7 +155,13 @@ private:
     }();
 
     /// Awaited alone it needs no more than a place in the ready queue; in a `select` it does.
-    static constexpr bool only_yields = std::same_as<Op, Yield>;
+    static constexpr bool only_yields = [] {
+        if constexpr (requires { Op::only_yields; }) {
+            return Op::only_yields;
+        } else {
+            return false;
+        }
+    }();
 
     /// True: the operation is done.
     [[gnu::always_inline]] bool enter(LoopCore& core, Job& job) {
