@@ -57,7 +57,8 @@ ServeRun::ServeRun(ServeState& state)
         silence_.reset(new SilenceLimit(core_, server_.silence_));
     }
     if (server_.draining_) {
-        drain_until(server_.end_);
+        set_timers(server_.end_);
+        begin_drain(server_.end_);
     }
     insert_before(server_.runs_);
 }
@@ -79,9 +80,10 @@ void ServeRun::set_timers(TimePoint end) {
     }
 }
 
-void ServeRun::drain_until(TimePoint end) {
-    set_timers(end);
-    handlers.set_deadline(end);
+void ServeRun::begin_drain(TimePoint end) {
+    if (end <= core_.clock->now()) {
+        handlers.set_deadline(end);
+    }
     accepting.cancel("the server drains");
 }
 

@@ -82,7 +82,7 @@ void Server::drain(Duration patience) {
     }
     end_ = end;
     draining_ = true;
-    each_run([end](detail::ServeRun& run) { run.drain_until(end); });
+    each_run([end](detail::ServeRun& run) { run.begin_drain(end); });
     drain_waiters_.wake_all();
 }
 

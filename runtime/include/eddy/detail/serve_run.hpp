@@ -128,7 +128,8 @@ private:
 
     /// When the handlers are to be cancelled. Throws: `std::bad_alloc`, but not where they were.
     void set_timers(TimePoint end);
-    void drain_until(TimePoint end);
+    /// The timers are set.
+    void begin_drain(TimePoint end);
     /// The handlers have had their time; later: and that to clean up.
     void due() noexcept override;
     void leave_alone() noexcept;
