@@ -40,6 +40,15 @@ namespace {
 
 Task<> sleeps(eddy::Duration time) { co_await eddy::sleep_for(time); }
 Task<> sleeps_forever() { co_await eddy::sleep_forever(); }
+/// Notes that it was cancelled.
+Task<> notes_end(std::string& ends, char name) {
+    try {
+        co_await eddy::sleep_forever();
+    } catch (const eddy::Cancelled&) {
+        ends += name;
+        throw;
+    }
+}
 Task<> fails_in_cleanup() {
     try {
         co_await eddy::sleep_forever();
@@ -405,17 +414,9 @@ EDDY_TEST_CASE("a Cancelled kept and thrown where nothing is cancelled is a fail
 // Documented in task_group.hpp, "Order", and in the runtime's README.
 EDDY_TEST_CASE_FIFO("of siblings that are cancelled together those wake first that came last") {
     std::string order;
-    const auto notes = [](std::string& ends, char name) -> Task<> {
-        try {
-            co_await eddy::sleep_forever();
-        } catch (const eddy::Cancelled&) {
-            ends += name;
-            throw;
-        }
-    };
     co_await with_task_group([&](TaskGroup& group) -> Task<> {
         for (const char name : {'1', '2', '3'}) {
-            group.spawn(notes, std::ref(order), name);
+            group.spawn(notes_end, std::ref(order), name);
         }
         co_await settle();
         group.cancel();
@@ -425,20 +426,12 @@ EDDY_TEST_CASE_FIFO("of siblings that are cancelled together those wake first th
 
 TEST_CASE("at a loop's end jobs of its root wake in the same order") {
     std::string order;
-    const auto notes = [](std::string& ends, char name) -> Task<> {
-        try {
-            co_await eddy::sleep_forever();
-        } catch (const eddy::Cancelled&) {
-            ends += name;
-            throw;
-        }
-    };
     eddy::Loop loop;
-    loop.run([](const auto& note, std::string& ends) -> Task<> {
+    loop.run([](std::string& ends) -> Task<> {
         for (const char name : {'1', '2', '3'}) {
-            eddy::spawn(note, std::ref(ends), name).detach();
+            eddy::spawn(notes_end, std::ref(ends), name).detach();
         }
         co_await eddy::yield();
-    }(notes, order));
+    }(order));
     CHECK(order == "321");
 }
