@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# libuv and spdlog, and doctest for the tests and the test kit: an installed one where there is one,
+# libuv, spdlog unless EDDY_LOG is off, and doctest for the tests and the test kit: an installed one where there is one,
 # otherwise, with EDDY_FETCH_DEPS, a pinned release built with Eddy.
 
 include(FetchContent)
@@ -49,12 +49,12 @@ if(NOT TARGET libuv::uv)
     add_library(libuv::uv ALIAS uv_a)
 endif()
 
-if(NOT TARGET spdlog::spdlog)
+if(EDDY_LOG AND NOT TARGET spdlog::spdlog)
     find_package(spdlog 1.9 CONFIG QUIET)
 endif()
-if(NOT TARGET spdlog::spdlog)
+if(EDDY_LOG AND NOT TARGET spdlog::spdlog)
     if(NOT EDDY_FETCH_DEPS)
-        _eddy_missing("spdlog >= 1.9" libspdlog-dev)
+        _eddy_missing("spdlog >= 1.9, or -DEDDY_LOG=OFF" libspdlog-dev)
     endif()
     set(SPDLOG_BUILD_PIC ON)
     _eddy_fetch(spdlog 7c02e204c92545f869e2f04edaab1f19fe8b19fd # v1.13.0

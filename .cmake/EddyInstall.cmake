@@ -19,6 +19,17 @@ if(EDDY_TESTING)
     install(EXPORT eddyTestingTargets NAMESPACE eddy:: DESTINATION "${eddy_cmake_dir}")
 endif()
 
+# Static libraries: the files that the log needs, without what spdlog's own package would add to
+# everybody's command line.
+set(eddy_log_libraries "")
+if(EDDY_LOG AND NOT BUILD_SHARED_LIBS)
+    set(eddy_log_libraries spdlog)
+    get_target_property(spdlog_needs spdlog::spdlog INTERFACE_LINK_LIBRARIES)
+    if("${spdlog_needs}" MATCHES "fmt")
+        list(APPEND eddy_log_libraries fmt)
+    endif()
+endif()
+
 configure_package_config_file(
     "${CMAKE_CURRENT_LIST_DIR}/eddyConfig.cmake.in"
     "${PROJECT_BINARY_DIR}/eddyConfig.cmake"
@@ -44,10 +55,13 @@ foreach(layer IN ITEMS executor primitives runtime)
         string(APPEND eddy_pc_libs " -leddy_${layer}")
     endif()
 endforeach()
+foreach(library IN LISTS eddy_log_libraries)
+    string(APPEND eddy_pc_libs " -l${library}")
+endforeach()
 if(BUILD_SHARED_LIBS)
-    set(eddy_pc_requires "Requires.private: libuv >= 1.44, spdlog")
+    set(eddy_pc_requires "Requires.private: libuv >= 1.44")
 else()
-    set(eddy_pc_requires "Requires: libuv >= 1.44, spdlog")
+    set(eddy_pc_requires "Requires: libuv >= 1.44")
 endif()
 set(eddy_pc_cflags "-pthread")
 if(BUILD_SHARED_LIBS)

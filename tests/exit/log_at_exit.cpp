@@ -4,11 +4,14 @@
 //
 //     log_at_exit          says two things, the second after spdlog's registry has gone
 //     log_at_exit full     says as much into a full pipe, and ends with 0
+//     log_at_exit function says the second to a function, on standard output
 #include <fcntl.h>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 
+#include <eddy/log.hpp>
 #include <eddy/report_failure.hpp>
 #include <eddy/run.hpp>
 
@@ -50,13 +53,20 @@ bool fill_standard_error() {
 
 }  // namespace
 
-int main(int count, char**) {
-    if (count > 1 && !fill_standard_error()) {
+int main(int count, char** arguments) {
+    const std::string_view what = count > 1 ? arguments[1] : "";
+    if (what == "full" && !fill_standard_error()) {
         return 2;
     }
-    if (count > 1 && eddy::run_main(fails()) != 1) {
+    if (what == "full" && eddy::run_main(fails()) != 1) {
         return 3;
     }
     fail_somewhere("early", "main");
+    if (what == "function") {
+        eddy::set_log([](eddy::LogLevel, std::string_view text) noexcept {
+            const std::string line = "heard: " + std::string(text) + "\n";
+            static_cast<void>(!write(STDOUT_FILENO, line.data(), line.size()));
+        });
+    }
     return 0;
 }

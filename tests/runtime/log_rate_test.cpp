@@ -282,7 +282,7 @@ TEST_CASE("12,000 connections that reset are no line of the default log") {
 }
 
 TEST_CASE("peers that went away are debug lines, at the same rate") {
-    const LogCapture log(spdlog::level::debug);
+    const LogCapture log(eddy::LogLevel::debug);
     VirtualClock clock;
     const auto main = []() -> Task<> {
         MemoryListener listener;

@@ -12,82 +12,49 @@
 #include <typeinfo>
 #include <utility>
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/sink.h>
-#include <spdlog/spdlog.h>
-
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
+#include <eddy/log.hpp>
 
 #include "base/type_name.hpp"
+#include "fault/log_outlet.hpp"
 #include "fault/log_rate.hpp"
 #include "fault/log_sink.hpp"
+#include "fault/log_state.hpp"
 
-namespace eddy::inline v0_1::detail {
-
-constinit std::atomic<bool> log_waits{false};
+namespace eddy::inline v0_1 {
 
 namespace {
 
-using Level = spdlog::level::level_enum;
+constinit std::atomic<LogFunction> log_function{nullptr};
+constinit std::atomic<LogLevel> log_least{LogLevel::info};
+
+}  // namespace
+
+void set_log(LogFunction function, LogLevel least) noexcept {
+    log_least.store(least, std::memory_order_relaxed);
+    // release: of the level, and of what the function needs
+    log_function.store(function, std::memory_order_release);
+}
+
+}  // namespace eddy::inline v0_1
+
+namespace eddy::inline v0_1::detail {
+
+LogTarget log_target() noexcept {
+    const LogFunction function = log_function.load(std::memory_order_acquire);
+    return {function, log_least.load(std::memory_order_relaxed)};
+}
+
+constinit std::atomic<bool> log_waits{false};
+constinit LogState log_state;
+
+namespace {
+
 using LogClock = std::chrono::steady_clock;
 
 /// Longer than anything that is read.
 constexpr std::size_t longest_text = std::size_t{16} * 1024;
-
-/// | field         | guarded by                                                          |
-/// |---------------|---------------------------------------------------------------------|
-/// | registry      | itself: what of ours looks into spdlog's registry, or adds to it    |
-/// | mutex         | itself: `stream`, `rate`, and the formatter of our sink             |
-///
-/// Both are held across a fork, `registry` first, so that a child finds them and what they guard
-/// whole. Never destroyed: destructors of static objects may log.
-struct LogState {
-    std::mutex registry;
-    std::mutex mutex;
-    ErrorStream stream;
-    LogRate rate;
-};
-constinit LogState log_state;
-
-void note_what_waits() noexcept {
-    log_waits.store(log_state.stream.pending() || log_state.rate.pending(),
-                    std::memory_order_relaxed);
-}
-
-/// Ours: formats as any sink does, and writes without waiting.
-class StandardErrorSink final : public spdlog::sinks::sink {
-public:
-    StandardErrorSink() : formatter_(std::make_unique<spdlog::pattern_formatter>()) {}
-
-    void log(const spdlog::details::log_msg& message) override {
-        const std::lock_guard lock(log_state.mutex);
-        try {
-            spdlog::memory_buf_t text;
-            formatter_->format(message, text);
-            log_state.stream.write({text.data(), text.size()});
-        } catch (...) {  // no memory for more
-            log_state.stream.write({message.payload.data(), message.payload.size()});
-            log_state.stream.write("\n");
-        }
-        note_what_waits();
-    }
-    void flush() override {
-        const std::lock_guard lock(log_state.mutex);
-        log_state.stream.flush();
-        note_what_waits();
-    }
-    void set_pattern(const std::string& pattern) override {
-        set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern));
-    }
-    void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
-        const std::lock_guard lock(log_state.mutex);
-        formatter_ = std::move(formatter);
-    }
-
-private:
-    std::unique_ptr<spdlog::formatter> formatter_;
-};
 
 /// From the beginning, not from the first message on: that one may be another thread's, in the
 /// middle of its lock. No guard for the same reason.
@@ -111,21 +78,6 @@ private:
     return true;
 }();
 
-/// From the end of spdlog's registry on, what is said goes to standard error directly.
-constinit std::atomic<bool> registry_is_over{false};
-
-/// The counts are told while there is a logger for them. After that registry was made, so before it
-/// goes.
-void prepare_for_its_end() noexcept {
-    static constinit std::atomic<bool> prepared{false};
-    if (!prepared.exchange(true)) {
-        std::atexit([] {
-            log_end();
-            registry_is_over.store(true);
-        });
-    }
-}
-
 /// What is left in the ring is tried once more when the process exits.
 void prepare_for_exit() noexcept {
     static constinit std::atomic<bool> prepared{false};
@@ -137,36 +89,18 @@ void prepare_for_exit() noexcept {
     }
 }
 
-std::shared_ptr<spdlog::logger> current_logger() {
-    const std::lock_guard lock(log_state.registry);
-    auto known = spdlog::get("eddy");
-    prepare_for_its_end();
-    if (known) {
-        return known;
-    }
-    auto made = std::make_shared<spdlog::logger>("eddy", std::make_shared<StandardErrorSink>());
-    try {
-        spdlog::initialize_logger(made);
-    } catch (const spdlog::spdlog_ex&) {  // the application was faster
-        if (auto existing = spdlog::get("eddy")) {
-            return existing;
-        }
-    }
-    return made;
-}
-
-void write_through(spdlog::logger& logger, Level level, std::string_view text) {
+void write_through(LogOutlet& outlet, LogLevel level, std::string_view text) {
     std::string shorter;
     if (text.size() > longest_text) {
         shorter = text.substr(0, longest_text);
         shorter += "... (" + std::to_string(text.size() - longest_text) + " more bytes)";
         text = shorter;
     }
-    logger.log(level, spdlog::string_view_t(text.data(), text.size()));
+    outlet.write(level, text);
 }
 
 /// One line for each kind of which something has not been said.
-void tell_rest(spdlog::logger& logger, bool all) {
+void tell_rest(LogOutlet& outlet, bool all) {
     while (true) {
         LogRate::Rest rest;
         {
@@ -183,7 +117,7 @@ void tell_rest(spdlog::logger& logger, bool all) {
                       "... and %llu more of this kind: %s",
                       static_cast<unsigned long long>(rest.count),
                       rest.label);
-        write_through(logger, static_cast<Level>(rest.level), text);
+        write_through(outlet, static_cast<LogLevel>(rest.level), text);
     }
 }
 
@@ -208,18 +142,18 @@ template <class Text, class Label>
 void say(const LogKind& kind, Text&& text, Label&& label) noexcept {
     const KeepErrno keep;
     try {
-        const auto level = static_cast<Level>(kind.level);
-        if (registry_is_over.load()) {
-            if (level >= spdlog::level::info) {
+        const auto level = static_cast<LogLevel>(kind.level);
+        if (LogOutlet::is_over()) {
+            if (level >= LogLevel::info) {
                 say_on_stderr("eddy: " + std::string(text()));
             }
             return;
         }
-        const auto logger = current_logger();
-        if (!logger->should_log(level)) {
+        LogOutlet outlet = LogOutlet::current();
+        if (!outlet.wants(level)) {
             return;
         }
-        tell_rest(*logger, false);
+        tell_rest(outlet, false);
         {
             const std::lock_guard lock(log_state.mutex);
             const bool wanted = log_state.rate.admit(kind, LogClock::now(), label);
@@ -228,19 +162,19 @@ void say(const LogKind& kind, Text&& text, Label&& label) noexcept {
                 return;
             }
         }
-        write_through(*logger, level, text());
+        write_through(outlet, level, text());
     } catch (...) {
         say_on_stderr("eddy: something went wrong, and there was no memory to say what");
     }
 }
 
 /// A plain message is of the kind of its first words.
-void say_plainly(Level level, std::string_view text) noexcept {
+void say_plainly(LogLevel level, std::string_view text) noexcept {
     const std::string_view kind = text.substr(0, std::min<std::size_t>(text.find(':'), 40));
     KindKey key;
     key.add(kind);
     say(
-        {key.value(), LogRate::most, level},
+        {key.value(), LogRate::most, static_cast<int>(level)},
         [text] { return text; },
         [kind](char* buffer, std::size_t size) noexcept {
             std::snprintf(buffer, size, "%.*s", static_cast<int>(kind.size()), kind.data());
@@ -313,7 +247,7 @@ std::string failure_text(const JobInfo& job,
     return text;
 }
 
-void say_failure(Level level,
+void say_failure(LogLevel level,
                  unsigned most,
                  const JobInfo& job,
                  const std::exception_ptr& error,
@@ -326,37 +260,33 @@ void say_failure(Level level,
     key.add(static_cast<std::uint64_t>(kind.code));
     key.add(static_cast<std::uint64_t>(level));
     say(
-        {key.value(), most, level},
+        {key.value(), most, static_cast<int>(level)},
         [&] { return failure_text(job, error, where, verb); },
         [&](char* buffer, std::size_t size) noexcept { label_failure(buffer, size, where, kind); });
 }
 
 }  // namespace
 
-void log_error(std::string_view text) noexcept { say_plainly(spdlog::level::err, text); }
-void log_warning(std::string_view text) noexcept { say_plainly(spdlog::level::warn, text); }
+void log_error(std::string_view text) noexcept { say_plainly(LogLevel::error, text); }
+void log_warning(std::string_view text) noexcept { say_plainly(LogLevel::warning, text); }
 
 void log_failure(const JobInfo& job,
                  const std::exception_ptr& error,
                  std::string_view where) noexcept {
-    say_failure(spdlog::level::err,
-                comes_in_bulk(where) ? 1 : LogRate::most,
-                job,
-                error,
-                where,
-                " failed: ");
+    say_failure(
+        LogLevel::error, comes_in_bulk(where) ? 1 : LogRate::most, job, error, where, " failed: ");
 }
 
 void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept {
     try {
-        if (registry_is_over.load() || !current_logger()->should_log(spdlog::level::debug)) {
+        if (LogOutlet::is_over() || !LogOutlet::current().wants(LogLevel::debug)) {
             return;  // before it has cost anything
         }
     } catch (...) {
         return;
     }
     say_failure(
-        spdlog::level::debug, LogRate::most, job, error, "connection handler", " lost its peer: ");
+        LogLevel::debug, LogRate::most, job, error, "connection handler", " lost its peer: ");
 }
 
 void say_on_stderr(std::string_view text) noexcept {
@@ -392,9 +322,10 @@ void say_waiting() noexcept {
         counts = log_state.rate.due(LogClock::now());
         note_what_waits();
     }
-    if (counts && !registry_is_over.load()) {
+    if (counts && !LogOutlet::is_over()) {
         try {
-            tell_rest(*current_logger(), false);
+            LogOutlet outlet = LogOutlet::current();
+            tell_rest(outlet, false);
         } catch (...) {  // no memory to say how many
         }
     }
@@ -406,8 +337,9 @@ void log_end() noexcept {
     }
     const KeepErrno keep;
     try {
-        if (!registry_is_over.load()) {
-            tell_rest(*current_logger(), true);
+        if (!LogOutlet::is_over()) {
+            LogOutlet outlet = LogOutlet::current();
+            tell_rest(outlet, true);
         }
     } catch (...) {  // no memory to say how many
     }
