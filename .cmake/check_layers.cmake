@@ -135,7 +135,7 @@ foreach(file IN LISTS files)
             # Tests and the sample of Loop::attach play the host, tests of sockets count handles
             # (uv_inventory.hpp), and the benchmarks compare with plain libuv.
             if(NOT path MATCHES "^runtime/src/"
-                AND NOT path MATCHES "^tests/(runtime|stress)/[^.]*(attach|uv_inventory)[^/]*$"
+                AND NOT path MATCHES "^tests/(runtime|primitives|executor|stress|unload)/[^.]*(attach|uv_inventory)[^/]*$"
                 AND NOT path MATCHES "^tests/bench/"
                 AND NOT path STREQUAL "samples/embed.cpp"
             )

@@ -25,7 +25,7 @@ Barrier::Barrier(detail::Count parties) : parties_(parties.checked("Barrier: the
 }
 
 Barrier::~Barrier() {
-    EDDY_REQUIRE(waiting_.empty(),
+    EDDY_NO_USER(waiting_.empty(),
                  "a Barrier was destroyed while jobs wait on it: abort() it, or end them first");
 }
 

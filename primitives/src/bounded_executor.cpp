@@ -30,7 +30,7 @@ BoundedExecutor::BoundedExecutor(detail::Count limit, Progress progress)
       slots_(slots_for(limit_), slots_for(limit_)) {}
 
 BoundedExecutor::~BoundedExecutor() {
-    EDDY_REQUIRE(under_way_ == 0,
+    EDDY_NO_USER(under_way_ == 0,
                  "a BoundedExecutor was destroyed while its work is under way: await it first");
 }
 

@@ -42,8 +42,8 @@ std::string describe(const Borrower& borrower) {
 CapacityLimiter::CapacityLimiter(detail::Amount total) : total_(checked_total(total)) {}
 
 CapacityLimiter::~CapacityLimiter() {
-    EDDY_REQUIRE(empty(), "a CapacityLimiter was destroyed while jobs wait on it: end them first");
-    EDDY_REQUIRE(borrowed_ == 0,
+    EDDY_NO_USER(empty(), "a CapacityLimiter was destroyed while jobs wait on it: end them first");
+    EDDY_NO_USER(borrowed_ == 0,
                  "a CapacityLimiter was destroyed while tokens of it are held: let them go first");
 }
 

@@ -10,7 +10,7 @@
 namespace eddy::inline v0_1 {
 
 Condition::~Condition() {
-    EDDY_REQUIRE(
+    EDDY_NO_USER(
         waiting_.empty(),
         "a Condition was destroyed while jobs wait on it: notify_all(), or end them first");
 }

@@ -50,7 +50,7 @@ Counter::Counter(detail::Amount initial, CounterOptions options)
 }
 
 Counter::~Counter() {
-    EDDY_REQUIRE(waiters_ == 0,
+    EDDY_NO_USER(waiters_ == 0,
                  "a Counter was destroyed while jobs wait on it: close() it, or end them first");
     EDDY_REQUIRE(!asking_, "a Counter was destroyed by a predicate that it is calling");
     if (remote_) {

@@ -13,7 +13,7 @@ namespace eddy::inline v0_1 {
 Event::Event() = default;
 
 Event::~Event() {
-    EDDY_REQUIRE(waiting_.empty(),
+    EDDY_NO_USER(waiting_.empty(),
                  "an Event was destroyed while jobs wait on it: set it, or end them first");
     if (remote_) {
         remote_->close();

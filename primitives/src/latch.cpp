@@ -16,7 +16,7 @@ Latch::Latch(detail::Amount count) : count_(count.checked("Latch")) {
 }
 
 Latch::~Latch() {
-    EDDY_REQUIRE(waiting_.empty(),
+    EDDY_NO_USER(waiting_.empty(),
                  "a Latch was destroyed while jobs wait on it: end them first, or keep it longer");
 }
 

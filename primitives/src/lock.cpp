@@ -13,10 +13,10 @@ LockStatistics detail::statistics_of(const LockCore& core) {
 }
 
 Lock::~Lock() {
-    EDDY_REQUIRE(!core_.has_waiters(),
+    EDDY_NO_USER(!core_.has_waiters(),
                  "a Lock was destroyed while jobs wait on it: end them first, or declare it before "
                  "the group that runs them");
-    EDDY_REQUIRE(!core_.held(),
+    EDDY_NO_USER(!core_.held(),
                  "a Lock was destroyed while a guard holds it: drop the guard first, or declare it "
                  "after the lock");
 }

@@ -9,7 +9,7 @@
 namespace eddy::inline v0_1 {
 
 Notify::~Notify() {
-    EDDY_REQUIRE(waiting_.empty(),
+    EDDY_NO_USER(waiting_.empty(),
                  "a Notify was destroyed while jobs wait on it: notify_all(), or end them first");
 }
 

@@ -12,7 +12,7 @@
 namespace eddy::inline v0_1::detail {
 
 QueueCore::~QueueCore() {
-    EDDY_REQUIRE(takers_.empty() && givers_.empty() && joiners_.empty() && owed_ == 0,
+    EDDY_NO_USER(takers_.empty() && givers_.empty() && joiners_.empty() && owed_ == 0,
                  "a Queue was destroyed while jobs wait on it, or have been given an item and not "
                  "run yet: shut it down and wait for them first");
 }

@@ -35,7 +35,7 @@ RateLimiter::RateLimiter(detail::Amount tokens, Duration interval, detail::Amoun
 }
 
 RateLimiter::~RateLimiter() {
-    EDDY_REQUIRE(empty(), "a RateLimiter was destroyed while jobs wait on it: end them first");
+    EDDY_NO_USER(empty(), "a RateLimiter was destroyed while jobs wait on it: end them first");
 }
 
 RateLimiterStatistics RateLimiter::statistics() const {

@@ -21,10 +21,10 @@ RwLock& required(RwLock* lock, const char* what) {
 }  // namespace
 
 RwLock::~RwLock() {
-    EDDY_REQUIRE(waiting_.empty(),
+    EDDY_NO_USER(waiting_.empty(),
                  "an RwLock was destroyed while jobs wait on it: end them first, or declare it "
                  "before the group that runs them");
-    EDDY_REQUIRE(readers_ == 0 && !writer_.held(),
+    EDDY_NO_USER(readers_ == 0 && !writer_.held(),
                  "an RwLock was destroyed while a guard holds it: drop the guard first, or declare "
                  "it after the lock");
 }

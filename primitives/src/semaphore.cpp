@@ -35,9 +35,9 @@ Semaphore::Semaphore(detail::Amount initial, detail::Amount max)
 }
 
 Semaphore::~Semaphore() {
-    EDDY_REQUIRE(empty(),
+    EDDY_NO_USER(empty(),
                  "a Semaphore was destroyed while jobs wait on it: close() it, or end them first");
-    EDDY_REQUIRE(
+    EDDY_NO_USER(
         held_ == 0,
         "a Semaphore was destroyed while a Permit of it is held: let it go, or forget() it");
 }

@@ -185,11 +185,11 @@ private:
 template <class K, class Hash, class Equal>
 KeyedLock<K, Hash, Equal>::~KeyedLock() {
     for (const Entry& entry : entries_) {
-        EDDY_REQUIRE(!entry.second.has_waiters(),
+        EDDY_NO_USER(!entry.second.has_waiters(),
                      "a KeyedLock was destroyed while jobs wait on it: end them first, or declare "
                      "it before the group that runs them");
     }
-    EDDY_REQUIRE(entries_.empty(),
+    EDDY_NO_USER(entries_.empty(),
                  "a KeyedLock was destroyed while a guard holds a key: drop the guard first, or "
                  "declare it after the lock");
 }

@@ -37,7 +37,7 @@ public:
 protected:
     Alarm() noexcept = default;
     ~Alarm() override {
-        EDDY_REQUIRE(!DeadlineNode::armed(), "an Alarm was destroyed while it is armed");
+        EDDY_NO_USER(!DeadlineNode::armed(), "an Alarm was destroyed while it is armed");
     }
 
     /// The moment has come. The alarm is no longer armed.

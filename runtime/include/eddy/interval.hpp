@@ -47,7 +47,7 @@ public:
     Interval(const Interval&) = delete;
     Interval& operator=(const Interval&) = delete;
     ~Interval() {
-        EDDY_REQUIRE(ticking_ == nullptr, "an Interval was destroyed while a job waits for a tick");
+        EDDY_NO_USER(ticking_ == nullptr, "an Interval was destroyed while a job waits for a tick");
     }
 
     [[nodiscard]] Duration period() const noexcept { return period_; }

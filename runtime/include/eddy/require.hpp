@@ -7,6 +7,8 @@
 /// Checks that cannot throw: in destructors, in `noexcept` code, between our own parts.
 ///
 /// `EDDY_REQUIRE` is always on and guards contracts a caller can break; its text says what to do.
+/// `EDDY_NO_USER` is the same for destructors of what jobs wait in, or hold something of; but jobs
+/// that a guest has left behind do so for ever, and no program ends for that.
 /// `EDDY_ASSERT` is for our own invariants and disappears with NDEBUG.
 
 namespace eddy::inline v0_1::detail {
@@ -16,6 +18,10 @@ namespace eddy::inline v0_1::detail {
                                            const char* file,
                                            int line) noexcept;
 
+/// A guest was destroyed while it was attached, and left behind with its jobs (see `Loop`).
+[[nodiscard]] EDDY_API bool guest_left_behind() noexcept;
+EDDY_API void note_left_behind() noexcept;
+
 }  // namespace eddy::inline v0_1::detail
 
 #define EDDY_REQUIRE(condition, remedy)                                              \
@@ -24,6 +30,9 @@ namespace eddy::inline v0_1::detail {
             ::eddy::detail::contract_broken(#condition, remedy, __FILE__, __LINE__); \
         }                                                                            \
     } while (false)
+
+#define EDDY_NO_USER(condition, remedy) \
+    EDDY_REQUIRE((condition) || ::eddy::detail::guest_left_behind(), remedy)
 
 #ifdef NDEBUG
 #define EDDY_ASSERT(condition) static_cast<void>(0)

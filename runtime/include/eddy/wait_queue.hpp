@@ -62,7 +62,7 @@ public:
     WaitQueue() noexcept = default;
     WaitQueue(const WaitQueue&) = delete;
     WaitQueue& operator=(const WaitQueue&) = delete;
-    ~WaitQueue() { EDDY_REQUIRE(empty(), "a primitive was destroyed while jobs wait on it"); }
+    ~WaitQueue() { EDDY_NO_USER(empty(), "a primitive was destroyed while jobs wait on it"); }
 
     [[nodiscard]] bool empty() const noexcept { return !ring_.linked(); }
     [[nodiscard]] std::size_t size() const noexcept;

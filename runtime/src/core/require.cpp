@@ -2,6 +2,7 @@
 #include <eddy/require.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,15 @@
 #include <eddy/detail/thread_state.hpp>
 
 namespace eddy::inline v0_1::detail {
+
+namespace {
+
+constinit std::atomic<bool> left_behind{false};
+
+}  // namespace
+
+bool guest_left_behind() noexcept { return left_behind.load(std::memory_order_relaxed); }
+void note_left_behind() noexcept { left_behind.store(true, std::memory_order_relaxed); }
 
 void contract_broken(const char* condition,
                      const char* remedy,

@@ -236,6 +236,7 @@ void Loop::Impl::leave_behind() noexcept {
     constexpr std::string_view what =
         "an attached Loop was destroyed before detach had called its on_done, and is left as it is";
     const std::size_t jobs = core.jobs_alive;
+    detail::note_left_behind();
     if (core.here()) {
         left_behind_ = true;
         core.notify(nullptr, nullptr);

@@ -48,7 +48,7 @@ Server::Server(const ServeOptions& options)
 }
 
 Server::~Server() {
-    EDDY_REQUIRE(!runs_.linked(),
+    EDDY_NO_USER(!runs_.linked(),
                  "a Server was destroyed while it serves: let its serve() return first");
 }
 

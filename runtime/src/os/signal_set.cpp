@@ -42,7 +42,7 @@ SignalSet::SignalSet(std::span<const int> numbers)
 }
 
 SignalSet::~SignalSet() {
-    EDDY_REQUIRE(!watch_->has_waiters(),
+    EDDY_NO_USER(!watch_->has_waiters(),
                  "a SignalSet was destroyed while jobs wait on it: end them first");
     watch_->let_go();
 }

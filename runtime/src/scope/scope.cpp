@@ -22,7 +22,7 @@ CancelScope::CancelScope(const ScopeOptions& options) noexcept
 }
 
 CancelScope::~CancelScope() {
-    EDDY_REQUIRE(phase_ != Phase::entered, "a CancelScope was destroyed while work runs in it");
+    EDDY_NO_USER(phase_ != Phase::entered, "a CancelScope was destroyed while work runs in it");
     if (token_) {
         EDDY_REQUIRE(bound_.here(),
                      "a CancelScope with handles was destroyed off its loop's thread, where they "
