@@ -10,9 +10,11 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/alarm.hpp>
 #include <eddy/call_later.hpp>
 #include <eddy/keep_host.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/loop_metrics.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
@@ -42,6 +44,15 @@ Task<> sleeps(int& done) {
     co_await eddy::sleep_for(1ms);
     ++done;
 }
+
+class Bell final : private eddy::Alarm {
+public:
+    using Alarm::arm;
+    using Alarm::disarm;
+
+private:
+    void due() noexcept override {}
+};
 
 /// A host with nothing to do but for its guest, which does not want to be in its way.
 struct Guest {
@@ -150,6 +161,24 @@ TEST_CASE("a function to be called later that is cancelled keeps nobody any more
     HostTimer timer(guest.host, 1, [&] { CHECK(later.cancel()); });
     guest.host.run();
     CHECK(std::chrono::steady_clock::now() - start < 30min);
+    guest.leave();
+}
+
+TEST_CASE("of deadlines only those of jobs and of functions to be called keep the host") {
+    Guest guest;
+    std::optional<eddy::LoopMetrics> metrics(std::in_place);  // looks at the loop, for ever
+    Bell bell;
+    bell.arm(eddy::now() + 1h);
+    CHECK_FALSE(guest.kept());
+    int calls = 0;
+    eddy::call_at(eddy::never, [&] { ++calls; });
+    guest.host.run();
+    eddy::call_later(20ms, [&] { ++calls; });  // later than the next look
+    CHECK(guest.kept());
+    guest.host.run();
+    CHECK(calls == 1);
+    bell.disarm();
+    metrics.reset();
     guest.leave();
 }
 

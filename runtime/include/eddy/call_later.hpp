@@ -44,7 +44,7 @@ private:
     virtual void invoke() = 0;
     virtual void drop() noexcept = 0;  // the function and its arguments
 
-    void due() noexcept override { core_->queue_callback(*this); }
+    void due() noexcept override;
     void call() override;
     void loop_closing() noexcept override;
     void withdraw() noexcept;

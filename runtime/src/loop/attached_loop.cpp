@@ -59,9 +59,7 @@ void Loop::Impl::begin_attached() noexcept {
 void Loop::Impl::stir(void* impl) noexcept {
     auto& self = *static_cast<Impl*>(impl);
     self.driver->dont_block();
-    if (self.while_jobs_) {
-        self.driver->hold_host(true);  // until the turn that this leads to has looked
-    }
+    self.driver->hold_host(self.holds_host());
 }
 
 /// Any thread, an `Inbox::Wake`. A wake-up does not keep a host running that has nothing else to
@@ -77,7 +75,7 @@ void Loop::Impl::wake_guest(void* impl) noexcept {
 bool Loop::Impl::holds_host() const noexcept {
     return referenced_ || detaching_ ||
            (while_jobs_ && (core.jobs_alive != 0 || core.has_work() || !core.inbox->empty() ||
-                            core.deadlines.next() != never));
+                            core.calls_due != 0));
 }
 
 /// A forked child that goes on with its host's loop, or a job (a posted function, an observer) of

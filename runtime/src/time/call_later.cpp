@@ -20,6 +20,11 @@ void TimedCall::schedule(std::shared_ptr<TimedCall> call, TimePoint when) {
     }
     if (when != never) {
         core.deadlines.insert(*call, when);
+        ++core.calls_due;
+        if (core.ready.must_wake()) {
+            core.ready
+                .wake();  // also if it is not the next deadline: it may be what a host runs for
+        }
     }
     core.listen_to_close(*call);
     call->core_ = &core;
@@ -27,8 +32,14 @@ void TimedCall::schedule(std::shared_ptr<TimedCall> call, TimePoint when) {
     scheduled.self_ = std::move(call);
 }
 
+void TimedCall::due() noexcept {
+    --core_->calls_due;
+    core_->queue_callback(*this);
+}
+
 /// Leaves all the places where it waits.
 void TimedCall::withdraw() noexcept {
+    core_->calls_due -= armed() ? 1U : 0U;
     core_->deadlines.remove(*this);
     core_->drop_callback(*this);
     core_->forget(*this);

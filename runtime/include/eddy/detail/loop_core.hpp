@@ -124,6 +124,7 @@ public:
     std::int8_t sparing = 4;    // see Socket::begin_accepted
     std::size_t in_flight = 0;  // finite requests and offloads: virtual time stands still
     std::size_t owed = 0;       // nodes that are certain to come: the inbox stays open for them
+    std::size_t calls_due = 0;  // functions that will be called later, and when
     std::size_t severed = 0;    // jobs that were cut off and do not know yet
     std::uint64_t forced_yields = 0;
     RootNursery root;
