@@ -9,6 +9,9 @@ namespace eddy::inline v0_1::detail {
 /// one, libuv ends the process when some of them cannot be had. Opens as many of each kind, and
 /// closes them again. (Another thread may take them in between: then it is libuv's word again.)
 ///
+/// Not among them is the ring with which a newer libuv makes several epoll_ctl one call: that may
+/// take the last descriptor, and then `uv_loop_init` fails as it should.
+///
 /// Throws: `IoError`, with the system call that failed.
 void probe_loop_descriptors();
 
