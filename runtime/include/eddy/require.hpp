@@ -31,8 +31,12 @@ EDDY_API void note_left_behind() noexcept;
         }                                                                            \
     } while (false)
 
-#define EDDY_NO_USER(condition, remedy) \
-    EDDY_REQUIRE((condition) || ::eddy::detail::guest_left_behind(), remedy)
+#define EDDY_NO_USER(condition, remedy)                                              \
+    do {                                                                             \
+        if (!(condition) && !::eddy::detail::guest_left_behind()) [[unlikely]] {     \
+            ::eddy::detail::contract_broken(#condition, remedy, __FILE__, __LINE__); \
+        }                                                                            \
+    } while (false)
 
 #ifdef NDEBUG
 #define EDDY_ASSERT(condition) static_cast<void>(0)

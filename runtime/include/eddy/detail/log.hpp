@@ -36,8 +36,8 @@ void log_or_brief(void (&log)(std::string_view) noexcept,
     }
 }
 EDDY_API void log_failure(const JobInfo& job,
-                 const std::exception_ptr& error,
-                 std::string_view where) noexcept;
+                          const std::exception_ptr& error,
+                          std::string_view where) noexcept;
 /// A connection's handler failed because its peer went away: for those who debug.
 EDDY_API void log_connection_lost(const JobInfo& job, const std::exception_ptr& error) noexcept;
 
