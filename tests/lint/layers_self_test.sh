@@ -4,6 +4,7 @@
 # each of the faults that are put into it.
 #
 #   layers_self_test.sh CMAKE
+# shellcheck disable=SC2016  # Backticks are Markdown's.
 set -eu
 
 cmake=$1
@@ -36,8 +37,8 @@ new_tree() {
     cp "$here/../../.cmake/check_layers.cmake" "$tree/.cmake"
     put runtime/src/README.md '| `low/` | all |' '| `high/` | all |'
     in_library runtime/include/eddy/alone.hpp 'int alone();'
-    in_library runtime/include/eddy/floor.hpp 'class Floor final {' '    void tread();' '};' \
-        'class Floor::Board {' '    Board();' '};' 'void sweep(Floor& floor);'
+    in_library runtime/include/eddy/floor.hpp 'class EDDY_API Floor final {' '    void tread();' '};' \
+        'class Floor::Board {' '    Board();' '};' 'EDDY_API void sweep(Floor& floor);'
     in_library runtime/src/low/floor.cpp '#include <eddy/floor.hpp>' 'void Floor::tread() {' '}' \
         'Floor::Board::Board() {}' 'void sweep(Floor& floor) {' '    floor.tread();' '}'
     in_library runtime/include/eddy/roof.hpp '#include <eddy/floor.hpp>' \
@@ -128,6 +129,16 @@ finds 'primitives/src/bulb.cpp:2: lit is at home in lamp.cpp'
 in_library primitives/src/bulb.cpp 'std::vector<int> detail::Roof::all(' '    int one,' \
     '    int two) const noexcept {' '    return {one, two};' '}'
 finds 'primitives/src/bulb.cpp:2: Roof::all is at home in roof.cpp'
+put tests/lint/homes.exceptions '# why' 'bulb.cpp:lit  it is dark'
+finds 'bulb.cpp:lit is listed as away from home, and is not'
+put tests/lint/homes.exceptions '# why' 'bulb.cpp:lit  it is dark'
+in_library primitives/src/bulb.cpp 'bool lit() {' '    return true;' '}'
+check
+if [ "$result" -ne 0 ]; then
+    echo 'an exception is none'
+    cat "$work/said"
+    failed=1
+fi
 
 [ "$failed" -eq 0 ] && echo 'layers, rooms and homes: every fault was found'
 exit "$failed"

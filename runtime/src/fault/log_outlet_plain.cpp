@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Without spdlog.
+// Part of log_outlet: without spdlog.
 #include "fault/log_outlet.hpp"
 
 #if !EDDY_WITH_SPDLOG

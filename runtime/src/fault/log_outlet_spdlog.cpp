@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The only file that includes spdlog.
+// Part of log_outlet: with spdlog.
 #include "fault/log_outlet.hpp"
 
 #if EDDY_WITH_SPDLOG

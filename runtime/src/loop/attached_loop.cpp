@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The half of a loop that a host runs: its place in the host's turn, and how it leaves.
+// Part of loop: the half that a host runs, its place in the host's turn, and how it leaves.
 #include <algorithm>
 #include <atomic>
 #include <memory>
