@@ -34,6 +34,6 @@ Task<std::size_t> failures_before_others(F fn) {
 }
 
 /// At most so many: the other job yields once; a random order may double that.
-inline constexpr std::size_t few_failures = 4 * detail::Turn::budget;
+inline constexpr std::size_t few_failures = 4 * eddy::detail::Turn::budget;
 
 }  // namespace eddy::testing
