@@ -13,6 +13,7 @@ build|libuv1-dev|pkg-config --atleast-version=1.44 libuv|the event loop
 build|libspdlog-dev|eddy_has_header spdlog/spdlog.h|the log
 samples|libssl-dev|eddy_has_header openssl/evp.h|the digests of the main sample
 tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
+guests|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer

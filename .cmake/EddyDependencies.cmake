@@ -32,6 +32,11 @@ endfunction()
 
 find_package(Threads REQUIRED)
 
+set(EDDY_LIBUV installed CACHE STRING "Whose libuv: an installed one, or the host's of a plugin")
+set_property(CACHE EDDY_LIBUV PROPERTY STRINGS installed host)
+if(EDDY_LIBUV STREQUAL "host" AND NOT TARGET libuv::uv)
+    include(EddyHostLibuv)
+endif()
 if(NOT TARGET libuv::uv)
     find_package(libuv 1.44 MODULE QUIET)
 endif()

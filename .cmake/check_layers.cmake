@@ -132,12 +132,12 @@ foreach(file IN LISTS files)
     foreach(include IN LISTS includes)
         string(REGEX REPLACE "^[^<\"]*[<\"]([^>\"]*)[>\"].*$" "\\1" header "${include}")
         if(header MATCHES "^uv(\\.h$|/[a-z-]+\\.h$)")
-            # Tests and the sample of Loop::attach play the host, tests of sockets count handles
+            # Tests and samples of Loop::attach play the host, tests of sockets count handles
             # (uv_inventory.hpp), and the benchmarks compare with plain libuv.
             if(NOT path MATCHES "^runtime/src/"
                 AND NOT path MATCHES "^tests/(runtime|primitives|executor|stress|unload)/[^.]*(attach|uv_inventory)[^/]*$"
                 AND NOT path MATCHES "^tests/bench/"
-                AND NOT path STREQUAL "samples/embed.cpp"
+                AND NOT path MATCHES "^samples/(embed|embed_glib|host_glib)\\.cpp$"
             )
                 report("${file}" "only runtime/src may include <${header}>")
             endif()

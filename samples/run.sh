@@ -10,9 +10,9 @@ name=loop_latency
 
 case "${1:-}" in
 --list)
-    for source in "$here"/*.cpp "$here"/*/main.cpp; do
+    for source in "$here"/*.cpp "$here"/*/main.cpp "$here"/*/run.sh; do
         case $source in
-        */main.cpp) basename "$(dirname "$source")" ;;
+        */main.cpp | */run.sh) basename "$(dirname "$source")" ;;
         *) basename "$source" .cpp ;;
         esac
     done | sort
@@ -24,7 +24,8 @@ case "${1:-}" in
     shift 2
     ;;
 esac
-if [ ! -f "$here/$name.cpp" ] && [ ! -f "$here/$name/main.cpp" ]; then
+if [ ! -f "$here/$name.cpp" ] && [ ! -f "$here/$name/main.cpp" ] &&
+    [ ! -f "$here/$name/run.sh" ]; then
     echo "samples/run.sh: there is no sample \"$name\"; --list shows them" >&2
     exit 2
 fi
@@ -32,9 +33,14 @@ fi
 (
     cd "$here/.."
     . ./.ci/deps.sh
-    eddy_deps build samples
+    case $name in
+    *_glib) eddy_deps build samples guests ;;
+    *) eddy_deps build samples ;;
+    esac
+    [ ! -f "$here/$name/run.sh" ] || exit 0  # it builds by itself
     cmake --preset release -B build/samples -DEDDY_BUILD_TESTS=OFF -DEDDY_BUILD_BENCH=OFF \
         -DEDDY_TESTING=OFF
     cmake --build build/samples --parallel "$(eddy_jobs)" --target "sample_$name"
 ) >&2
+[ ! -f "$here/$name/run.sh" ] || exec "$here/$name/run.sh" "$@"
 exec "$here/../build/samples/samples/$name" "$@"

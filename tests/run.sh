@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . ./.ci/deps.sh
 
-eddy_deps build samples tests
+eddy_deps build samples tests guests
 werror=OFF
 [ -z "${CI:-}" ] || werror=ON
 cmake --preset dev -DEDDY_WERROR="$werror"
