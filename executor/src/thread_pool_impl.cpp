@@ -11,6 +11,7 @@
 
 #include <eddy/detail/failure_from.hpp>
 #include <eddy/detail/log.hpp>
+#include <eddy/detail/pin_library.hpp>
 #include <eddy/detail/processors.hpp>
 #include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
@@ -235,6 +236,7 @@ void ThreadPool::Impl::start_thread() {
         }
         const std::string name = name_ + "-" + std::to_string(threads_started_ + 1);
         worker->thread = std::thread([self = shared_from_this(), raw = worker.get(), name] {
+            detail::pin_library();
             detail::set_thread_name(name);
             if (self->niceness_ != 0) {
                 detail::set_thread_niceness(self->nice_);

@@ -61,6 +61,20 @@ private:
 /// From the end of spdlog's registry on, what is said goes to standard error directly.
 constinit std::atomic<bool> registry_is_over{false};
 
+/// The one that we have put into the registry.
+constinit std::atomic<const spdlog::logger*> own_logger{nullptr};
+
+/// It goes before this code does: a plugin may be unloaded, spdlog's registry may be its host's.
+void withdraw_own_logger() noexcept {
+    try {
+        const auto known = spdlog::get("eddy");
+        if (known != nullptr && known.get() == own_logger.load()) {
+            spdlog::drop("eddy");
+        }
+    } catch (...) {  // no memory: it stays
+    }
+}
+
 /// The counts are told while there is a logger for them. After that registry was made, so before it
 /// goes.
 void prepare_for_its_end() noexcept {
@@ -69,6 +83,7 @@ void prepare_for_its_end() noexcept {
         std::atexit([] {
             log_end();
             registry_is_over.store(true);
+            withdraw_own_logger();
         });
     }
 }
@@ -83,6 +98,7 @@ std::shared_ptr<spdlog::logger> current_logger() {
     auto made = std::make_shared<spdlog::logger>("eddy", std::make_shared<StandardErrorSink>());
     try {
         spdlog::initialize_logger(made);
+        own_logger.store(made.get());
     } catch (const spdlog::spdlog_ex&) {  // the application was faster
         if (auto existing = spdlog::get("eddy")) {
             return existing;

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <pthread.h>
 
+#include <eddy/detail/pin_library.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 namespace {
@@ -80,6 +82,7 @@ int LookupThreads::start_thread() noexcept {
 }
 
 void* LookupThreads::thread_main(void* self) noexcept {
+    pin_library();
 #if defined(__linux__)
     pthread_setname_np(pthread_self(), "eddy-lookup");
 #endif
