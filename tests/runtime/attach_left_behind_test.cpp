@@ -53,22 +53,25 @@ Task<> counts_for_ever(int& count) {
     }
 }
 
-bool says_so(const ChildResult& child) {
-    return child.errors.find("call detach, and keep the Loop until then") != std::string::npos;
+void check_left_behind(const ChildResult& child, int code) {
+    const bool ended_so = child.exit_code == code && child.signal == 0;
+    CHECK_MESSAGE(
+        ended_so,
+        "signal " << child.signal << ", status " << child.exit_code << ": " << child.errors);
+    CHECK_MESSAGE(
+        child.errors.find("call detach, and keep the Loop until then") != std::string::npos,
+        "it says: " << child.errors);
 }
-#define CHECK_LEFT_BEHIND(child, code)                                              \
-    CHECK_MESSAGE(((child).exit_code == (code) && (child).signal == 0),             \
-                  "signal " << (child).signal << ", status " << (child).exit_code); \
-    CHECK_MESSAGE(says_so(child), "it says: " << (child).errors)
 
 // Of a child; destroyed by its exit, the last one first.
 Gate static_gate;
-std::unique_ptr<Host> static_host;
 std::unique_ptr<eddy::Loop> static_guest;
+Host* static_host = nullptr;  // never, but in one case
+uv_loop_t remains_of_host;    // for whoever looks for leaks: a loop with handles in it keeps memory
 
 /// With a job that waits, for the static host to run.
 void make_static_guest() {
-    static_host = std::make_unique<Host>();
+    static_host = new Host;
     static_guest = eddy::Loop::attach(static_host->loop());
     static_guest->spawn([]() -> Task<> { co_await eddy::sleep_for(1h); });
 }
@@ -92,7 +95,7 @@ TEST_CASE("a host that returns with a guest in its loop ends with its own status
         uv_run(host.loop(), UV_RUN_NOWAIT);
         return 3;
     });
-    CHECK_LEFT_BEHIND(child, 3);
+    check_left_behind(child, 3);
     CHECK(child.errors.find("with 1 job:") != std::string::npos);
 }
 
@@ -110,12 +113,12 @@ TEST_CASE("an exception of the host's that unwinds past a guest is seen") {
             return std::string(error.what()) == "the host's" ? 4 : 5;
         }
     });
-    CHECK_LEFT_BEHIND(child, 4);
+    check_left_behind(child, 4);
 }
 
 TEST_CASE("an exit with a guest in a static object ends with its status, wherever it is called") {
     SUBCASE("before the host runs") {
-        CHECK_LEFT_BEHIND(exits_with_guest([] { std::exit(6); }), 6);
+        check_left_behind(exits_with_guest([] { std::exit(6); }), 6);
     }
     SUBCASE("in a callback of the host's") {
         const auto child = exits_with_guest([] {
@@ -124,7 +127,7 @@ TEST_CASE("an exit with a guest in a static object ends with its status, whereve
             HostTimer timer(*static_host, 1, [] { std::exit(6); });
             static_host->run();
         });
-        CHECK_LEFT_BEHIND(child, 6);
+        check_left_behind(child, 6);
     }
     SUBCASE("in a job") {
         const auto child = exits_with_guest([] {
@@ -136,28 +139,29 @@ TEST_CASE("an exit with a guest in a static object ends with its status, whereve
             });
             static_host->run();
         });
-        CHECK_LEFT_BEHIND(child, 6);
+        check_left_behind(child, 6);
     }
     SUBCASE("while it is detached") {
         const auto child = exits_with_guest([] {
             static_guest->detach([] { std::exit(7); });
             std::exit(6);
         });
-        CHECK_LEFT_BEHIND(child, 6);
+        check_left_behind(child, 6);
     }
     SUBCASE("when the host's loop is gone") {
         const auto child = exits_with_guest([] {
-            static_host.reset();
+            remains_of_host = *static_host->loop();
+            delete static_host;
             std::exit(6);
         });
-        CHECK_LEFT_BEHIND(child, 6);
+        check_left_behind(child, 6);
     }
     SUBCASE("on another thread, while the host runs") {
         const auto child = exits_with_guest([] {
             std::thread other([] { std::exit(6); });
             static_host->run();
         });
-        CHECK_LEFT_BEHIND(child, 6);
+        check_left_behind(child, 6);
     }
 }
 
@@ -198,7 +202,7 @@ TEST_CASE("a host that goes on finds a guest that does nothing, and may have ano
         host.run();
         return done && gone ? 0 : 3;
     });
-    CHECK_LEFT_BEHIND(child, 0);
+    check_left_behind(child, 0);
 }
 
 TEST_CASE("what its jobs wait in may be destroyed after it") {
@@ -235,7 +239,7 @@ TEST_CASE("what its jobs wait in may be destroyed after it") {
         host.run();
         return 0;
     });
-    CHECK_LEFT_BEHIND(child, 0);
+    check_left_behind(child, 0);
 }
 
 TEST_CASE("its sockets are silent in a host that goes on, and may be destroyed after it") {
@@ -267,7 +271,7 @@ TEST_CASE("its sockets are silent in a host that goes on, and may be destroyed a
         host.run();
         return read ? 1 : 0;
     });
-    CHECK_LEFT_BEHIND(child, 0);
+    check_left_behind(child, 0);
 }
 
 TEST_CASE("a job that destroys its loop goes on until its next wait") {
@@ -284,7 +288,7 @@ TEST_CASE("a job that destroys its loop goes on until its next wait") {
         host.run();
         return steps == 1 && eddy::Loop::current_or_null() == nullptr ? 0 : 1;
     });
-    CHECK_LEFT_BEHIND(child, 0);
+    check_left_behind(child, 0);
 }
 
 }  // namespace
