@@ -99,14 +99,14 @@ eddy_other_manager() {
     printf 'eddy: no apt-get here. Please install the packages above; their names are\n' >&2
     cat >&2 <<'NAMES'
   Fedora  dnf install gcc-c++ cmake ninja-build pkgconf-pkg-config libuv-devel spdlog-devel
-              openssl-devel doctest-devel boost-devel clang clang-tools-extra compiler-rt
-  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest boost clang
+              openssl-devel doctest-devel glib2-devel boost-devel clang clang-tools-extra compiler-rt
+  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest glib2 boost clang
               compiler-rt
   SUSE    zypper install gcc-c++ cmake ninja pkg-config libuv-devel spdlog-devel
-              libopenssl-devel doctest-devel libboost_headers-devel clang clang-tools
+              libopenssl-devel doctest-devel glib2-devel libboost_headers-devel clang clang-tools
   Alpine  apk add g++ cmake ninja-build pkgconf libuv-dev spdlog-dev openssl-dev doctest-dev
-              boost-dev clang clang-extra-tools compiler-rt
-  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest boost llvm
+              glib-dev boost-dev clang clang-extra-tools compiler-rt
+  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib boost llvm
 NAMES
     printf '      or let CMake fetch the libraries: cmake --preset dev -DEDDY_FETCH_DEPS=ON\n' >&2
 }

@@ -18,6 +18,14 @@ if(NOT EDDY_LIBUV_INCLUDE_DIR)
             NO_DEFAULT_PATH
             DOC "the folder of the uv.h of the host"
         )
+        execute_process(
+            COMMAND "${EDDY_NODE}" -p "process.config.variables.node_shared_libuv"
+            OUTPUT_VARIABLE eddy_host_shares
+            OUTPUT_STRIP_TRAILING_WHITESPACE
+        )
+        if(eddy_host_shares STREQUAL "true")  # Debian's node uses the installed one itself
+            find_path(EDDY_LIBUV_INCLUDE_DIR uv.h)
+        endif()
     endif()
 endif()
 if(NOT EXISTS "${EDDY_LIBUV_INCLUDE_DIR}/uv.h")

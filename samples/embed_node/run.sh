@@ -18,16 +18,19 @@ skip() {
 }
 node=$(command -v node || command -v nodejs) || skip 'there is no node here (Debian: nodejs, libnode-dev)'
 headers=$("$node" -p 'require("node:path").join(process.execPath, "../../include/node")')
-for file in uv.h node_api.h; do
-    [ -f "$headers/$file" ] || skip "node has no $file in $headers (Debian: libnode-dev)"
-done
+[ -f "$headers/node_api.h" ] || skip "node has no node_api.h in $headers (Debian: libnode-dev)"
+uv=$headers
+if [ ! -f "$uv/uv.h" ] && [ "$("$node" -p process.config.variables.node_shared_libuv)" = true ]; then
+    uv=$(pkg-config --variable=includedir libuv)  # Debian's node uses the installed one itself
+fi
+[ -f "$uv/uv.h" ] || skip "node has no uv.h in $headers"
 case $("$node" -p 'process.versions.node.split(".")[0]') in
 [0-9] | 1[0-7]) skip 'node 18 or later is needed' ;;
 esac
 
 {
-    cmake -S "$here" -B "$build" -G Ninja -DEDDY_LIBUV_INCLUDE_DIR="$headers" \
-        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
+    cmake -S "$here" -B "$build" -G Ninja -DEDDY_LIBUV_INCLUDE_DIR="$uv" \
+        -DEMBED_NODE_INCLUDE_DIR="$headers" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
         -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16
     cmake --build "$build"
 } >&2

@@ -233,9 +233,10 @@ constinit std::atomic<void*> last_left_behind{nullptr};
 void Loop::Impl::leave_behind() noexcept {
     constexpr std::string_view what =
         "an attached Loop was destroyed before detach had called its on_done, and is left as it is";
-    const std::size_t jobs = core.jobs_alive;
+    constexpr std::string_view remedy = ": call detach, and keep the Loop until then";
+    const bool here = core.here();
     detail::note_left_behind();
-    if (core.here()) {
+    if (here) {
         left_behind_ = true;
         core.notify(nullptr, nullptr);
         core.hooks = 0;
@@ -255,9 +256,12 @@ void Loop::Impl::leave_behind() noexcept {
         left_before_ = static_cast<Impl*>(before);
     }
     try {
-        detail::log_error(std::string(what) + ", with " + std::to_string(jobs) +
-                          (jobs == 1 ? " job" : " jobs") +
-                          ": call detach, and keep the Loop until then");
+        std::string text(what);
+        if (here) {
+            text += ", with " + std::to_string(core.jobs_alive);
+            text += core.jobs_alive == 1 ? " job" : " jobs";
+        }
+        detail::log_error(text += remedy);
     } catch (const std::bad_alloc&) {
         detail::log_error(what);
     }
