@@ -11,7 +11,7 @@
 #include <string_view>
 #include <unistd.h>
 
-#include <eddy/log.hpp>
+#include <eddy/set_log.hpp>
 #include <eddy/report_failure.hpp>
 #include <eddy/run.hpp>
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <eddy/log.hpp>
+#include <eddy/set_log.hpp>
 
 #if EDDY_WITH_SPDLOG
 #include <spdlog/sinks/base_sink.h>

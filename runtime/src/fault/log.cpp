@@ -14,7 +14,6 @@
 
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
-#include <eddy/log.hpp>
 
 #include "base/type_name.hpp"
 #include "fault/log_outlet.hpp"
@@ -22,29 +21,7 @@
 #include "fault/log_sink.hpp"
 #include "fault/log_state.hpp"
 
-namespace eddy::inline v0_1 {
-
-namespace {
-
-constinit std::atomic<LogFunction> log_function{nullptr};
-constinit std::atomic<LogLevel> log_least{LogLevel::info};
-
-}  // namespace
-
-void set_log(LogFunction function, LogLevel least) noexcept {
-    log_least.store(least, std::memory_order_relaxed);
-    // release: of the level, and of what the function needs
-    log_function.store(function, std::memory_order_release);
-}
-
-}  // namespace eddy::inline v0_1
-
 namespace eddy::inline v0_1::detail {
-
-LogTarget log_target() noexcept {
-    const LogFunction function = log_function.load(std::memory_order_acquire);
-    return {function, log_least.load(std::memory_order_relaxed)};
-}
 
 constinit std::atomic<bool> log_waits{false};
 constinit LogState log_state;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include <eddy/log.hpp>
+#include <eddy/set_log.hpp>
 
 namespace eddy::inline v0_1::detail {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/log.hpp>
+#include <eddy/set_log.hpp>
 
 #include <exception>
 #include <mutex>
