@@ -99,6 +99,28 @@ Task<> pass(Duration time, Duration step = 1s) {
     }
 }
 
+/// A server of memory streams whose handler is told what it has seen.
+struct Served {
+    template <class H>
+    explicit Served(const ServeOptions& options,
+                    H handler,
+                    const eddy::testing::MemoryOptions& memory = {})
+        : listener(memory),
+          server(options),
+          serving(eddy::spawn(serve(server, listener, std::move(handler), std::ref(seen)))) {}
+
+    /// Drains it.
+    Task<> end() {
+        server.drain();
+        co_await serving;
+    }
+
+    MemoryListener listener;
+    Server server;
+    Seen seen;
+    eddy::JoinHandle<void> serving;
+};
+
 constexpr bool within(long seconds, long least) {
     return seconds >= least && seconds <= least + least / 4;
 }
@@ -106,132 +128,103 @@ constexpr bool within(long seconds, long least) {
 }  // namespace
 
 EDDY_TEST_CASE("a peer that says nothing is given up between the limit and a quarter more") {
-    MemoryListener listener;
-    Server server;  // two minutes
-    Seen seen;
-    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
+    Served served({}, reads_on<MemoryStream>);  // two minutes
     std::vector<MemoryStream> clients;
     for (int i = 0; i < 40; ++i) {
-        clients.push_back(listener.connect());
+        clients.push_back(served.listener.connect());
         co_await eddy::sleep_for(1s);
     }
     co_await pass(3min);
-    REQUIRE(seen.seconds.size() == 40);
-    for (const long seconds : seen.seconds) {
+    REQUIRE(served.seen.seconds.size() == 40);
+    for (const long seconds : served.seen.seconds) {
         CHECK(within(seconds, 120));
     }
-    CHECK(seen.words.front().find("read_some: the peer was silent for 120 s") == 0);
-    CHECK(server.statistics().active == 0);
+    CHECK(served.seen.words.front().find("read_some: the peer was silent for 120 s") == 0);
+    CHECK(served.server.statistics().active == 0);
     const Ending end = co_await reads(clients[0]);
     CHECK(end == Ending::zero);  // its handler has returned
-    server.drain();
-    co_await serving;
+    co_await served.end();
 }
 
 EDDY_TEST_CASE("a byte in either direction is a sign of life") {
-    MemoryListener listener;
-    Server server({.silence = 20s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(
-        server,
-        listener,
-        [](MemoryStream stream, Seen& all) -> Task<> {
-            co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
-                group.spawn([&stream]() -> Task<> {
-                    for (int i = 0; i < 10; ++i) {  // says something every 15 s
-                        co_await stream.write_all("tick");
-                        co_await eddy::sleep_for(15s);
-                    }
-                });
-                const TimePoint begun = eddy::now();
-                std::array<std::byte, 64> buffer{};
-                try {
-                    static_cast<void>(co_await stream.read_some(buffer));
-                } catch (const IoError& error) {
-                    all.timed_out(error, begun);
+    Served served({.silence = 20s}, [](MemoryStream stream, Seen& all) -> Task<> {
+        co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+            group.spawn([&stream]() -> Task<> {
+                for (int i = 0; i < 10; ++i) {  // says something every 15 s
+                    co_await stream.write_all("tick");
+                    co_await eddy::sleep_for(15s);
                 }
             });
-        },
-        std::ref(seen)));
-    auto talker = listener.connect();
-    auto listening = listener.connect();
+            const TimePoint begun = eddy::now();
+            std::array<std::byte, 64> buffer{};
+            try {
+                static_cast<void>(co_await stream.read_some(buffer));
+            } catch (const IoError& error) {
+                all.timed_out(error, begun);
+            }
+        });
+    });
+    auto talker = served.listener.connect();
+    auto listening = served.listener.connect();
     for (int i = 0; i < 10; ++i) {
         co_await eddy::sleep_for(15s);
     }
-    CHECK(seen.seconds.empty());
+    CHECK(served.seen.seconds.empty());
     co_await pass(1min);
-    REQUIRE(seen.seconds.size() == 2);
-    CHECK(within(seen.seconds[0] - 135, 20));  // after the last tick
-    server.drain();
-    co_await serving;
+    REQUIRE(served.seen.seconds.size() == 2);
+    CHECK(within(served.seen.seconds[0] - 135, 20));  // after the last tick
+    co_await served.end();
 }
 
 EDDY_TEST_CASE("a write that nobody takes is given up, and tears the stream") {
-    MemoryListener listener({.capacity = 64});
-    Server server({.silence = 20s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(server, listener, writes_on<MemoryStream>, std::ref(seen)));
-    auto client = listener.connect();
+    Served served({.silence = 20s}, writes_on<MemoryStream>, {.capacity = 64});
+    auto client = served.listener.connect();
     co_await pass(40s);
-    REQUIRE(seen.seconds.size() == 1);
-    CHECK(within(seen.seconds[0], 20));
-    CHECK(seen.words[0].find("write: the peer was silent for 20 s") == 0);
+    REQUIRE(served.seen.seconds.size() == 1);
+    CHECK(within(served.seen.seconds[0], 20));
+    CHECK(served.seen.words[0].find("write: the peer was silent for 20 s") == 0);
     const Ending end = co_await reads(client);
     CHECK(end == Ending::broken);
-    server.drain();
-    co_await serving;
+    co_await served.end();
 }
 
 EDDY_TEST_CASE("a peer that takes what was written, however slowly, is not silent") {
-    MemoryListener listener({.capacity = 1000});
-    Server server({.silence = 20s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(
-        server,
-        listener,
-        [](MemoryStream stream, Seen& all) -> Task<> {
-            const std::vector<std::byte> bytes(1000);
-            co_await stream.write_all(std::span<const std::byte>(bytes));
-            co_await reads_on(std::move(stream), all);  // no byte moves on this side any more
-        },
-        std::ref(seen)));
-    auto client = listener.connect();
+    Served served({.silence = 20s},
+                  [](MemoryStream stream, Seen& all) -> Task<> {
+                      const std::vector<std::byte> bytes(1000);
+                      co_await stream.write_all(std::span<const std::byte>(bytes));
+                      // No byte moves on this side any more.
+                      co_await reads_on(std::move(stream), all);
+                  },
+                  {.capacity = 1000});
+    auto client = served.listener.connect();
     std::array<std::byte, 10> some{};
     for (int i = 0; i < 100; ++i) {
         static_cast<void>(co_await client.read_some(some));
         co_await eddy::sleep_for(4s);
     }
-    CHECK(seen.seconds.empty());
+    CHECK(served.seen.seconds.empty());
     co_await pass(1min);
-    CHECK(seen.seconds.size() == 1);
-    server.drain();
-    co_await serving;
+    CHECK(served.seen.seconds.size() == 1);
+    co_await served.end();
 }
 
 EDDY_TEST_CASE("whoever does not wait for the peer is left in peace, and has all the time later") {
-    MemoryListener listener;
-    Server server({.silence = 20s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(
-        server,
-        listener,
-        [](MemoryStream stream, Seen& all) -> Task<> {
-            co_await eddy::sleep_for(10min);
-            co_await reads_on(std::move(stream), all);
-        },
-        std::ref(seen)));
+    Served served({.silence = 20s}, [](MemoryStream stream, Seen& all) -> Task<> {
+        co_await eddy::sleep_for(10min);
+        co_await reads_on(std::move(stream), all);
+    });
     std::vector<MemoryStream> clients;
     for (int i = 0; i < 10; ++i) {
-        clients.push_back(listener.connect());
+        clients.push_back(served.listener.connect());
         co_await eddy::sleep_for(700ms);
     }
     co_await pass(12min);
-    REQUIRE(seen.seconds.size() == 10);
-    for (const long seconds : seen.seconds) {
+    REQUIRE(served.seen.seconds.size() == 10);
+    for (const long seconds : served.seen.seconds) {
         CHECK(within(seconds, 20));
     }
-    server.drain();
-    co_await serving;
+    co_await served.end();
 }
 
 EDDY_TEST_CASE("a loop that comes back to its read has waited all the time") {
@@ -319,11 +312,8 @@ EDDY_TEST_CASE("what comes after the silence fails like that too, until it is cl
 }
 
 EDDY_TEST_CASE("virtual time does not move for connections that are idle") {
-    MemoryListener listener;
-    Server server({.silence = 1s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
-    auto client = listener.connect();
+    Served served({.silence = 1s}, reads_on<MemoryStream>);
+    auto client = served.listener.connect();
     co_await settle();
     const TimePoint begun = eddy::now();
     eddy::testing::Gate open;
@@ -334,9 +324,9 @@ EDDY_TEST_CASE("virtual time does not move for connections that are idle") {
     co_await open.wait();
     later.join();
     CHECK(eddy::now() == begun);
-    CHECK(seen.seconds.empty());
-    server.drain(0s);
-    co_await serving;
+    CHECK(served.seen.seconds.empty());
+    served.server.drain(0s);
+    co_await served.serving;
 }
 
 EDDY_TEST_CASE("the limit goes with the stream into other jobs, and outlives its server") {
@@ -368,33 +358,26 @@ EDDY_TEST_CASE("the limit goes with the stream into other jobs, and outlives its
 EDDY_TEST_CASE("no limit is none, and what is not above zero is refused") {
     CHECK_THROWS_AS(Server({.silence = 0s}), std::invalid_argument);
     CHECK_THROWS_AS(Server({.silence = -1s}), std::invalid_argument);
-    MemoryListener listener;
-    Server server({.silence = ServeOptions::no_limit});
-    Seen seen;
-    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
-    auto client = listener.connect();
+    Served served({.silence = ServeOptions::no_limit}, reads_on<MemoryStream>);
+    auto client = served.listener.connect();
     co_await eddy::sleep_for(std::chrono::hours(24 * 365));
-    CHECK(seen.seconds.empty());
-    CHECK(server.statistics().active == 1);
-    server.drain(0s);
-    co_await serving;
+    CHECK(served.seen.seconds.empty());
+    CHECK(served.server.statistics().active == 1);
+    served.server.drain(0s);
+    co_await served.serving;
 }
 
 EDDY_TEST_CASE("a drain, a cancellation and a close end limited connections as they end others") {
-    MemoryListener listener;
-    Server server({.drain = 5s, .silence = 20s});
-    Seen seen;
-    auto serving = eddy::spawn(serve(server, listener, reads_on<MemoryStream>, std::ref(seen)));
-    auto client = listener.connect();
-    auto gone = listener.connect();
+    Served served({.drain = 5s, .silence = 20s}, reads_on<MemoryStream>);
+    auto client = served.listener.connect();
+    auto gone = served.listener.connect();
     co_await settle();
     gone.close();
     co_await settle();
-    CHECK(server.statistics().completed == 1);
-    server.drain();
-    co_await serving;
-    CHECK(server.statistics().cancelled == 1);
-    CHECK(seen.seconds.empty());
+    CHECK(served.server.statistics().completed == 1);
+    co_await served.end();
+    CHECK(served.server.statistics().cancelled == 1);
+    CHECK(served.seen.seconds.empty());
 }
 
 namespace {
