@@ -17,6 +17,8 @@ guests|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of G
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer
+clang|libc++-19-dev|eddy_has_libcxx|its standard library
+clang|libc++abi-19-dev|eddy_has_libcxx|what that one stands on
 libuv|dpkg-dev|command -v dpkg-source|unpacking the libuv of a newer Debian
 libuv|debian-archive-keyring|test -e /usr/share/keyrings/debian-archive-keyring.gpg|its signature
 nightly|valgrind|command -v valgrind|memory that was never written
@@ -37,6 +39,11 @@ eddy_has_cmake() {
 eddy_has_header() { printf '#include <%s>\n' "$1" | g++ -std=c++20 -E -x c++ -; }
 eddy_has_tsan() {
     printf 'int main() {}\n' | clang++-19 -fsanitize=thread -x c++ - -o /dev/null
+}
+
+eddy_has_libcxx() {
+    printf '#include <version>\nint main() {}\n' |
+        clang++-19 -stdlib=libc++ -x c++ - -o /dev/null
 }
 
 # Prints "package|purpose" for everything that the groups need and the machine lacks.
