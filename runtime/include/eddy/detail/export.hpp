@@ -5,9 +5,8 @@
 /// stays inside.
 ///
 /// EDDY_API      before a function, or after `class`: declared here, defined in a source.
-/// EDDY_VISIBLE  after `class`: all of it is in headers. What matters is that there is one such
-/// type:
-///               it is caught, or a field of what somebody exports.
+/// EDDY_VISIBLE  after `class`: all of it is in headers. There is to be one such type only: it is
+///               caught, or a field of what somebody exports.
 /// EDDY_STATE    before a variable with state. Only ever declared in a header: a definition in an
 ///               inline variable, or in a static one of an inline function or a template, would be
 ///               one for each library of the process, or one for those that should not share.
