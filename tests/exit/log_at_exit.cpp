@@ -11,9 +11,9 @@
 #include <string_view>
 #include <unistd.h>
 
-#include <eddy/set_log.hpp>
 #include <eddy/report_failure.hpp>
 #include <eddy/run.hpp>
+#include <eddy/set_log.hpp>
 
 namespace {
 
