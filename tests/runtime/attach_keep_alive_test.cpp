@@ -272,17 +272,19 @@ TEST_CASE("a guest that always keeps its host lets it go with unref, jobs or not
     guest.host.run();
     CHECK(passed == 0);
     guest.loop->ref();
-    HostTimer timer(guest.host, 1, [&] {
-        gate.open();
+    bool let_go = false;
+    guest.loop->spawn([&]() -> Task<> {
         guest.loop->unref();
-        guest.loop->spawn([&]() -> Task<> {
-            guest.loop->ref();
-            co_return;
-        });
+        guest.loop->ref();
+        gate.open();
+        co_await eddy::sleep_for(1ms);
+        guest.loop->unref();
+        let_go = true;
     });
-    HostTimer end(guest.host, 5, [&] { guest.loop->unref(); });
     guest.host.run();
     CHECK(passed == 1);
+    CHECK(let_go);
+    CHECK_FALSE(guest.kept());
     guest.leave();
 }
 

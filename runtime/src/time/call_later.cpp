@@ -20,10 +20,8 @@ void TimedCall::schedule(std::shared_ptr<TimedCall> call, TimePoint when) {
     }
     if (when != never) {
         core.deadlines.insert(*call, when);
-        ++core.calls_due;
-        if (core.ready.must_wake()) {
-            core.ready
-                .wake();  // also if it is not the next deadline: it may be what a host runs for
+        if (++core.calls_due == 1 && core.ready.must_wake()) {
+            core.ready.wake();  // a host may run on for it, though it is not the next deadline
         }
     }
     core.listen_to_close(*call);
