@@ -3,6 +3,8 @@
 
 #include <concepts>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1 {
 
 /// What of a guest keeps its host's `uv_run` from returning, apart from `Loop::ref`.
@@ -15,7 +17,7 @@ namespace eddy::inline v0_1 {
 ///
 /// A post of another thread can only wake a loop that polls: if nothing else keeps the host, it
 /// may return before it has seen it. Whoever will be posted to is a job that waits, or holds `ref`.
-class KeepHost final {
+class EDDY_VISIBLE KeepHost final {
 public:
     static const KeepHost never;
     static const KeepHost always;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1 {
 
 /// How another thread makes the poll of a loop return: with a post, or with the end of an offloaded
@@ -19,7 +21,7 @@ enum class WakeBy : std::uint8_t {
 /// before 1.45 on Linux, uv_async otherwise.
 ///
 /// Threading: any thread; always the same.
-[[nodiscard]] WakeBy wake_by() noexcept;
+[[nodiscard]] EDDY_API WakeBy wake_by() noexcept;
 
 /// As EDDY_WAKE spells it.
 [[nodiscard]] constexpr std::string_view name_of(WakeBy way) noexcept {

@@ -14,7 +14,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct BroadcastStatistics {
+struct EDDY_VISIBLE BroadcastStatistics {
     std::size_t capacity = 0;
     std::size_t kept = 0;    ///< items in it
     std::uint64_t sent = 0;  ///< items ever

@@ -12,7 +12,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct ChannelStatistics {
+struct EDDY_VISIBLE ChannelStatistics {
     std::size_t capacity = 0;
     std::size_t buffered = 0;
     std::size_t reserved = 0;   ///< slots that nothing was sent into yet

@@ -11,7 +11,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct OneshotStatistics {
+struct EDDY_VISIBLE OneshotStatistics {
     bool available = false;  ///< the value is there to be received
     bool wanted = false;     ///< the receiver would take one
     bool sender = false;     ///< there is one that has not sent

@@ -10,7 +10,7 @@
 
 namespace eddy::inline v0_1 {
 
-struct QueueStatistics {
+struct EDDY_VISIBLE QueueStatistics {
     std::size_t capacity = 0;
     std::size_t size = 0;
     std::uint64_t unfinished = 0;  ///< put, and not yet done

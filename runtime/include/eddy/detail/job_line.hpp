@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/job.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -11,7 +12,7 @@ namespace eddy::inline v0_1::detail {
 /// at a time, while it is ready, or after its end. It owns none of them.
 ///
 /// Cost: every operation is constant; nothing allocates.
-class JobLine final {
+class EDDY_VISIBLE JobLine final {
 public:
     class Iterator;
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -15,7 +16,7 @@ namespace eddy::inline v0_1::detail {
 /// | self_ | whoever sends, then the loop's thread: the inbox orders the two      |
 ///
 /// Requires: sent again only when it has arrived.
-class SharedNode : public InboxNode {
+class EDDY_VISIBLE SharedNode : public InboxNode {
 protected:
     SharedNode() = default;
     ~SharedNode() override = default;

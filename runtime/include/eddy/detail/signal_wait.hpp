@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -10,7 +11,7 @@ namespace eddy::inline v0_1::detail {
 class SignalWatch;
 
 /// A wait for the next signal of a watch, which writes it here.
-class SignalWait : public QueuedWaiter {
+class EDDY_VISIBLE SignalWait : public QueuedWaiter {
 protected:
     SignalWait() = default;
     ~SignalWait() override = default;

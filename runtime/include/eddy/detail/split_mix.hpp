@@ -3,11 +3,13 @@
 
 #include <cstdint>
 
+#include <eddy/detail/export.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 /// splitmix64 (Steele, Lea, Flood 2014): numbers that look random, from a seed of which any is
 /// good. For orders and delays, not for secrets.
-class SplitMix final {
+class EDDY_VISIBLE SplitMix final {
 public:
     /// Seeds that are this far apart have nothing in common.
     static constexpr std::uint64_t step = 0x9e3779b97f4a7c15U;
