@@ -11,6 +11,9 @@
 ///               inline variable, or in a static one of an inline function or a template, would be
 ///               one for each library of the process, or one for those that should not share.
 ///
+/// EDDY_THREAD_STATE  the same, of a thread. In code of a program, with static libraries, it is one
+///               segment-relative load: g++ does not see by itself that what is hidden is near.
+///
 /// Shared libraries (EDDY_SHARED, which CMake's targets and eddy.pc define): exported, so that a
 /// program that is compiled with -fvisibility=hidden has the same types and state as the library.
 /// Static ones: types and functions are what they are to the program's compiler, state is hidden:
@@ -39,4 +42,10 @@
 #else
 #define EDDY_STATE [[gnu::visibility("hidden")]]
 #endif
+#endif
+
+#if !defined(EDDY_SHARED) && !defined(_WIN32) && (!defined(__PIC__) || defined(__PIE__))
+#define EDDY_THREAD_STATE [[gnu::visibility("hidden"), gnu::tls_model("local-exec")]]
+#else
+#define EDDY_THREAD_STATE EDDY_STATE
 #endif

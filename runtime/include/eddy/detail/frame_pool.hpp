@@ -94,7 +94,7 @@ private:
     static void release_slow(FreeList& list, void* memory) noexcept;
 
     struct ThreadExit;
-    EDDY_STATE static constinit thread_local FreeList lists_[class_count];
+    EDDY_THREAD_STATE static constinit thread_local FreeList lists_[class_count];
 };
 
 }  // namespace eddy::inline v0_1::detail

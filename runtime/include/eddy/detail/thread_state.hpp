@@ -32,7 +32,7 @@ struct ThreadState {
     std::uint64_t inherited;
 };
 
-EDDY_STATE extern constinit thread_local ThreadState thread_state;
+EDDY_THREAD_STATE extern constinit thread_local ThreadState thread_state;
 
 /// A loop runs, or is attached, on this thread from now on. Returns the thread's identity.
 EDDY_API std::uint64_t loop_begins() noexcept;
