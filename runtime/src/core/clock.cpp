@@ -15,11 +15,20 @@ public:
     }
 };
 
+/// Never destroyed: a loop may go on on another thread while the process exits.
+union LastingClock {
+    SteadyClock clock;
+    LastingClock() noexcept : clock() {}
+    LastingClock(const LastingClock&) = delete;
+    LastingClock& operator=(const LastingClock&) = delete;
+    ~LastingClock() {}
+};
+
 }  // namespace
 
 Clock& Clock::steady() noexcept {
-    static SteadyClock clock;
-    return clock;
+    static LastingClock lasting;
+    return lasting.clock;
 }
 
 TimePoint now() {
