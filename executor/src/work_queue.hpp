@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include <eddy/detail/list_link.hpp>
 #include <eddy/executor.hpp>
@@ -97,9 +98,10 @@ inline void WorkQueue::check_invariants() const noexcept {
     EDDY_ASSERT(waiting_count_ == 0 || count_ == bound_);
     EDDY_ASSERT(line_.linked() == (waiting_count_ != 0));
     EDDY_ASSERT((in_use_ != 0) == (count_ != 0));
-    for (std::size_t i = 0; i < classes_.size(); ++i) {
-        EDDY_ASSERT(classes_[i].ring.linked() == has(static_cast<Priority>(i)));
-        EDDY_ASSERT(classes_[i].ring.linked() || classes_[i].credit == 0);
+    for (const Priority priority : {Priority::high, Priority::normal, Priority::low}) {
+        const Class& of = classes_[static_cast<std::size_t>(priority)];
+        EDDY_ASSERT(of.ring.linked() == has(priority));
+        EDDY_ASSERT(of.ring.linked() || of.credit == 0);
     }
 #endif
 }

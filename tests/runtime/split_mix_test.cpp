@@ -2,6 +2,7 @@
 #include <eddy/detail/split_mix.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 
 #include <doctest/doctest.h>
 
