@@ -26,14 +26,16 @@ using namespace std::chrono_literals;
 namespace {
 
 /// The guest's side: coroutines.
-eddy::Task<std::string> load(std::string name, eddy::Duration time) {
-    co_await eddy::sleep_for(time);  // stands for a file, a server, a database
+eddy::Task<std::string> load(std::string name, int pieces) {
+    for (int piece = 0; piece < pieces; ++piece) {
+        co_await eddy::sleep_for(10ms);  // stands for a file, a server, a database
+    }
     std::cout << "eddy: loaded " << name << "\n";
     co_return name;
 }
 
 eddy::Task<> load_level(std::function<void(std::string)> ready) {
-    const auto [map, music] = co_await eddy::gather(load("map", 60ms), load("music", 20ms));
+    const auto [map, music] = co_await eddy::gather(load("map", 6), load("music", 2));
     ready(map + " and " + music);
 }
 
