@@ -13,6 +13,8 @@ build|libuv1-dev|pkg-config --atleast-version=1.44 libuv|the event loop
 build|libspdlog-dev|eddy_has_header spdlog/spdlog.h|the log
 samples|libssl-dev|eddy_has_header openssl/evp.h|the digests of the main sample
 tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
+guests|nodejs|command -v node|the sample for Node
+guests|libnode-dev|eddy_has_node_headers|its headers
 guests|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
@@ -37,6 +39,12 @@ eddy_has_cmake() {
         eddy_version_at_least "$(cmake --version | sed -n '1s/[^0-9]*//p')" 3 24
 }
 eddy_has_header() { printf '#include <%s>\n' "$1" | g++ -std=c++20 -E -x c++ -; }
+# Those of a node that is not the system's are not the system's either: without them the sample is skipped.
+eddy_has_node_headers() {
+    node -e 'const path = require("node:path"), fs = require("node:fs");
+        process.exit(process.config.variables.node_shared_libuv === true &&
+            !fs.existsSync(path.join(process.execPath, "../../include/node/node_api.h")) ? 1 : 0);'
+}
 eddy_has_tsan() {
     printf 'int main() {}\n' | clang++-19 -fsanitize=thread -x c++ - -o /dev/null
 }

@@ -8,7 +8,8 @@
 # as they are; what comes is checked against the archive's keys like any package. The binary package
 # needs the C library of Debian 13, so it does not run everywhere.
 #
-# The archive is the one that the system has its own packages from; EDDY_DEBIAN_ARCHIVE names another.
+# The archive is the one that the system has its own packages from, as far as apt can tell (not of a
+# list of mirrors, and not without package lists), else Debian's; EDDY_DEBIAN_ARCHIVE names another.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,10 +24,7 @@ fi
 
 # shellcheck disable=SC2016  # It is apt that puts something in for $(REPO_URI).
 archive=${EDDY_DEBIAN_ARCHIVE:-$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/$' || true)}
-if [ -z "$archive" ]; then
-    echo "libuv13: the system has no Debian archive; name one in EDDY_DEBIAN_ARCHIVE" >&2
-    exit 1
-fi
+[ -n "$archive" ] || archive=http://deb.debian.org/debian/
 
 rm -rf "$work"
 mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial"

@@ -3,7 +3,7 @@
 #
 # Checks what the pages (*.md) refer to: relative links and their anchors, sections that are named
 # ('NETWORK.md, "How a server ends"', 'see "The log"'), files in backticks, and that a file has the
-# names that are said to be in it (`src/uv/waker.cpp`: `wake`). And the sections that comments of
+# names that are said to be in it (`uv/driver.cpp`: `wake`). And the sections that comments of
 # the sources name.
 cmake_minimum_required(VERSION 3.24)
 

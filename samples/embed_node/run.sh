@@ -31,7 +31,7 @@ esac
 {
     cmake -S "$here" -B "$build" -G Ninja -DEDDY_LIBUV_INCLUDE_DIR="$uv" \
         -DEMBED_NODE_INCLUDE_DIR="$headers" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
-        -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16
+        -DEDDY_UNITY=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16
     cmake --build "$build"
 } >&2
 

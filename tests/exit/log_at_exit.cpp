@@ -62,11 +62,14 @@ int main(int count, char** arguments) {
         return 3;
     }
     fail_somewhere("early", "main");
-    if (what == "function") {
+    if (what == "function" || what == "counts") {
         eddy::set_log([](eddy::LogLevel, std::string_view text) noexcept {
             const std::string line = "heard: " + std::string(text) + "\n";
             static_cast<void>(!write(STDOUT_FILENO, line.data(), line.size()));
         });
+    }
+    for (int i = 0; what == "counts" && i < 25; ++i) {
+        fail_somewhere("again", "main");
     }
     return 0;
 }

@@ -23,7 +23,7 @@ namespace eddy::inline v0_1 {
 /// handler, std::runtime_error". Texts above 16 KiB are cut.
 ///
 /// Register your own logger of that name before the first loop to redirect or silence it: levels,
-/// sinks and whether it may block are yours then, the rate is the same. Or `set_log` (log.hpp),
+/// sinks and whether it may block are yours then, the rate is the same. Or `set_log` (set_log.hpp),
 /// which goes before spdlog, and is all there is in a library without it (EDDY_LOG=OFF).
 class EDDY_API LogObserver final : public Observer {
 public:

@@ -88,6 +88,18 @@ void prepare_for_its_end() noexcept {
     }
 }
 
+/// The same for a function, which no registry ends.
+void tell_function_at_exit() noexcept {
+    static constinit std::atomic<bool> prepared{false};
+    if (!prepared.exchange(true)) {
+        std::atexit([] {
+            if (log_target().function != nullptr) {
+                log_end();
+            }
+        });
+    }
+}
+
 std::shared_ptr<spdlog::logger> current_logger() {
     const std::lock_guard lock(log_state.registry);
     auto known = spdlog::get("eddy");
@@ -133,6 +145,7 @@ LogOutlet LogOutlet::current() {
     if (target.function != nullptr) {
         outlet.function_ = target.function;
         outlet.least_ = target.least;
+        tell_function_at_exit();
     } else {
         outlet.logger_ = current_logger();
     }

@@ -21,9 +21,9 @@
 
 #include <spdlog/sinks/ostream_sink.h>
 
-#include <eddy/log.hpp>
 #include <eddy/report_failure.hpp>
 #include <eddy/run.hpp>
+#include <eddy/set_log.hpp>
 #include <eddy/task.hpp>
 
 namespace {
