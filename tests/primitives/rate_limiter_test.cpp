@@ -75,6 +75,38 @@ private:
     RateLimiter limiter_{1, 1h};
 };
 
+/// Goes on whenever somebody looks, when it is told to.
+class HurryingClock final : public eddy::Clock {
+public:
+    [[nodiscard]] eddy::TimePoint now() const noexcept override {
+        now_ += hurries ? Duration(60ms) : Duration(1);
+        return now_;
+    }
+    void skip(Duration time) noexcept { now_ += time; }
+
+    bool hurries = false;
+
+private:
+    mutable eddy::TimePoint now_{1h};
+};
+
+TEST_CASE(
+    "a token that comes while a select tries its requests in turn goes to the first of them") {
+    HurryingClock clock;
+    eddy::Loop loop({.clock = &clock});
+    const auto main = [&clock]() -> Task<std::size_t> {
+        RateLimiter limiter(10, 1s, 10);  // one in 100 ms
+        const bool taken = limiter.try_acquire(10);
+        CHECK(taken);
+        clock.skip(390ms);
+        clock.hurries = true;
+        const auto chosen = co_await eddy::select(limiter.acquire(5), limiter.acquire(9));
+        clock.hurries = false;
+        co_return chosen.index();
+    };
+    CHECK(loop.run(main()) == 0);
+}
+
 }  // namespace
 
 EDDY_TEST_CASE("a burst goes at once, then one token at a time, exactly") {
