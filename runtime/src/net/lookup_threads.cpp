@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <dlfcn.h>
+#include <new>
 #include <pthread.h>
 
 #include <eddy/detail/pin_library.hpp>
@@ -11,6 +13,27 @@
 namespace eddy::inline v0_1::detail {
 
 namespace {
+
+/// What a thread begins with. It holds the library that this code is in until the thread does so
+/// itself: a plugin may be unloaded before a new thread has run at all.
+struct Start {
+    LookupThreads* threads;
+    void* library;  // null in a program, which nobody unloads
+};
+
+const char in_this_library = 0;
+
+[[nodiscard]] void* hold_library() noexcept {
+    Dl_info info;
+    return dladdr(&in_this_library, &info) != 0 ? dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD)
+                                                : nullptr;
+}
+
+void let_go_of_library(void* library) noexcept {
+    if (library != nullptr) {
+        dlclose(library);
+    }
+}
 
 /// Enough for a resolver with plug-ins; a thread's usual eight megabytes are much where memory is
 /// limited.
@@ -75,18 +98,30 @@ int LookupThreads::start_thread() noexcept {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread{};
-    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, this);
+    auto* const start = new (std::nothrow) Start{this, hold_library()};
+    if (start == nullptr) {
+        error = ENOMEM;
+    } else {
+        error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, start);
+        if (error != 0) {
+            let_go_of_library(start->library);
+            delete start;
+        }
+    }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
     return error;
 }
 
-void* LookupThreads::thread_main(void* self) noexcept {
+void* LookupThreads::thread_main(void* given) noexcept {
     pin_library();
+    const Start start = *static_cast<Start*>(given);
+    delete static_cast<Start*>(given);
+    let_go_of_library(start.library);
 #if defined(__linux__)
     pthread_setname_np(pthread_self(), "eddy-lookup");
 #endif
-    static_cast<LookupThreads*>(self)->serve();
+    start.threads->serve();
     return nullptr;
 }
 
