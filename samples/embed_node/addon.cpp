@@ -3,8 +3,10 @@
 // loads it, the main thread or a worker.
 //
 // It keeps node running while a promise is pending, and no longer. It leaves when its environment
-// does: at the end of the process, of a worker, at `process.exit`.
+// does: at the end of the process or of a worker. At `process.exit` on the main thread node asks
+// nobody, and the process just ends.
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -51,21 +53,38 @@ std::string text(napi_env env, napi_value from) {
     return value;
 }
 
+/// Closes them whatever happens in between: a worker may be ended in the middle, and then
+/// everything is refused.
+struct Scopes {
+    napi_env env;
+    napi_handle_scope handles = nullptr;
+    napi_callback_scope callback = nullptr;
+
+    explicit Scopes(napi_env of) : env(of) {}
+    Scopes(const Scopes&) = delete;
+    Scopes& operator=(const Scopes&) = delete;
+    ~Scopes() {
+        if (callback != nullptr) {
+            napi_close_callback_scope(env, callback);
+        }
+        if (handles != nullptr) {
+            napi_close_handle_scope(env, handles);
+        }
+    }
+};
+
 /// Jobs run in a callback of libuv, not of node's: there is no handle scope, and promises' `then`
 /// runs when a callback scope closes, not before.
 void settle(Guest& guest, const std::function<void(napi_env)>& with) {
     if (guest.leaving) {
         return;  // a promise of an environment that ends stays pending
     }
-    napi_handle_scope handles = nullptr;
-    napi_callback_scope callback = nullptr;
+    Scopes scopes(guest.env);
     napi_value resource = nullptr;
-    check(napi_open_handle_scope(guest.env, &handles));
+    check(napi_open_handle_scope(guest.env, &scopes.handles));
     check(napi_create_object(guest.env, &resource));
-    check(napi_open_callback_scope(guest.env, resource, guest.context, &callback));
+    check(napi_open_callback_scope(guest.env, resource, guest.context, &scopes.callback));
     with(guest.env);
-    check(napi_close_callback_scope(guest.env, callback));
-    check(napi_close_handle_scope(guest.env, handles));
 }
 
 void reject(napi_env env, napi_deferred promise, const char* code, const std::string& message) {
@@ -102,6 +121,8 @@ eddy::Task<> keep(Guest& guest, napi_deferred promise, std::string name, eddy::D
 
 using Job = eddy::JoinHandle<void>;
 
+constexpr double longest_pause = 1e12;  // milliseconds, 31 years
+
 napi_value cancel(napi_env env, napi_callback_info info) {
     void* job = nullptr;
     napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &job);
@@ -117,14 +138,18 @@ napi_value start_job(Guest& guest, napi_callback_info info) {
     double milliseconds = 0;
     check(napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
     check(napi_get_value_double(env, arguments[1], &milliseconds));
+    if (!(std::abs(milliseconds) <= longest_pause)) {  // NaN neither
+        throw std::invalid_argument("a pause of so many milliseconds is too long");
+    }
     const auto pause = std::chrono::duration_cast<eddy::Duration>(
         std::chrono::duration<double, std::milli>(milliseconds));
+    std::string name = text(env, arguments[0]);
 
     napi_deferred deferred = nullptr;
     napi_value result[2] = {};
     check(napi_create_promise(env, &deferred, &result[0]));
-    auto job = std::make_unique<Job>(
-        guest.loop->spawn(keep(guest, deferred, text(env, arguments[0]), pause)));
+    auto job =
+        std::make_unique<Job>(guest.loop->spawn(keep(guest, deferred, std::move(name), pause)));
     check(napi_create_function(env, "cancel", NAPI_AUTO_LENGTH, cancel, job.get(), &result[1]));
     // The handle lives as long as the function; it is dropped on this thread, and detaches.
     const auto drop = [](napi_env, void* data, void*) { delete static_cast<Job*>(data); };
