@@ -29,7 +29,6 @@ set(core_headers
     deadline_node
     expression_task
     job_line
-    loop_handle
     select
     shared_node
     yield

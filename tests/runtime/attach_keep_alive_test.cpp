@@ -192,6 +192,13 @@ TEST_CASE("what the host's own thread posts is called before the host returns") 
     HostTimer timer(guest.host, 1, [&] { CHECK(guest.loop->post([&] { ++calls; })); });
     guest.host.run();
     CHECK(calls == 2);
+    SUBCASE("also if another thread has posted before") {
+        std::thread([&] { CHECK(guest.loop->post([&] { ++calls; })); }).join();
+        CHECK(guest.loop->post([&] { ++calls; }));
+        CHECK(guest.kept());
+        guest.host.run();
+        CHECK(calls == 4);
+    }
     guest.leave();
 }
 

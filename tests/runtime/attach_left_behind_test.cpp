@@ -291,6 +291,68 @@ TEST_CASE("a job that destroys its loop goes on until its next wait") {
     check_left_behind(child, 0);
 }
 
+TEST_CASE("a job that destroys its loop leaves the queue it waits in next") {
+    const auto child = run_in_child([] {
+        Host host;
+        Gate gate;
+        auto loop = eddy::Loop::attach(host.loop());
+        int steps = 0;
+        loop->spawn([&]() -> Task<> {
+            loop.reset();
+            ++steps;
+            co_await gate.wait();
+            ++steps;
+        });
+        host.run();
+        gate.open();
+        host.run();
+        return steps == 1 ? 0 : 1;
+    });
+    check_left_behind(child, 0);
+}
+
+TEST_CASE("a guest that is destroyed while its handles close stays until they have") {
+    const auto child = run_in_child([] {
+        Host host;
+        // Of check handles the one that was started first comes last: after ours, and before the
+        // close callbacks.
+        struct Ending {
+            std::optional<eddy::LoopHandle> door;
+            std::unique_ptr<eddy::Loop> loop;
+        } ending;
+        uv_check_t check;
+        uv_check_init(host.loop(), &check);
+        check.data = &ending;
+        uv_check_start(&check, [](uv_check_t* handle) {
+            auto& found = *static_cast<Ending*>(handle->data);
+            if (found.door && found.door->closed()) {
+                found.loop.reset();
+                uv_close(reinterpret_cast<uv_handle_t*>(handle), nullptr);
+            }
+        });
+        ending.loop = eddy::Loop::attach(host.loop());
+        std::unique_ptr<eddy::Loop>& loop = ending.loop;
+        std::optional<eddy::UnixStream> left;
+        std::optional<eddy::UnixStream> right;
+        loop->spawn([&]() -> Task<> {
+            auto [one, other] = eddy::UnixStream::pair();
+            left.emplace(std::move(one));
+            right.emplace(std::move(other));
+            std::array<std::byte, 8> buffer{};
+            co_await left->read_some(buffer);
+        });
+        uv_run(host.loop(), UV_RUN_NOWAIT);
+        bool told = false;
+        loop->detach([&told] { told = true; });
+        ending.door.emplace(loop->handle());
+        host.run();
+        left.reset();
+        right.reset();
+        return told && loop == nullptr ? 0 : 1;
+    });
+    check_left_behind(child, 0);
+}
+
 }  // namespace
 
 #endif

@@ -7,8 +7,15 @@
 
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/inbox.hpp>
+#include <eddy/detail/thread_state.hpp>
 
 namespace eddy::inline v0_1 {
+
+namespace detail {
+/// Of a post that is in: if it came from the loop's own thread, the host of a guest hears of it, also
+/// if others have posted before and the inbox wakes nobody.
+EDDY_API void posted_here(const Inbox& inbox) noexcept;
+}  // namespace detail
 
 /// A way into a loop from any thread, which outlives the loop.
 ///
@@ -31,6 +38,9 @@ public:
             return false;
         }
         static_cast<void>(node.release());
+        if (detail::thread_state.core != nullptr) [[unlikely]] {
+            detail::posted_here(*inbox_);
+        }
         return true;
     }
 

@@ -150,7 +150,10 @@ void Loop::Impl::after_host_poll() noexcept {
     core.run_turn();
     if (!inherited()) [[likely]] {  // a job may have forked
         finish_host_turn();
-    } else if (left_behind_) {
+    }
+    if (left_behind_) [[unlikely]] {
+        // A job that has destroyed its own loop has gone on to its next wait.
+        core.for_each_job([](detail::Job& job) { job.abort_wait(); });
         thread_state.core = nullptr;
     }
 }

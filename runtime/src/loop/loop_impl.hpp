@@ -38,8 +38,8 @@ public:
     void require_guest(const char* what) const;
     void begin_attached() noexcept;
     void refer(bool on) noexcept;
-    /// Attached, and not detached: has to be leaked.
-    [[nodiscard]] bool must_stay() const noexcept { return attached && !detached_; }
+    /// Attached, and something of it is still in the host's loop: has to be leaked.
+    [[nodiscard]] bool must_stay() const noexcept { return attached && !departure_->over; }
     void leave_behind() noexcept;
     /// While it runs, this is its thread. Throws: `WrongThread`.
     void require_own_thread(const char* what) const;

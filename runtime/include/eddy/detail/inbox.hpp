@@ -114,8 +114,12 @@ public:
     [[nodiscard]] bool inherited() const noexcept {
         return generation_.load(std::memory_order_relaxed) != fork_generation();
     }
-    /// Refuses every push from now on, and forgets what is in it.
-    void disown() noexcept { generation_.store(~fork_generation(), std::memory_order_relaxed); }
+    /// Loop thread. Refuses every push from now on, and forgets what is in it. When it returns,
+    /// nobody is on the way to what wakes the loop.
+    void disown() noexcept {
+        generation_.store(~fork_generation(), std::memory_order_relaxed);
+        close();
+    }
     /// Loop thread: the invariants. In debug builds it looks itself, whenever it is emptied.
     void check_invariants() const noexcept;
     /// Any thread: every push is refused.
