@@ -12,8 +12,8 @@
 namespace eddy::inline v0_1 {
 
 namespace detail {
-/// Of a post that is in: if it came from the loop's own thread, the host of a guest hears of it, also
-/// if others have posted before and the inbox wakes nobody.
+/// Of a post that is in: if it came from the loop's own thread, the host of a guest hears of it,
+/// also if others have posted before and the inbox wakes nobody.
 EDDY_API void posted_here(const Inbox& inbox) noexcept;
 }  // namespace detail
 

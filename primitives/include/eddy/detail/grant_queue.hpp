@@ -35,8 +35,8 @@ private:
 /// First come, first served: what hands out permits, tokens and rates, and keeps those who wait for
 /// them. A request is granted whole; the first in the queue is never overtaken by a smaller one.
 ///
-/// Invariant: unless committing_, the first waiter's request does not fit (of a limiter, whose level
-///            rises by itself: or its alarm is due); nobody in the queue has an answer.
+/// Invariant: unless committing_, the first waiter's request does not fit (of a limiter, whose
+///            level rises by itself: or its alarm is due); nobody in the queue has an answer.
 class EDDY_API GrantQueue {
 public:
     GrantQueue(const GrantQueue&) = delete;
