@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include <eddy/require.hpp>
+
 namespace eddy::inline v0_1::detail {
 
 void RaceNursery::child_ended(Job& child) noexcept {
@@ -22,6 +24,7 @@ Job& RaceNursery::leave_to_winner() {
         forget_interruption();
     }
     leave();
+    EDDY_ASSERT(winner_ != nullptr);  // it throws otherwise
     return *winner_;
 }
 
