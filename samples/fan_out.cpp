@@ -22,8 +22,6 @@
 
 using namespace std::chrono_literals;
 
-;
-
 struct Picture {
     std::string name;
     int size = 0;  // and it takes so many ms

@@ -21,8 +21,6 @@
 
 using namespace std::chrono_literals;
 
-;
-
 using Photos = eddy::Receiver<std::string>;
 using PhotoSender = eddy::Sender<std::string>;
 

@@ -21,8 +21,6 @@
 
 using namespace std::chrono_literals;
 
-;
-
 /// Refuses the request that would be the fifth within any 999 ms.
 class Service {
 public:

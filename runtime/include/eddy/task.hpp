@@ -81,8 +81,6 @@ struct EDDY_VISIBLE TaskAccess{
     release(Task<T> & task) noexcept {return std::exchange(task.promise_, nullptr);
 }  // namespace eddy::inline v0_1
 }
-;
-
 namespace detail {
 
 template <class T>
