@@ -76,11 +76,13 @@ private:
 };
 
 /// For the functions that run tasks.
-struct EDDY_VISIBLE TaskAccess{
-    template <class T> [[nodiscard]] static detail::Promise<T> *
-    release(Task<T> & task) noexcept {return std::exchange(task.promise_, nullptr);
-}  // namespace eddy::inline v0_1
-}
+struct EDDY_VISIBLE TaskAccess {
+    template <class T>
+    [[nodiscard]] static detail::Promise<T>* release(Task<T>& task) noexcept {
+        return std::exchange(task.promise_, nullptr);
+    }
+};
+
 namespace detail {
 
 template <class T>
