@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <csignal>
 #include <dlfcn.h>
-#include <new>
 #include <pthread.h>
 
 #include <eddy/detail/pin_library.hpp>
@@ -14,22 +13,9 @@ namespace eddy::inline v0_1::detail {
 
 namespace {
 
-/// What a thread begins with. It holds the library that this code is in until the thread does so
-/// itself: a plugin may be unloaded before a new thread has run at all.
-struct Start {
-    LookupThreads* threads;
-    void* library;  // null in a program, which nobody unloads
-};
-
 const char in_this_library = 0;
 
-[[nodiscard]] void* hold_library() noexcept {
-    Dl_info info;
-    return dladdr(&in_this_library, &info) != 0 ? dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD)
-                                                : nullptr;
-}
-
-void let_go_of_library(void* library) noexcept {
+void give_back(void* library) noexcept {
     if (library != nullptr) {
         dlclose(library);
     }
@@ -98,31 +84,50 @@ int LookupThreads::start_thread() noexcept {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread{};
-    auto* const start = new (std::nothrow) Start{this, hold_library()};
-    if (start == nullptr) {
-        error = ENOMEM;
-    } else {
-        error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, start);
-        if (error != 0) {
-            let_go_of_library(start->library);
-            delete start;
-        }
+    hold_library();
+    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, this);
+    if (error != 0) {
+        give_back(library_to_give_back());
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
     return error;
 }
 
-void* LookupThreads::thread_main(void* given) noexcept {
+void* LookupThreads::thread_main(void* self) noexcept {
     pin_library();
-    const Start start = *static_cast<Start*>(given);
-    delete static_cast<Start*>(given);
-    let_go_of_library(start.library);
+    auto& threads = *static_cast<LookupThreads*>(self);
+    std::unique_lock lock(threads.mutex_);
+    void* const library = threads.library_to_give_back();
+    lock.unlock();  // the loader has a lock of its own
+    give_back(library);
 #if defined(__linux__)
     pthread_setname_np(pthread_self(), "eddy-lookup");
 #endif
-    start.threads->serve();
+    threads.serve();
     return nullptr;
+}
+
+/// For a thread that is about to be started: it pins the library as its first step, and a plugin may
+/// be unloaded before it has come to that.
+void LookupThreads::hold_library() noexcept {
+    Dl_info info;
+    void* const library = dladdr(&in_this_library, &info) != 0
+                              ? dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD)
+                              : nullptr;
+    if (library != nullptr) {
+        library_ = library;  // always the same
+        ++held_;
+    }
+}
+
+/// Null: nothing.
+void* LookupThreads::library_to_give_back() noexcept {
+    if (held_ == 0) {
+        return nullptr;
+    }
+    --held_;
+    return library_;
 }
 
 void LookupThreads::serve() noexcept {

@@ -39,6 +39,7 @@ private:
 /// |---------------------------|----------------------------------------------|
 /// | queue_, queued_, and links of works in it | any thread, under mutex_     |
 /// | threads_, idle_           | any thread, under mutex_                     |
+/// | library_, held_           | any thread, under mutex_                     |
 class LookupThreads final {
 public:
     static constexpr std::size_t most_threads = 16;
@@ -69,6 +70,8 @@ private:
 
     [[nodiscard]] int start_thread() noexcept;
     static void* thread_main(void* self) noexcept;
+    void hold_library() noexcept;
+    [[nodiscard]] void* library_to_give_back() noexcept;
     void serve() noexcept;
 
     // Invariant: a queued work implies a thread, or one that is being started.
@@ -77,7 +80,9 @@ private:
     ListLink queue_;
     std::size_t queued_ = 0;
     std::size_t threads_ = 0;
-    std::size_t idle_ = 0;  // of them, waiting for work
+    std::size_t idle_ = 0;     // of them, waiting for work
+    void* library_ = nullptr;  // that this code is in, see hold_library(); null in a program
+    std::size_t held_ = 0;     // how many times: once for each thread that has not run yet
     LookupThreads* parent_ = nullptr;
     const std::uint32_t generation_ = fork_generation();
 };
