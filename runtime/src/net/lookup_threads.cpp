@@ -108,8 +108,8 @@ void* LookupThreads::thread_main(void* self) noexcept {
     return nullptr;
 }
 
-/// For a thread that is about to be started: it pins the library as its first step, and a plugin may
-/// be unloaded before it has come to that.
+/// For a thread that is about to be started: it pins the library as its first step, and a plugin
+/// may be unloaded before it has come to that.
 void LookupThreads::hold_library() noexcept {
     Dl_info info;
     void* const library = dladdr(&in_this_library, &info) != 0
