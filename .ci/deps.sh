@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# Sourced by tests/run.sh, samples/run.sh and .ci/run. eddy_deps GROUP... installs what the groups
-# need and the machine lacks; it touches the package manager only if something is missing.
+# Sourced from the top of the checkout. eddy_deps GROUP... installs what the groups need and the
+# machine lacks; it touches the package manager only if something is missing. A group is what one part
+# needs, so that nobody has to install what only others use.
 
 # group | Debian package | what tells that it is there | what it is for
 eddy_dep_table='
@@ -11,11 +12,11 @@ build|ninja-build|command -v ninja|the build
 build|pkg-config|command -v pkg-config|finding libraries
 build|libuv1-dev|pkg-config --atleast-version=1.44 libuv|the event loop
 build|libspdlog-dev|eddy_has_header spdlog/spdlog.h|the log
-samples|libssl-dev|eddy_has_header openssl/evp.h|the digests of the main sample
+openssl|libssl-dev|eddy_has_header openssl/evp.h|the digests of the main sample
 tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
-guests|nodejs|command -v node|the sample for Node
-guests|libnode-dev|eddy_has_node_headers|its headers
-guests|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
+node|nodejs|command -v node|the sample for Node
+node|libnode-dev|eddy_has_node_headers|its headers
+glib|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer
@@ -23,8 +24,8 @@ clang|libc++-19-dev|eddy_has_libcxx|its standard library
 clang|libc++abi-19-dev|eddy_has_libcxx|what that one stands on
 libuv|dpkg-dev|command -v dpkg-source|unpacking the libuv of a newer Debian
 libuv|debian-archive-keyring|test -e /usr/share/keyrings/debian-archive-keyring.gpg|its signature
-nightly|valgrind|command -v valgrind|memory that was never written
-nightly|gcovr|command -v gcovr|which lines no test reaches
+valgrind|valgrind|command -v valgrind|memory that was never written
+coverage|llvm-19|command -v llvm-cov-19|which lines no test reaches
 lint|clang-format-19|command -v clang-format-19|the format check
 lint|clang-tidy-19|command -v clang-tidy-19|the static analysis
 lint|clang-tools-19|command -v clang-query-19|the lint for coroutine faults of g++
@@ -92,12 +93,8 @@ eddy_deps() {
     fi
 
     printf 'eddy: installing with apt-get\n' >&2
-    # A broken foreign repository must not stop us; a package that cannot be had does.
-    eddy_as_root apt-get update -q </dev/null >&2 ||
-        printf 'eddy: apt-get update failed, going on with the package lists at hand\n' >&2
     # shellcheck disable=SC2086  # A list of words.
-    if ! eddy_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-        --no-install-recommends -o DPkg::Lock::Timeout=120 $eddy_packages </dev/null >&2; then
+    if ! eddy_as_root sh ./.ci/apt_install.sh $eddy_packages </dev/null >&2; then
         printf 'eddy: apt-get could not install: %s\n' "$eddy_packages" >&2
         printf '      A newer system (Debian 12 or later) has them all.\n' >&2
         return 1
@@ -124,6 +121,13 @@ eddy_other_manager() {
   macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib boost llvm
 NAMES
     printf '      or let CMake fetch the libraries: cmake --preset dev -DEDDY_FETCH_DEPS=ON\n' >&2
+}
+
+# The groups that a sample needs beside "build", or all of them: samples/needs has them.
+eddy_sample_needs() { # [SAMPLE]
+    awk -v sample="${1:-}" '/^#/ { next }
+        sample == "" || $1 == sample { for (i = 2; i <= NF; ++i) if (!seen[$i]++) print $i }' \
+        samples/needs
 }
 
 eddy_jobs() { nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2; }

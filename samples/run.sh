@@ -33,10 +33,8 @@ fi
 (
     cd "$here/.."
     . ./.ci/deps.sh
-    case $name in
-    *_glib) eddy_deps build samples guests ;;
-    *) eddy_deps build samples ;;
-    esac
+    # shellcheck disable=SC2046  # A list of words.
+    eddy_deps build $(eddy_sample_needs "$name")
     [ ! -f "$here/$name/run.sh" ] || exit 0  # it builds by itself
     cmake --preset release -B build/samples -DEDDY_BUILD_TESTS=OFF -DEDDY_BUILD_BENCH=OFF \
         -DEDDY_TESTING=OFF

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Sourced by .ci/run: the stages that take too long for every change, or find too little for what they
+# cost. Each ends within half an hour on two cores, and installs what it needs.
+
+# Clang's sanitizers see what g++'s do not, and the other way round.
+stage_clang_asan() {
+    eddy_deps build tests clang
+    local sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    cmake --preset clang -B build/clang_asan -DEDDY_WERROR=ON -DEDDY_TEST_BY_FILE=ON \
+        -DEDDY_TEST_STATIC=OFF -DCMAKE_CXX_FLAGS="$sanitize" -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1"
+    cmake --build build/clang_asan --parallel "$(eddy_jobs)" -- -k 0
+    local -x EDDY_TEST_TIMEOUT=300
+    test_folder build/clang_asan
+}
+
+# The standard library's containers and iterators check their users. spdlog's are not those, so it is
+# left out.
+stage_containers() {
+    eddy_deps build tests
+    cmake --preset dev -B build/containers -DEDDY_WERROR=ON -DEDDY_LOG=OFF -DEDDY_UNITY=ON \
+        -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 -DEDDY_TEST_BY_FILE=ON -DEDDY_TEST_STATIC=OFF \
+        -DEDDY_TEST_INSTALL=OFF -DEDDY_BUILD_SAMPLES=OFF \
+        -DCMAKE_CXX_FLAGS_DEBUG="-g1 -D_GLIBCXX_DEBUG -D_GLIBCXX_DEBUG_PEDANTIC"
+    cmake --build build/containers --parallel "$(eddy_jobs)" -- -k 0
+    test_folder build/containers
+}
+
+# What distributions compile with, and clang's optimiser.
+stage_hardened() {
+    # shellcheck disable=SC2046  # A list of words.
+    eddy_deps build tests clang $(eddy_sample_needs)
+    cmake --preset clang -B build/hardened -DEDDY_WERROR=ON -DEDDY_HARDEN=ON \
+        -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS="-D_GLIBCXX_ASSERTIONS" \
+        -DCMAKE_CXX_FLAGS_RELEASE="-O2 -g1 -DNDEBUG" -DEDDY_TEST_PCH=ON -DEDDY_TEST_BY_FILE=ON \
+        -DEDDY_TEST_STATIC=OFF
+    cmake --build build/hardened --parallel "$(eddy_jobs)" -- -k 0
+    test_folder build/hardened
+}
+
+# The optimiser sees through the library: g++ 12 has most of its coroutine faults there.
+stage_lto() {
+    # shellcheck disable=SC2046  # A list of words.
+    eddy_deps build tests $(eddy_sample_needs)
+    cmake --preset release -B build/lto -DEDDY_WERROR=OFF -DEDDY_BUILD_BENCH=OFF \
+        -DCMAKE_CXX_FLAGS="-flto=auto -fno-fat-lto-objects" -DEDDY_TEST_BY_FILE=ON
+    cmake --build build/lto --parallel "$(eddy_jobs)" -- -k 0
+    test_folder build/lto
+}
+
+# What no sanitizer sees: memory that was never written. Threads take turns there, so that what measures
+# time, or needs many steps, is left out.
+stage_valgrind() {
+    eddy_deps build tests valgrind
+    cmake --preset dev -B build/valgrind -DEDDY_WERROR=ON -DEDDY_TEST_STATIC=OFF \
+        -DEDDY_TEST_INSTALL=OFF -DEDDY_BUILD_SAMPLES=OFF -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g"
+    cmake --build build/valgrind --parallel "$(eddy_jobs)" --target primitives_tests
+    # The tests' own operator new stays: it counts, and fails on request.
+    valgrind --quiet --error-exitcode=1 --leak-check=full --show-leak-kinds=definite \
+        --errors-for-leak-kinds=definite --soname-synonyms=somalloc=nouserintercepts \
+        build/valgrind/tests/primitives_tests -sfe='*_model_test*,*_cost_test*,*off_loop*,*remote_*'
+}

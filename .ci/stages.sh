@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Sourced by .ci/run: the stages that every change goes through. What each costs stands there.
+
+# The seeds are the same for everybody, and so a failing one is found again.
+seeds=200
+
+build() { # PRESET [CMAKE ARGUMENTS]
+    cmake --preset "$1" -DEDDY_WERROR=ON "${@:2}"
+    cmake --build --preset "$1" --parallel "$(eddy_jobs)" -- -k 0
+}
+
+# A test that is skipped fails its stage, unless .ci/skips says why it may be.
+checked_ctest() { # BUILD FOLDER, ARGUMENTS OF CTEST
+    local results=$PWD/$1/tests.xml status=0
+    rm -f "$results"
+    ctest "${@:2}" --output-junit "$results" --test-output-size-passed 1000000 || status=$?
+    ./.ci/skipped.sh "$results" || status=1
+    return $status
+}
+test_preset() { # PRESET [ARGUMENTS OF CTEST]
+    checked_ctest "build/$1" --preset "$@"
+}
+test_folder() { # BUILD FOLDER [ARGUMENTS OF CTEST]
+    checked_ctest "$1" --test-dir "$1" --output-on-failure --no-tests=error -j 2 "${@:2}"
+}
+
+# The lint has a stage of its own.
+stage_tests() {
+    ./tests/run.sh -LE lint
+    ./tests/shortage.sh  # once more, to say how many sites that were
+}
+
+# shellcheck disable=SC2046  # A list of words.
+stage_deps() { eddy_deps build tests $(eddy_sample_needs) bench clang lint libuv; }
+
+stage_format() {
+    find runtime primitives executor tests samples '(' -name '*.cpp' -o -name '*.hpp' ')' -print0 |
+        xargs -0 clang-format-19 --dry-run -Werror
+    # It leaves comments alone, so nobody else sees one that is too long.
+    find runtime primitives executor tests samples '(' -name '*.cpp' -o -name '*.hpp' ')' -exec \
+        awk 'length > 100 { print FILENAME ":" FNR ": longer than 100 columns"; bad = 1 } END { exit bad }' {} +
+}
+
+# Every public header compiles alone.
+stage_headers() {
+    cmake --preset dev -DEDDY_WERROR=ON
+    cmake --build --preset dev --parallel "$(eddy_jobs)" --target all_verify_interface_header_sets
+}
+
+# The lint needs tools that tests/run.sh does not install, so the first configuration may lack it.
+stage_lint() {
+    build dev
+    test_preset dev -L lint
+}
+
+# Several sources in one: most of the time goes into the standard headers, once for each. For files
+# that a path with "UnifiedSource" includes, the analyzer does what it does for the file itself.
+stage_tidy() {
+    local folder=build/UnifiedSource
+    cmake --preset clang -B "$folder" -DEDDY_BUILD_TESTS=OFF -DEDDY_BUILD_SAMPLES=OFF
+    find "$folder"/{runtime,primitives,executor} -name 'unity_*' -print0 |
+        xargs -0 -n 1 -P "$(eddy_jobs)" \
+            clang-tidy-19 -p "$folder" --quiet --checks=-bugprone-suspicious-include \
+            --warnings-as-errors='*'
+}
+
+stage_clang() {
+    build clang
+    test_preset clang -LE lint
+}
+
+# With sanitizers g++ 12 warns of what is not there (mismatched new and delete where the frame pool is
+# inlined, an uninitialised stop_token); the plain builds of both compilers hold the line.
+stage_asan() {
+    build asan -DEDDY_WERROR=OFF
+    test_preset asan
+}
+
+stage_tsan() {
+    build tsan
+    test_preset tsan
+}
+
+# Builds what depends on libuv or on how a loop is woken, and all that it wakes.
+build_wake() { # EDDY_WAKE
+    cmake --preset dev -B build/libuv -DEDDY_WERROR=ON -DEDDY_WAKE="$1" \
+        -DCMAKE_PREFIX_PATH="$libuv13" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 \
+        -DCMAKE_CXX_FLAGS_DEBUG=-D_GLIBCXX_ASSERTIONS -DEDDY_TEST_SOURCES="$woken" \
+        -DEDDY_TEST_BY_FILE=ON -DEDDY_TEST_STATIC=OFF -DEDDY_TEST_INSTALL=OFF \
+        -DEDDY_BUILD_SAMPLES=OFF
+    cmake --build build/libuv --parallel "$(eddy_jobs)" --target runtime_tests executor_tests
+}
+
+# test_wake FOLDER LIBRARIES WAKE REGEX: on the libuv in the folder LIBRARIES, by which a loop must be
+# woken so.
+test_wake() {
+    local -x LD_LIBRARY_PATH=$2
+    local version
+    version=$(pkg-config --modversion "$2/pkgconfig/libuv.pc")
+    "$1"/tests/runtime_tests --source-file='*/attach_wake_test*' |
+        grep -F "libuv $version, a loop is woken by $3" ||
+        { echo "not on libuv $version, or not woken by $3" >&2 && return 1; }
+    test_folder "$1" -R "$4"
+}
+
+# A current libuv, and all ways to wake a loop. A shared libuv may be exchanged below a program: so
+# what was compiled against the system's runs on a current one, all of it, and the other way round.
+stage_libuv() {
+    eddy_deps build tests libuv
+    local libuv13 current systems auto=eventfd
+    local woken='executor/|runtime/(attach|inbox|post|loop|fork|signals|shutdown|teardown)'
+    libuv13=$(./.ci/libuv13.sh)
+    current=$libuv13/lib
+    systems=$(pkg-config --variable=libdir libuv)
+    ! pkg-config --atleast-version=1.45 libuv || auto=uv_async
+
+    [ -x build/dev/tests/executor_tests ] || build dev
+    test_wake build/dev "$current" uv_async '^(runtime|executor)/'
+    build_wake eventfd
+    test_wake build/libuv "$current" eventfd "^($woken)"
+    build_wake uv_async
+    test_wake build/libuv "$systems" uv_async "^($woken)"
+    build_wake auto
+    test_wake build/libuv "$current" uv_async "^($woken)"
+    test_wake build/libuv "$systems" "$auto" '^runtime/(inbox|post)'
+}
+
+# Users of installed libraries: each of shared and static, g++ and clang, C++20 and C++23 at least once,
+# and libc++. tests/run.sh has tested static libraries of g++ in C++20, file by file, and the sources.
+stage_install() {
+    install_rows=""
+    install_failed=""
+    install_row "shared, g++, C++20" -DBUILD_SHARED_LIBS=ON
+    install_row "static, g++, C++23" -DCMAKE_CXX_STANDARD=23
+    install_row "shared, clang, C++23" -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=23 \
+        -DCMAKE_CXX_COMPILER=clang++-19
+    install_row "static, clang, C++20, libc++, no spdlog" -DCMAKE_CXX_COMPILER=clang++-19 -DEDDY_LOG=OFF \
+        "-DCMAKE_CXX_FLAGS=-stdlib=libc++ -fexperimental-library"
+    printf '\n%s\n' "$install_rows"
+    [ -z "$install_failed" ]
+}
+
+install_row() { # WHAT CMAKE ARGUMENTS
+    local begin=$SECONDS verdict=ok folder
+    folder=build/install/$(printf '%s' "$1" | tr -cs 'a-z0-9+' _)
+    if ! cmake --preset dev -B "$folder" -DEDDY_WERROR=ON -DEDDY_UNITY=ON \
+        -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 -DEDDY_TEST_STATIC=OFF -DEDDY_BUILD_SAMPLES=OFF \
+        -DEDDY_TEST_PCH=OFF -DCMAKE_CXX_FLAGS_DEBUG=-O0 "${@:2}" ||
+        ! cmake --build "$folder" --parallel "$(eddy_jobs)" --target eddy_libraries ||
+        ! test_folder "$folder" -L install -E subdirectory; then
+        verdict=FAILED
+        install_failed=yes
+    fi
+    install_rows+=$(printf '%-45s %4d s   %s' "$1" $((SECONDS - begin)) "$verdict")$'\n'
+}
+
+# Builds everything in the release mode, the benchmarks too. The seeds run all test cases of it.
+stage_seeds() {
+    build release
+    test_preset release -LE '^(runtime|primitives|executor)$'
+    EDDY_STRESS=1000000 ./tests/seeds.sh "$seeds"
+}
