@@ -21,22 +21,13 @@
 
 namespace eddy::testing {
 
-#if EDDY_WITH_SPDLOG
-
-/// While it lives, it is the logger "eddy".
-class LogCapture final {
+/// What was logged, line by line.
+class LoggedLines {
 public:
-    explicit LogCapture(LogLevel level = LogLevel::info) : sink_(std::make_shared<Sink>()) {
-        spdlog::drop("eddy");
-        auto logger = std::make_shared<spdlog::logger>("eddy", sink_);
-        logger->set_level(level == LogLevel::debug ? spdlog::level::debug : spdlog::level::info);
-        spdlog::register_logger(std::move(logger));
-    }
-    LogCapture(const LogCapture&) = delete;
-    LogCapture& operator=(const LogCapture&) = delete;
-    ~LogCapture() { spdlog::drop("eddy"); }
+    LoggedLines(const LoggedLines&) = delete;
+    LoggedLines& operator=(const LoggedLines&) = delete;
 
-    [[nodiscard]] const std::vector<std::string>& lines() const { return sink_->lines; }
+    [[nodiscard]] const std::vector<std::string>& lines() const { return *lines_; }
     [[nodiscard]] std::size_t count(std::string_view part) const {
         return static_cast<std::size_t>(
             std::count_if(lines().begin(), lines().end(), [part](const std::string& line) {
@@ -51,6 +42,24 @@ public:
         }
         return sum;
     }
+
+protected:
+    using Lines = std::shared_ptr<const std::vector<std::string>>;
+    explicit LoggedLines(Lines lines) noexcept : lines_(std::move(lines)) {}
+    ~LoggedLines() = default;
+
+private:
+    Lines lines_;
+};
+
+#if EDDY_WITH_SPDLOG
+
+/// While it lives, it is the logger "eddy".
+class LogCapture final : public LoggedLines {
+public:
+    explicit LogCapture(LogLevel level = LogLevel::info)
+        : LogCapture(std::make_shared<Sink>(), level) {}
+    ~LogCapture() { spdlog::drop("eddy"); }
 
 private:
     class Sink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -66,37 +75,26 @@ private:
         void flush_() override {}
     };
 
-    std::shared_ptr<Sink> sink_;
+    LogCapture(const std::shared_ptr<Sink>& sink, LogLevel level)
+        : LoggedLines(Lines(sink, &sink->lines)) {
+        spdlog::drop("eddy");
+        auto logger = std::make_shared<spdlog::logger>("eddy", sink);
+        logger->set_level(level == LogLevel::debug ? spdlog::level::debug : spdlog::level::info);
+        spdlog::register_logger(std::move(logger));
+    }
 };
 
 #else
 
 /// While it lives, it is what is logged to.
-class LogCapture final {
+class LogCapture final : public LoggedLines {
 public:
-    explicit LogCapture(LogLevel level = LogLevel::info) {
+    explicit LogCapture(LogLevel level = LogLevel::info)
+        : LoggedLines(Lines(std::shared_ptr<void>(), &captured())) {
         captured().clear();
         set_log(&LogCapture::capture, level);
     }
-    LogCapture(const LogCapture&) = delete;
-    LogCapture& operator=(const LogCapture&) = delete;
     ~LogCapture() { set_log(nullptr); }
-
-    [[nodiscard]] const std::vector<std::string>& lines() const { return captured(); }
-    [[nodiscard]] std::size_t count(std::string_view part) const {
-        return static_cast<std::size_t>(
-            std::count_if(lines().begin(), lines().end(), [part](const std::string& line) {
-                return line.find(part) != std::string::npos;
-            }));
-    }
-    /// The bytes of all of them.
-    [[nodiscard]] std::size_t size() const {
-        std::size_t sum = 0;
-        for (const std::string& line : lines()) {
-            sum += line.size();
-        }
-        return sum;
-    }
 
 private:
     static std::vector<std::string>& captured() {
