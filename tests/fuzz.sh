@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the fuzz targets under libFuzzer, with address and undefined behaviour sanitizers, and says
+# how often each was called.
+#   tests/fuzz.sh [SECONDS] [TARGET...]     5 seconds each unless given, all targets unless named
+#   tests/fuzz.sh 1200 program              20 minutes of one
+# Each begins with a copy of its corpus, build/fuzz/corpus/TARGET, that keeps what is new in it.
+# A failure leaves its input in build/fuzz/found; build/fuzz/tests/fuzz/fuzz_TARGET FILE replays it.
+set -eu
+cd "$(dirname "$0")/.."
+. ./.ci/deps.sh
+
+seconds=5
+case "${1:-}" in
+[0-9]*)
+    seconds=$1
+    shift
+    ;;
+esac
+eddy_deps build tests clang
+werror=OFF
+[ -z "${CI:-}" ] || werror=ON
+if grep -q '"name": "fuzz"' CMakePresets.json; then
+    cmake --preset fuzz -DEDDY_WERROR="$werror"
+else
+    cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DEDDY_FUZZ=ON -DEDDY_UNITY=ON \
+        -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 -DEDDY_BUILD_SAMPLES=OFF -DEDDY_INSTALL=OFF \
+        -DEDDY_WERROR="$werror"
+fi
+cmake --build build/fuzz --parallel "$(eddy_jobs)" --target eddy_fuzz_targets
+
+if [ $# -eq 0 ]; then
+    for source in tests/fuzz/*_fuzz.cpp; do
+        name=${source##*/}
+        set -- "$@" "${name%_fuzz.cpp}"
+    done
+fi
+ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS UBSAN_OPTIONS
+found=build/fuzz/found
+mkdir -p "$found"
+failed=''
+for name in "$@"; do
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    cp tests/fuzz/corpus/"$name"/* "$corpus"
+    log=build/fuzz/$name.log
+    options=''
+    [ ! -f "tests/fuzz/$name.dict" ] || options="-dict=tests/fuzz/$name.dict"
+    # shellcheck disable=SC2086  # One option or none.
+    if build/fuzz/tests/fuzz/"fuzz_$name" -max_total_time="$seconds" -timeout=30 \
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$found/$name-" \
+        $options "$corpus" >"$log" 2>&1; then
+        awk -v name="$name" '
+            /^stat::number_of_executed_units:/ { runs = $2 }
+            /^stat::average_exec_per_sec:/ { each = $2 }
+            END { printf "fuzz: %-20s %9d inputs, none failed, %7d a second\n", name, runs, each
+                  exit runs == 0 }' "$log"
+    else
+        tail -n 60 "$log"
+        input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+        echo "fuzz: $name FAILED; replay: build/fuzz/tests/fuzz/fuzz_$name ${input:-(see $log)}" >&2
+        failed="$failed $name"
+    fi
+done
+if [ -n "$failed" ]; then
+    echo "FAILED:$failed" >&2
+    exit 1
+fi
