@@ -15,9 +15,12 @@ int main(int argc, char** argv) {
     if (std::getenv("EDDY_SEEDS") != nullptr && !context.shouldExit()) {
         const eddy::testing::RunCounts& counts = eddy::testing::run_counts();
         std::printf(
-            "[eddy] %llu runs of coroutine tests under random schedules, %llu random programs\n",
+            "[eddy] %llu runs of coroutine tests under random schedules, %llu random programs, "
+            "%llu runs cancelled at one of %llu checkpoints\n",
             static_cast<unsigned long long>(counts.seeded),
-            static_cast<unsigned long long>(counts.programs));
+            static_cast<unsigned long long>(counts.programs),
+            static_cast<unsigned long long>(counts.cancelled),
+            static_cast<unsigned long long>(counts.checkpoints));
     }
     return result == 0 && eddy::testing::descriptors_leaked() ? 1 : result;
 }
