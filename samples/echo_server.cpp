@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-// An echo server that ends well: every connection gets back what it sends.
+// An echo server that ends well: every connection gets back what it sends (echo.hpp).
 //
 // `serve` runs a job for each connection, up to a limit. SIGINT or SIGTERM drain it: nobody new is
 // accepted, connections have ten seconds to finish, a second signal ends them at once. Who says
 // nothing for a minute is disconnected, so that nobody holds a place for ever. Try it with
 // `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <cstddef>
 #include <iostream>
-#include <span>
 #include <string_view>
 
 #include <eddy/net/serve.hpp>
@@ -18,6 +15,7 @@
 #include <eddy/run.hpp>
 #include <eddy/task_group.hpp>
 
+#include "echo.hpp"
 #include "finished.hpp"
 
 using namespace std::chrono_literals;
@@ -28,17 +26,6 @@ constexpr std::string_view usage =
     "usage: echo_server [ADDRESS:PORT [SILENCE]]\n"
     "Sends back what it gets. The default, 127.0.0.1:0, picks a port; it is printed. A connection\n"
     "on which nothing moves for SILENCE milliseconds, 60000 unless said otherwise, is ended.\n";
-
-eddy::Task<> echo(eddy::TcpStream stream) {
-    std::array<std::byte, 4096> buffer;
-    while (true) {
-        const std::size_t length = co_await stream.read_some(buffer);
-        if (length == 0) {
-            co_return;
-        }
-        co_await stream.write_all(std::span<const std::byte>(buffer).first(length));
-    }
-}
 
 eddy::Task<> say_when_draining(eddy::Server& server) {
     co_await server.wait_draining();
@@ -51,7 +38,7 @@ eddy::Task<> run_server(eddy::Address address, eddy::Duration silence) {
     std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
         group.spawn(say_when_draining(server));
-        co_await eddy::serve_until_signal(server, listener, echo);
+        co_await eddy::serve_until_signal(server, listener, echo<eddy::TcpStream>);
     });
     const eddy::ServeStatistics all = server.statistics();
     std::cout << all.accepted << " connections, " << all.completed << " completed, " << all.failed

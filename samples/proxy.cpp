@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A TCP forwarder: whoever connects here talks to HOST:PORT there.
+// A TCP forwarder: whoever connects here talks to HOST:PORT there (forward.hpp).
 //
 // Each half-close is passed on while the other direction goes on, and so is a reset. A target that
 // does not answer within ten seconds, and a connection on which nothing moves for a minute, are
@@ -19,11 +19,10 @@
 #include <eddy/net/copy.hpp>
 #include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
-#include <eddy/net/timed_stream.hpp>
 #include <eddy/run.hpp>
-#include <eddy/with_scope.hpp>
 
 #include "finished.hpp"
+#include "forward.hpp"
 
 using namespace std::chrono_literals;
 
@@ -39,26 +38,13 @@ struct Target {
     std::uint16_t port = 0;
 };
 
-eddy::Task<> join(eddy::TcpStream client, eddy::TcpStream server, eddy::CopiedBytes& bytes) {
-    eddy::TimedStream near(std::move(client), {.idle = 60s});
-    eddy::TimedStream far(std::move(server), {.idle = 60s});
-    try {
-        co_await eddy::copy_bidirectional(near, far, {.progress = &bytes});
-    } catch (...) {          // cancelled, too
-        near.close_reset();  // an orderly end would say: that was all
-        far.close_reset();
-        throw;
-    }
-}
-
-eddy::Task<> forward(eddy::TcpStream client, const Target& target, eddy::CopiedBytes& total) {
+eddy::Task<> serve_client(eddy::TcpStream client, const Target& target, eddy::CopiedBytes& total) {
     const eddy::Address from = client.peer_address();
+    const auto connect = [&target] { return eddy::connect(target.host, target.port); };
     eddy::CopiedBytes bytes;
     std::string end = "closed";
     try {
-        eddy::TcpStream server =
-            co_await eddy::fail_after(10s, eddy::connect(target.host, target.port));
-        co_await join(std::move(client), std::move(server), bytes);
+        co_await forward(std::move(client), connect, bytes);
     } catch (const std::exception& error) {
         end = error.what();
     }
@@ -74,7 +60,7 @@ eddy::Task<> run_proxy(eddy::Address address, const Target& target, eddy::Copied
     eddy::TcpListener listener = eddy::TcpListener::listen(address);
     std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::serve_until_signal(
-        server, listener, forward, std::cref(target), std::ref(total));
+        server, listener, serve_client, std::cref(target), std::ref(total));
     std::cout << server.statistics().accepted << " connections, " << total.a_to_b
               << " bytes there, " << total.b_to_a << " back\n";
 }
