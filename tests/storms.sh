@@ -12,7 +12,7 @@ werror=OFF
 [ -z "${CI:-}" ] || werror=ON
 cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF
 cmake --build --preset release --parallel "$(eddy_jobs)" \
-    --target storms idle_connections stress_spawn_cancel runtime_tests executor_tests
+    --target storms idle_connections runtime_tests executor_tests
 tests=build/release/tests
 log=build/release/storms.log
 table=""
@@ -41,7 +41,6 @@ else
     for name in $("$tests/storms/storms" --list); do
         one "$name" "$tests/storms/storms" "$name" --full
     done
-    one spawn_cancel "$tests/stress/stress_spawn_cancel"
     one idle "$tests/idle_connections" --connections 10000 --check
     one bytes env EDDY_STRESS=10000 EDDY_SEEDS=0 "$tests/runtime_tests" -sf='*socket_storm_test*'
     one offloads env EDDY_STRESS=1000000 "$tests/executor_tests" -sf='*offload_stress*'

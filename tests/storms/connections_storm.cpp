@@ -104,6 +104,9 @@ Task<> storm(std::size_t count, std::size_t& answered, Found& warm, Found& done)
     while (server.statistics().active != 0) {
         co_await eddy::yield();
     }
+    for (int turns = 0; storms::descriptors() != warm.descriptors && turns < 100; ++turns) {
+        co_await eddy::yield();  // a stream goes a turn after its handler
+    }
     done.descriptors = storms::descriptors();
     server.drain();
     for (auto& each : serving) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -113,17 +114,21 @@ Task<> weather(S& one, S& other, unsigned seed) {
     CHECK(storm.faults > 0);
 }
 
-constexpr unsigned storms = 100;  // under each schedule
+/// Under each schedule; EDDY_STRESS=10000 asks for as many.
+unsigned storm_count() {
+    const char* const text = std::getenv("EDDY_STRESS");
+    return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 100;
+}
 
 EDDY_NET_TEST("whatever the kernel does to reads and writes, TCP carries the same bytes") {
-    for (unsigned seed = 1; seed <= storms; ++seed) {
+    for (unsigned seed = 1; seed <= storm_count(); ++seed) {
         TcpPair pair = co_await tcp_pair();
         co_await weather(pair.client, pair.server, seed * 10);
     }
 }
 
 EDDY_NET_TEST("whatever the kernel does to reads and writes, Unix sockets carry the same bytes") {
-    for (unsigned seed = 1; seed <= storms; ++seed) {
+    for (unsigned seed = 1; seed <= storm_count(); ++seed) {
         auto [one, other] = eddy::UnixStream::pair();
         co_await weather(one, other, seed * 10);
     }

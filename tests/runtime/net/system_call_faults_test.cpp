@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <string>
 #include <vector>
@@ -11,17 +12,21 @@
 #include <eddy/loop.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/unix.hpp>
+#include <eddy/run.hpp>
+#include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
+#include <eddy/with_scope.hpp>
 
 #include "../test_kit.hpp"
 #include "net_kit.hpp"
 #include "system_calls.hpp"
 #include "uv_inventory.hpp"
 
-// Every system call of an exchange fails once, with each error it may fail with: what comes out is
-// an error that a header names, or the exchange succeeds; nothing hangs, and nothing is left.
+// Every system call of an exchange fails, once or from then on, with each error it may fail with:
+// what comes out is an error that a header names, or the exchange succeeds; nothing hangs, and
+// nothing is left.
 
 #if EDDY_SYSTEM_CALL_FAULTS
 
@@ -59,6 +64,9 @@ const std::vector<Faults>& faults() {
         {SystemCall::send, {ECONNRESET, EPIPE, ENETDOWN, ENOBUFS, EINTR, EAGAIN}},
         {SystemCall::sendmsg, {ECONNRESET, EPIPE, ENOMEM, ENOBUFS, EINTR, EAGAIN}},
         {SystemCall::watch, {ENOMEM, ENOSPC}},
+        {SystemCall::ioctl, {ENOMEM, EINVAL}},
+        {SystemCall::socketpair, {EMFILE, ENFILE, ENOMEM, EOPNOTSUPP}},
+        {SystemCall::timerfd_create, {EMFILE, ENFILE, ENOMEM, ENODEV}},
     };
     return all;
 }
@@ -109,6 +117,15 @@ Task<> unix_exchange() {
     });
 }
 
+Task<> pair_exchange() {
+    auto [one, other] = UnixStream::pair();
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn(echo(std::move(other)));
+        UnixStream mine = std::move(one);  // closed with the body: the echo ends with it
+        co_await ask_thrice(mine);
+    });
+}
+
 /// All of it, or what it consists of.
 bool is_documented(const std::exception_ptr& error) {
     if (holds<eddy::ExceptionGroup>(error)) {
@@ -128,10 +145,18 @@ Task<> watched(Task<> (*exchange)(), std::exception_ptr& error) {
     CHECK(open_handles() == handles);
 }
 
+/// What the kernel does now and then, and a library passes over.
+bool is_transient(SystemCall call, int error) {
+    return error == EINTR || (error == EAGAIN && call != SystemCall::connect) ||
+           error == ECONNABORTED || error == EPROTO;
+}
+
 /// Returns false once the exchange makes fewer calls than that.
-bool run_with(Task<> (*exchange)(), SystemCall call, int error, std::size_t nth) {
+bool run_with(
+    Task<> (*exchange)(), SystemCall call, int error, std::size_t nth, std::size_t how_many) {
     const std::string what = std::string(name_of(call)) + " no. " + std::to_string(nth) +
-                             " fails with " + std::generic_category().message(error);
+                             " fails with " + std::generic_category().message(error) +
+                             (how_many == 1 ? "" : ", and all after it");
     INFO(what);
     const std::size_t fds = open_fds();
     VirtualClock clock;
@@ -140,7 +165,7 @@ bool run_with(Task<> (*exchange)(), SystemCall call, int error, std::size_t nth)
     bool failed = false;
     {
         eddy::Loop loop({.clock = &clock, .observer = &observer});
-        FailNth plan(call, error, nth);
+        FailNth plan(call, error, nth, how_many);
         loop.run(watched(exchange, outcome));
         failed = plan.failed() != 0;
     }
@@ -148,9 +173,7 @@ bool run_with(Task<> (*exchange)(), SystemCall call, int error, std::size_t nth)
     CHECK(observer.failures.empty());
     CHECK(observer.abandoned.empty());
     CHECK((!outcome || (failed && is_documented(outcome))));
-    const bool transient = error == EINTR || (error == EAGAIN && call != SystemCall::connect) ||
-                           error == ECONNABORTED || error == EPROTO;
-    CHECK((!transient || !outcome));
+    CHECK((!is_transient(call, error) || !outcome));
     return failed;
 }
 
@@ -158,8 +181,14 @@ std::size_t fail_each_call(Task<> (*exchange)()) {
     std::size_t runs = 0;
     for (const Faults& fault : faults()) {
         for (const int error : fault.errors) {
-            for (std::size_t nth = 1; run_with(exchange, fault.call, error, nth); ++nth) {
-                ++runs;
+            for (const std::size_t how_many : {std::size_t{1}, FailNth::always}) {
+                if (how_many != 1 && is_transient(fault.call, error)) {
+                    continue;  // no kernel interrupts for ever
+                }
+                for (std::size_t nth = 1; run_with(exchange, fault.call, error, nth, how_many);
+                     ++nth) {
+                    ++runs;
+                }
             }
         }
     }
@@ -176,6 +205,34 @@ TEST_CASE("whichever system call of a Unix exchange fails, it ends with an error
     const std::size_t runs = fail_each_call(&unix_exchange);
     MESSAGE(runs << " faults");
     CHECK(runs > 100);
+}
+
+TEST_CASE("whichever system call of a Unix pair fails, it ends with an error that is named") {
+    const std::size_t runs = fail_each_call(&pair_exchange);
+    MESSAGE(runs << " faults");
+    CHECK(runs > 100);
+}
+
+/// Sleeps, and deadlines that do not come.
+Task<> sleeps() {
+    using namespace std::chrono_literals;
+    for (int i = 0; i < 3; ++i) {
+        const eddy::TimePoint begun = eddy::now();
+        co_await eddy::fail_after(1h, eddy::sleep_for(200us));
+        CHECK(eddy::now() - begun >= 200us);
+    }
+}
+
+TEST_CASE("a loop that gets no timerfd sleeps all the same, and never too short") {
+    for (const int error : {EMFILE, ENFILE, ENOMEM, ENODEV}) {
+        for (const std::size_t how_many : {std::size_t{1}, FailNth::always}) {
+            const std::size_t fds = open_fds();
+            FailNth plan(SystemCall::timerfd_create, error, 1, how_many);
+            eddy::run(sleeps());
+            CHECK(plan.failed() == 1);  // it does not ask again and again
+            CHECK(open_fds() == fds);
+        }
+    }
 }
 
 EDDY_NET_TEST("a peer that vanished without a word is broken when the kernel gives it up") {

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include <utility>
 
@@ -40,25 +41,11 @@ Resolver& resolver() {
 }  // namespace
 
 std::string_view name_of(SystemCall call) noexcept {
-    constexpr std::string_view names[] = {"socket",
-                                          "bind",
-                                          "listen",
-                                          "connect",
-                                          "accept4",
-                                          "getsockname",
-                                          "getsockopt",
-                                          "setsockopt",
-                                          "shutdown",
-                                          "recv",
-                                          "send",
-                                          "sendmsg",
-                                          "epoll_ctl",
-                                          "epoll_ctl",
-                                          "ioctl",
-                                          "epoll_create1",
-                                          "eventfd",
-                                          "pipe2",
-                                          "pthread_create"};
+    constexpr std::string_view names[] = {
+        "socket",         "bind",       "listen",        "connect",       "accept4", "getsockname",
+        "getsockopt",     "setsockopt", "shutdown",      "recv",          "send",    "sendmsg",
+        "epoll_ctl",      "epoll_ctl",  "ioctl",         "epoll_create1", "eventfd", "pipe2",
+        "pthread_create", "socketpair", "timerfd_create"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -248,8 +235,7 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
     va_start(arguments, request);
     void* const argument = va_arg(arguments, void*);
     va_end(arguments);
-    static_cast<void>(fails(SystemCall::ioctl));
-    return real(fd, request, argument);
+    return fails(SystemCall::ioctl) ? -1 : real(fd, request, argument);
 }
 
 int epoll_create1(int flags) noexcept {
@@ -274,6 +260,16 @@ int pthread_create(pthread_t* thread,
     static auto* const real =
         next<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
     return fails(SystemCall::pthread_create) ? errno : real(thread, attributes, body, argument);
+}
+
+int socketpair(int domain, int type, int protocol, int* ends) noexcept {
+    static auto* const real = next<int(int, int, int, int*)>("socketpair");
+    return fails(SystemCall::socketpair) ? -1 : real(domain, type, protocol, ends);
+}
+
+int timerfd_create(clockid_t clock, int flags) noexcept {
+    static auto* const real = next<int(clockid_t, int)>("timerfd_create");
+    return fails(SystemCall::timerfd_create) ? -1 : real(clock, flags);
 }
 
 int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {

@@ -37,11 +37,13 @@ enum class SystemCall : std::uint8_t {
     sendmsg,
     watch,  ///< epoll_ctl, when libuv asks whether a descriptor can be watched; it dies of others
     poll_set,  ///< epoll_ctl, every other one; for counting: it cannot be made to fail
-    ioctl,     ///< for counting, too
+    ioctl,
     epoll_create1,
     eventfd,
     pipe2,
     pthread_create,
+    socketpair,
+    timerfd_create,
 };
 
 [[nodiscard]] std::string_view name_of(SystemCall call) noexcept;

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Storms one loop: two threads post, the loop spawns jobs and cancels them, millions of times; then
-// checks that every post and every job is accounted for, and prints speed and memory.
-//
-//     spawn_cancel [--count N]        10,000,000 jobs unless told otherwise
-
+// Two threads post to one loop, which spawns jobs and cancels them: some before they start, some one
+// by one, the rest as a group. Every post and every job is accounted for, and memory is flat.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,7 +14,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
 
-#include "../bench/finished.hpp"
+#include "storm.hpp"
 
 namespace {
 
@@ -34,18 +27,6 @@ struct Tally {
     std::uint64_t cancelled = 0;
     std::atomic<std::uint64_t> posted{0};
 };
-
-/// Resident memory in KiB, 0 where the system does not say.
-long resident() {
-    std::ifstream status("/proc/self/status");
-    std::string line;
-    while (std::getline(status, line)) {
-        if (line.rfind("VmRSS:", 0) == 0) {
-            return std::atol(line.c_str() + 6);
-        }
-    }
-    return 0;
-}
 
 eddy::Task<> victim(Tally& tally, std::uint64_t number) {
     ++tally.started;
@@ -83,7 +64,7 @@ eddy::Task<> storm(Tally& tally) {
     });
 }
 
-eddy::Task<int> run_all(std::uint64_t count) {
+eddy::Task<bool> run_all(std::uint64_t count) {
     Tally tally;
     std::atomic<bool> stop{false};
     std::atomic<std::uint64_t> accepted{0};
@@ -107,7 +88,7 @@ eddy::Task<int> run_all(std::uint64_t count) {
         co_await storm(tally);
         done += batch;
         if (done == 10 * batch) {
-            warm = resident();
+            warm = storms::resident_memory();
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
@@ -118,30 +99,24 @@ eddy::Task<int> run_all(std::uint64_t count) {
     while (tally.posted != accepted) {
         co_await eddy::yield();
     }
-    std::printf("%llu jobs spawned and cancelled, %llu posts: %.1f s, %.0f ns a job\n",
-                static_cast<unsigned long long>(done),
-                static_cast<unsigned long long>(tally.posted.load()),
-                took.count(),
-                took.count() * 1e9 / static_cast<double>(done));
-    std::printf("resident memory: %ld KiB warm, %ld KiB at the end\n", warm, resident());
-    const bool exact = tally.started == done && tally.cancelled == done;
-    if (!exact) {
-        std::printf("%llu started, %llu cancelled: jobs were lost\n",
-                    static_cast<unsigned long long>(tally.started),
-                    static_cast<unsigned long long>(tally.cancelled));
+    const long now = storms::resident_memory();
+    std::printf(
+        "%llu posts beside them; %.0f ns a job; resident memory %ld KiB warm, %ld at the end\n",
+        static_cast<unsigned long long>(tally.posted.load()),
+        took.count() * 1e9 / static_cast<double>(done),
+        warm,
+        now);
+    bool good = storms::check(tally.started == done, "every job starts");
+    good &= storms::check(tally.cancelled == done, "every job is cancelled");
+    if (storms::memory_counts()) {
+        good &= storms::check(now < warm + 1024, "memory does not grow");
     }
-    co_return exact ? 0 : 1;
+    co_return good;
 }
+
+bool spawn_cancel(std::size_t count) { return eddy::run(run_all(count)); }
+
+const storms::Registered registered(
+    {"spawn_cancel", "jobs spawned and cancelled", 50'000, 10'000'000, spawn_cancel});
 
 }  // namespace
-
-int main(int argc, char** argv) {
-    std::uint64_t count = 10'000'000;
-    if (argc == 3 && std::strcmp(argv[1], "--count") == 0) {
-        count = std::strtoull(argv[2], nullptr, 10);
-    } else if (argc != 1) {
-        std::fprintf(stderr, "usage: %s [--count N]\n", argv[0]);
-        return 2;
-    }
-    return bench::finished(eddy::run(run_all(count)));
-}
