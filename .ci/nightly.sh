@@ -60,3 +60,30 @@ stage_valgrind() {
         --errors-for-leak-kinds=definite --soname-synonyms=somalloc=nouserintercepts \
         build/valgrind/tests/primitives_tests -sfe='*_model_test*,*_cost_test*,*off_loop*,*remote_*'
 }
+
+# What no test reaches.
+stage_coverage() {
+    ./tests/coverage.sh
+}
+
+# What is seldom, by doing it often.
+stage_storms() {
+    ./tests/storms.sh
+}
+
+# Twenty minutes, half of them for whole programs.
+stage_fuzz_longer() {
+    local -a others=()
+    local source name
+    for source in tests/fuzz/*_fuzz.cpp; do
+        name=$(basename "$source" _fuzz.cpp)
+        [ "$name" = program ] || others+=("$name")
+    done
+    ./tests/fuzz.sh 600 program
+    ./tests/fuzz.sh $((600 / ${#others[@]})) "${others[@]}"
+}
+
+# Ten times the schedules and programs of the stage "seeds".
+stage_seeds_more() {
+    ./tests/seeds.sh $((10 * seeds))
+}

@@ -82,6 +82,11 @@ stage_tsan() {
     test_preset tsan
 }
 
+# Five seconds a target, on top of its corpus.
+stage_fuzz() {
+    ./tests/fuzz.sh 5
+}
+
 # Builds what depends on libuv or on how a loop is woken, and all that it wakes.
 build_wake() { # EDDY_WAKE
     cmake --preset dev -B build/libuv -DEDDY_WERROR=ON -DEDDY_WAKE="$1" \

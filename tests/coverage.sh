@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 build=build/coverage
 what=${1:-all}
 export LLVM_PROFILE_FILE=/dev/null # but for the tests, whose preset says where
-eddy_deps build samples tests clang nightly
+# shellcheck disable=SC2046  # A list of words.
+eddy_deps build tests clang coverage $(eddy_sample_needs)
 if [ "$what" = all ]; then
     cmake --preset coverage
     cmake --build --preset coverage --parallel "$(eddy_jobs)"

@@ -20,14 +20,7 @@ esac
 eddy_deps build tests clang
 werror=OFF
 [ -z "${CI:-}" ] || werror=ON
-if grep -q '"name": "fuzz"' CMakePresets.json; then
-    cmake --preset fuzz -DEDDY_WERROR="$werror"
-else
-    cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Debug \
-        -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DEDDY_FUZZ=ON -DEDDY_UNITY=ON \
-        -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 -DEDDY_BUILD_SAMPLES=OFF -DEDDY_INSTALL=OFF \
-        -DEDDY_WERROR="$werror"
-fi
+cmake --preset fuzz -DEDDY_WERROR="$werror"
 cmake --build build/fuzz --parallel "$(eddy_jobs)" --target eddy_fuzz_targets
 
 if [ $# -eq 0 ]; then
