@@ -23,6 +23,7 @@ stage_containers() {
         -DEDDY_TEST_INSTALL=OFF -DEDDY_BUILD_SAMPLES=OFF \
         -DCMAKE_CXX_FLAGS_DEBUG="-g1 -D_GLIBCXX_DEBUG -D_GLIBCXX_DEBUG_PEDANTIC"
     cmake --build build/containers --parallel "$(eddy_jobs)" -- -k 0
+    local -x EDDY_TEST_TIMEOUT=300
     test_folder build/containers
 }
 
