@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace explore {
+
+inline constexpr std::size_t max_threads = 8;
+
+using Stamp = std::uint32_t;
+
+/// A vector clock: how much of each thread's past somebody has seen.
+struct Clock {
+    std::array<Stamp, max_threads> at{};
+
+    void join(const Clock& other) noexcept {
+        for (std::size_t i = 0; i < max_threads; ++i) {
+            at[i] = std::max(at[i], other.at[i]);
+        }
+    }
+    /// What `thread` did at `stamp` happened before.
+    [[nodiscard]] bool covers(std::size_t thread, Stamp stamp) const noexcept {
+        return at[thread] >= stamp;
+    }
+};
+
+}  // namespace explore

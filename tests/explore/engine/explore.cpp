@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "explore.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <sys/single_threaded.h>
+
+#include "engine.hpp"
+#include "heap.hpp"
+#include "memory.hpp"
+#include "region.hpp"
+#include "trace.hpp"
+
+namespace explore {
+
+namespace {
+
+Scenario* first = nullptr;
+Scenario** last = &first;
+
+/// Does one execution again, as `Engine::fail` has said: how often it had begun anew before, and
+/// the decisions.
+void replay(const Scenario& scenario, const std::string& text) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string::npos) {
+        std::puts("EDDY_EXPLORE_SCHEDULE is what a failure has printed, as 2:0,1,1");
+        std::exit(2);
+    }
+    for (std::size_t rounds = std::stoul(text); engine.rounds < rounds;) {
+        engine.run(scenario.body);
+        if (memory.learn()) {
+            engine.choices.clear();
+            ++engine.rounds;
+        } else if (!engine.choices.advance()) {
+            std::puts("this program has no such schedule");
+            std::exit(2);
+        }
+    }
+    engine.choices.replay(text.substr(colon + 1));
+    engine.run(scenario.body);
+    Trace::print();
+    std::printf("%s: this schedule ends well\n", scenario.name);
+}
+
+/// All executions of one, until there is no other or one has failed, which ends the program.
+void explore_all(const Scenario& scenario) {
+    const auto start = std::chrono::steady_clock::now();
+    std::size_t executions = 0;
+    engine.rounds = 0;
+    memory.forget_shared();
+    engine.choices.clear();
+    engine.name(scenario.name);
+    if (const char* const schedule = std::getenv("EDDY_EXPLORE_SCHEDULE")) {
+        replay(scenario, schedule);
+        return;
+    }
+    while (engine.options.schedules == 0 || executions < engine.options.schedules) {
+        engine.run(scenario.body);
+        ++executions;
+        if (memory.learn()) {  // there are more points than was thought
+            engine.choices.clear();
+            ++engine.rounds;
+        } else if (!engine.choices.advance()) {
+            break;
+        }
+    }
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    std::printf("%s: %zu schedules, the longest of %zu operations; %.1f s\n",
+                scenario.name,
+                executions,
+                engine.most_steps(),
+                time.count());
+    std::fflush(stdout);
+}
+
+void on_signal(int number) {
+    std::signal(number, SIG_DFL);
+    engine.fail("crash", number == SIGABRT ? "abort() was called" : "a bad address");
+}
+
+}  // namespace
+
+Scenario::Scenario(const char* its_name, void (*its_body)()) : name(its_name), body(its_body) {
+    *last = this;
+    last = &next;
+}
+
+void check(bool condition, const char* what) {
+    if (!condition) {
+        const Engine::Inside inside(engine);
+        engine.fail("assertion", what);
+    }
+}
+
+unsigned choose(unsigned count) {
+    const Engine::Inside inside(engine);
+    return static_cast<unsigned>(engine.choose(count));
+}
+
+unsigned threads(unsigned otherwise) {
+    return static_cast<unsigned>(number_from("EDDY_EXPLORE_THREADS", otherwise));
+}
+
+void Doorbell::ring() {
+    const Engine::Inside inside(engine);
+    engine.point();
+    ++count_;
+    ++rung_;
+    engine.wake(this, true);
+    Trace::add(
+        {engine.current().id, "rings", reinterpret_cast<std::uintptr_t>(this), 0, 0, -1, false});
+}
+
+void Doorbell::wait() {
+    const Engine::Inside inside(engine);
+    engine.point();
+    while (count_ == 0) {
+        engine.wait(this, "a poll");
+    }
+    count_ = 0;
+    Trace::add(
+        {engine.current().id, "is woken", reinterpret_cast<std::uintptr_t>(this), 0, 0, -1, false});
+}
+
+}  // namespace explore
+
+/// Explores the scenarios whose names contain the argument, or all.
+int main(int argc, char** argv) {
+    using namespace explore;
+    __libc_single_threaded = 0;  // or shared_ptr would count without atomics
+    Region::make();
+    ThreadVariables::find();
+    new (&explore::memory) Memory();
+    new (&explore::heap) Heap();
+    for (const int number : {SIGABRT, SIGSEGV, SIGBUS}) {
+        std::signal(number, on_signal);
+    }
+    Options& options = engine.options;
+    options.preemptions = number_from("EDDY_EXPLORE_PREEMPTIONS", options.preemptions);
+    options.stale = number_from("EDDY_EXPLORE_STALE", options.stale);
+    options.timeouts = number_from("EDDY_EXPLORE_TIMEOUTS", options.timeouts);
+    options.schedules = number_from("EDDY_EXPLORE_SCHEDULES", options.schedules);
+    std::printf("at most %zu pre-emptions, %zu stale values, %zu early timeouts an execution\n",
+                options.preemptions,
+                options.stale,
+                options.timeouts);
+    std::size_t run = 0;
+    for (const Scenario* scenario = first; scenario != nullptr; scenario = scenario->next) {
+        if (argc < 2 || std::strstr(scenario->name, argv[1]) != nullptr) {
+            explore_all(*scenario);
+            ++run;
+        }
+    }
+    return run != 0 ? 0 : 2;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+
+namespace explore {
+
+/// How far an exploration goes. Each bound is a number of times per execution.
+struct Options {
+    std::size_t preemptions = 2;  ///< a thread is stopped although it could go on
+    std::size_t stale = 1;       ///< a load sees less than the newest, a weak CAS fails for nothing
+    std::size_t timeouts = 1;    ///< a timed wait ends although something else could go on
+    std::size_t steps = 20'000;  ///< operations, after which it counts as a livelock
+    std::size_t schedules = 0;   ///< 0: all of them
+};
+
+/// The value of an environment variable, or `otherwise`.
+[[nodiscard]] inline std::size_t number_from(const char* name, std::size_t otherwise) {
+    const char* const text = std::getenv(name);
+    return text != nullptr && *text != '\0' ? std::strtoul(text, nullptr, 10) : otherwise;
+}
+
+}  // namespace explore
