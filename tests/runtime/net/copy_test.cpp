@@ -2,10 +2,14 @@
 #include <eddy/net/copy.hpp>
 
 #include <random>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <doctest/doctest.h>
 
+#include <eddy/net/timed_stream.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
@@ -108,6 +112,78 @@ EDDY_TEST_CASE("a failure of one direction ends both, and the bytes so far are k
     CHECK(broken);
     CHECK(bytes.a_to_b == 5);
     CHECK(bytes.b_to_a == 0);
+}
+
+// The test kit lets no failure pass that is reported beside the one that comes out.
+
+EDDY_TEST_CASE("a connection that breaks in both directions fails a copy once") {
+    Line line({.capacity = 4});
+    auto joined = eddy::spawn(eddy::copy_bidirectional(line.left, line.right));
+    co_await line.server.write_all("12345678");
+    co_await settle();  // one direction reads from the client, the other one writes to it
+    line.client.close_reset();
+    bool broken = false;
+    try {
+        co_await joined;
+    } catch (const eddy::BrokenResource&) {
+        broken = true;
+    }
+    CHECK(broken);
+}
+
+EDDY_TEST_CASE("a copy whose both sides fall silent fails once") {
+    Line line;
+    eddy::TimedStream near(std::move(line.left), {.idle = 60s});
+    eddy::TimedStream far(std::move(line.right), {.idle = 60s});
+    const eddy::TimePoint begun = eddy::now();
+    bool timed_out = false;
+    try {
+        co_await eddy::copy_bidirectional(near, far);
+    } catch (const eddy::TimedOut&) {
+        timed_out = true;
+    }
+    CHECK(timed_out);
+    CHECK(eddy::now() - begun == 60s);
+}
+
+EDDY_TEST_CASE("a copy whose streams are closed fails once") {
+    Line line;
+    auto joined = eddy::spawn(eddy::copy_bidirectional(line.left, line.right));
+    co_await settle();
+    line.left.close();
+    line.right.close();
+    bool closed = false;
+    try {
+        co_await joined;
+    } catch (const eddy::ClosedResource&) {
+        closed = true;
+    }
+    CHECK(closed);
+}
+
+EDDY_TEST_CASE("a second failure of a copy that is no end of a stream is told of") {
+    struct Breaks {  // a connection of somebody's own, with a mistake in it
+        Task<std::size_t> read_some(std::span<std::byte>) {
+            co_await settle();
+            throw std::logic_error("a mistake");
+        }
+        Task<std::size_t> write_some(std::span<const std::byte> bytes) { co_return bytes.size(); }
+        Task<> write_all(std::span<const std::byte>) { co_return; }
+        Task<> write_all(std::span<const std::span<const std::byte>>) { co_return; }
+        Task<> write_all(std::string_view) { co_return; }
+        Task<> shutdown() { co_return; }
+        void close() {}
+    };
+    Breaks one;
+    Breaks other;
+    bool mistaken = false;
+    try {
+        co_await eddy::copy_bidirectional(one, other);
+    } catch (const std::logic_error&) {
+        mistaken = true;
+    }
+    CHECK(mistaken);
+    CHECK(eddy::testing::expected_failures().size() == 1);
 }
 
 EDDY_TEST_CASE("a reader that does not read stops the writer: one buffer is on its way") {

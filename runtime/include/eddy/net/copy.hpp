@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
+#include <utility>
 
 #include <eddy/detail/buffer_pool.hpp>
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/whole_number.hpp>
+#include <eddy/error.hpp>
 #include <eddy/gather.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/task.hpp>
@@ -57,10 +60,28 @@ Task<> copy_into(R& from, W& to, CopyOptions options, std::uint64_t& count) {
     }
 }
 
+/// True of what streams throw when they have ended, by whatever side or limit.
+[[nodiscard]] EDDY_API bool says_stream_ended(const std::exception_ptr& error) noexcept;
+
+/// One direction of two. A connection that ends breaks both of them, often at the same moment:
+/// what the second one says then is no other failure, and nobody needs to hear of it.
 template <ReadStream R, WriteStream W>
-Task<> copy_and_shut_down(R& from, W& to, CopyOptions options, std::uint64_t& count) {
-    co_await copy_into(from, to, options, count);
-    co_await to.shutdown();
+Task<> copy_and_shut_down(R& from, W& to, CopyOptions options, std::uint64_t& count, bool& broken) {
+    std::exception_ptr error;
+    try {
+        co_await copy_into(from, to, options, count);
+        co_await to.shutdown();
+    } catch (const Cancelled&) {
+        throw;
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (error) {
+        const bool second = std::exchange(broken, true);
+        if (!second || !says_stream_ended(error)) {
+            std::rethrow_exception(error);
+        }
+    }
 }
 
 }  // namespace detail
@@ -93,9 +114,10 @@ template <class R, class W>
 ///
 /// Neither stream is closed at the end. For idle timeouts, wrap the streams in `TimedStream`.
 ///
-/// Throws:       the first failure of either direction; the other one was cancelled then. Close
-///               both with `close_reset` in that case, or the side that is still there takes what
-///               it got for all there was.
+/// Throws:       the first failure of either direction; the other one was cancelled then, and if it
+///               has seen its streams end at the same moment, that is not reported. Close both with
+///               `close_reset` in that case, or the side that is still there takes what it got for
+///               all there was.
 /// Cancellation: both directions end; what was on its way is lost. As after a failure.
 /// Lifetime:     both streams outlive the await.
 /// Cost:         two jobs, two buffers as `copy` has them, nothing per message.
@@ -106,8 +128,9 @@ template <class A, class B>
     CopiedBytes own;
     CopiedBytes& bytes = options.progress != nullptr ? *options.progress : own;
     const CopiedBytes before = bytes;
-    co_await gather(detail::copy_and_shut_down(a, b, options, bytes.a_to_b),
-                    detail::copy_and_shut_down(b, a, options, bytes.b_to_a));
+    bool broken = false;
+    co_await gather(detail::copy_and_shut_down(a, b, options, bytes.a_to_b, broken),
+                    detail::copy_and_shut_down(b, a, options, bytes.b_to_a, broken));
     co_return CopiedBytes{bytes.a_to_b - before.a_to_b, bytes.b_to_a - before.b_to_a};
 }
 
