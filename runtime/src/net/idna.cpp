@@ -127,6 +127,12 @@ std::string to_ascii_name(std::string_view name) {
         }
     }
     append_label(text, label);
+    if (text.size() > longest_name) {
+        throw std::invalid_argument(
+            "resolve: a host name has at most 253 bytes, also when its letters beyond ASCII are "
+            "encoded; this one then has " +
+            std::to_string(text.size()));
+    }
     return text;
 }
 

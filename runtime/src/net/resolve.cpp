@@ -8,6 +8,7 @@
 
 #include <eddy/yield.hpp>
 
+#include "net/idna.hpp"
 #include "net/lookup.hpp"
 
 namespace eddy::inline v0_1 {
@@ -21,10 +22,9 @@ public:
     [[nodiscard]] std::string message(int code) const override { return uv_strerror(code); }
 };
 
-constexpr std::size_t max_name = 253;  // of DNS
-
 void check_name(std::string_view name, const char* kind) {
-    if (name.empty() || name.size() > max_name || name.find('\0') != std::string_view::npos) {
+    if (name.empty() || name.size() > detail::longest_name ||
+        name.find('\0') != std::string_view::npos) {
         throw std::invalid_argument(std::string("resolve: a ") + kind +
                                     " has 1 to 253 bytes, none of them zero");
     }

@@ -44,6 +44,17 @@ EDDY_NET_TEST("a host name that is no UTF-8 is refused") {
     }
 }
 
+EDDY_NET_TEST("a host name that is too long once its letters are encoded is refused") {
+    std::string name;  // 147 bytes, of which the resolver would get 391
+    for (int i = 0; i < 49; ++i) {
+        name += "\xc3\xbc.";
+    }
+    const auto error = co_await error_of(eddy::resolve(name, 80));
+    CHECK(holds<std::invalid_argument>(error));
+    const auto other = co_await error_of(eddy::resolve(name, "http"));
+    CHECK(holds<std::invalid_argument>(other));
+}
+
 #if EDDY_SYSTEM_CALL_FAULTS
 
 constexpr std::size_t most_threads = 16;
