@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <stdexcept>
+
+#include <eddy/exception_group.hpp>
+
+#include "fuzz.hpp"
+
+namespace eddy::fuzz {
+
+/// A failure that is told from all others.
+class Tagged final : public std::runtime_error {
+public:
+    explicit Tagged(std::size_t tag) : std::runtime_error("tagged"), tag_(tag) {}
+    [[nodiscard]] std::size_t tag() const noexcept { return tag_; }
+
+private:
+    std::size_t tag_;
+};
+
+/// Every failure that is thrown comes out in one place, once: where somebody catches it, or at the
+/// observer.
+class Failures final {
+public:
+    [[nodiscard]] std::size_t make() {
+        all_.emplace_back();
+        return all_.size() - 1;
+    }
+    /// By whoever throws it, on any thread.
+    [[noreturn]] void raise(std::size_t tag) {
+        all_[tag].thrown = true;
+        throw Tagged(tag);
+    }
+    /// It has come out, or an ExceptionGroup with several has. Others are not counted.
+    void caught(const std::exception_ptr& error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const Tagged& tagged) {
+            seen(tagged);
+        } catch (const ExceptionGroup& group) {
+            FUZZ_REQUIRE(!group.exceptions().empty());
+            group.for_each<Tagged>([this](const Tagged& tagged) { seen(tagged); });
+        } catch (...) {
+            return;
+        }
+    }
+    void check() const {
+        for (const One& one : all_) {
+            FUZZ_REQUIRE(one.thrown == one.seen);
+        }
+    }
+
+private:
+    struct One {
+        std::atomic<bool> thrown = false;
+        bool seen = false;
+    };
+    void seen(const Tagged& tagged) {
+        One& one = all_[tagged.tag()];
+        FUZZ_REQUIRE(one.thrown && !one.seen);
+        one.seen = true;
+    }
+
+    std::deque<One> all_;
+};
+
+}  // namespace eddy::fuzz

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <eddy/task.hpp>
+
+#include "world.hpp"
+
+namespace eddy::fuzz {
+
+/// Runs operations one after the other.
+[[nodiscard]] Task<> run_block(World& world, const Block& block);
+
+/// Each of these makes the operation of a node, or nothing if it knows none.
+[[nodiscard]] Task<> flow_operation(World& world, const Node& node);
+[[nodiscard]] Task<> grant_operation(World& world, const Node& node);
+[[nodiscard]] Task<> item_operation(World& world, const Node& node);
+[[nodiscard]] Task<> told_operation(World& world, const Node& node);
+[[nodiscard]] Task<> select_operation(World& world, const Node& node);
+[[nodiscard]] Task<> outside_operation(World& world, const Node& node);
+
+/// The main job.
+[[nodiscard]] Task<> run_program(World& world, const Block& main);
+
+}  // namespace eddy::fuzz
