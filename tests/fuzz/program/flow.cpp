@@ -106,6 +106,9 @@ Task<> spawn_one(World& world, const Node& node) {
     job.may_not_begin = true;  // until it is known that the loop takes it
     job.handle = spawn(std::move(body));
     job.may_not_begin = false;
+    if (world.main_ended) {
+        job.handle.detach();
+    }
     co_return;
 }
 
@@ -518,6 +521,7 @@ Task<> run_program(World& world, const Block& main) {
     for (JobRecord& job : world.jobs) {
         job.handle.detach();  // what nobody has collected is said now
     }
+    world.main_ended = true;
     world.promise.reset();
     world.future = {};
 }

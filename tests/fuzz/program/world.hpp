@@ -101,6 +101,7 @@ struct World {
     const testing::VirtualClock& clock;
     TimePoint end = TimePoint(std::chrono::seconds(1));  // then everything is cancelled
     bool over = false;
+    bool main_ended = false;
     bool shields_changed = false;    // a job of the program did that
     bool deadlines_changed = false;  // the same
     int operations = 0;
