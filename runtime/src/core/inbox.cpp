@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/inbox.hpp>
 
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -50,6 +51,9 @@ bool Inbox::push_first(InboxNode& node) noexcept {
         pushed = top_.compare_exchange_strong(
             empty, &node, std::memory_order_acq_rel, std::memory_order_relaxed);
         if (pushed) {
+            // Nor the time before an answer after which the loop only looked and found nothing:
+            // pairs with the look of empty(). One of the two sees what the other has done before.
+            std::atomic_thread_fence(std::memory_order_seq_cst);
             wake_(target_);
         }
     } else {

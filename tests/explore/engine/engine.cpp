@@ -190,7 +190,8 @@ std::size_t Engine::start_thread(void* (*entry)(void*), void* argument) {
     made.lets_go = 0;
     made.waits_for = nullptr;
     made.clock = current_ != nullptr ? current_->clock : Clock();
-    made.seen_relaxed = made.released = Clock();
+    made.seen_relaxed = made.released = made.fenced = Clock();
+    made.fence = 0;
     made.clock.at[made.id] = 1;
     made.entry = entry;
     made.argument = argument;

@@ -59,7 +59,8 @@ void Memory::clear() {
     ++execution_;
     places_used_ = 0;
     variables_.clear();
-    seq_cst_ = Clock();
+    seq_cst_ = 0;
+    fenced_ = Clock();
 }
 
 /// Null: not watched.
@@ -168,7 +169,7 @@ Memory::Place& Memory::begin(std::uintptr_t address,
         place->users = 0;
         const Byte& byte = here->bytes[address % 8];
         place->stores.push_back(
-            {read_raw(address, size), byte.writer, byte.written, false, Clock()});
+            {read_raw(address, size), byte.writer, byte.written, 0, Clock()});
     }
     for (std::uintptr_t at = address; watched && at < address + size; ++at) {
         const Byte& byte = here->bytes[at % 8];
@@ -213,7 +214,10 @@ void Memory::look(Place& place, std::size_t store, int order) {
 
 void Memory::push(Place& place, std::uint64_t value, int order, const Clock* sequence) {
     Thread& self = engine.current();
-    Store made{value, self.id, self.clock.at[self.id], order == seq_cst, self.released};
+    Store made{value, self.id, self.clock.at[self.id], 0, self.released};
+    if (order == seq_cst) {
+        made.seq_cst = ++seq_cst_;
+    }
     if (releases(order)) {
         made.released = self.clock;
     }
@@ -226,6 +230,14 @@ void Memory::push(Place& place, std::uint64_t value, int order, const Clock* seq
     engine.tick();  // what comes from now on is not released by it
 }
 
+/// A load may not see what is older than this store, because of the single order of all
+/// sequentially consistent operations: that of the execution. Orders nothing else.
+bool Memory::is_before(const Store& store, const Thread& self, int order) const noexcept {
+    const std::uint64_t now = order == seq_cst ? seq_cst_ + 1 : self.fence;
+    const Clock& fenced = order == seq_cst ? fenced_ : self.fenced;
+    return (store.seq_cst != 0 && store.seq_cst < now) || fenced.covers(store.thread, store.stamp);
+}
+
 std::uint64_t Memory::load(std::uintptr_t address, std::size_t size, int order, std::uintptr_t pc) {
     Place& place = begin(address, size, pc, false);
     const Thread& self = engine.current();
@@ -235,8 +247,7 @@ std::uint64_t Memory::load(std::uintptr_t address, std::size_t size, int order, 
         oldest = place.seen[self.id];
         for (std::size_t i = newest; i > oldest; --i) {
             const Store& store = place.stores[i];
-            if (self.clock.covers(store.thread, store.stamp) ||
-                (order == seq_cst && store.seq_cst)) {
+            if (self.clock.covers(store.thread, store.stamp) || is_before(store, self, order)) {
                 oldest = i;
             }
         }
@@ -294,13 +305,14 @@ void Memory::fence(int order) {
         self.clock.join(self.seen_relaxed);
     }
     if (order == seq_cst) {
-        self.clock.join(seq_cst_);
-        seq_cst_.join(self.clock);
+        fenced_.at[self.id] = self.clock.at[self.id];
+        self.fence = ++seq_cst_;
+        self.fenced = fenced_;
     }
     if (releases(order)) {
         self.released = self.clock;
-        engine.tick();
     }
+    engine.tick();
 }
 
 // --- which points are needed -------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clock.hpp"
+#include "thread.hpp"
 
 namespace explore {
 
@@ -66,8 +67,8 @@ private:
         std::uint64_t value;
         std::size_t thread;
         Stamp stamp;
-        bool seq_cst;
-        Clock released;  // what who acquires it sees
+        std::uint64_t seq_cst;  // its place among what is sequentially consistent; 0: it is not
+        Clock released;         // what who acquires it sees
     };
     struct Look {
         std::size_t thread;
@@ -107,6 +108,7 @@ private:
                     std::uintptr_t pc,
                     const char* what);
     void look(Place& place, std::size_t store, int order);
+    [[nodiscard]] bool is_before(const Store& store, const Thread& self, int order) const noexcept;
     void push(Place& place, std::uint64_t value, int order, const Clock* sequence);
     [[noreturn]] void race(std::uintptr_t address,
                            const char* mine,
@@ -120,7 +122,8 @@ private:
     std::unordered_map<std::uintptr_t, Granule> variables_;
     std::vector<std::unique_ptr<Place>> places_;
     std::size_t places_used_ = 0;
-    Clock seq_cst_;
+    std::uint64_t seq_cst_ = 0;  // so many sequentially consistent operations
+    Clock fenced_;               // of each thread, what came before its last seq_cst fence
     std::unordered_set<std::uintptr_t> shared_;
 };
 

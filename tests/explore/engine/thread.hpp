@@ -27,6 +27,8 @@ struct Thread {
     Clock clock;
     Clock seen_relaxed;  ///< what its relaxed loads have met: for an acquire fence
     Clock released;      ///< its past at the last release fence
+    std::uint64_t fence = 0;  ///< where its last seq_cst fence stands among all that is seq_cst
+    Clock fenced;             ///< what came before the fences up to that one
 
     void* (*entry)(void*) = nullptr;
     void* argument = nullptr;

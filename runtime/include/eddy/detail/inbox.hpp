@@ -104,7 +104,9 @@ public:
 
     /// Loop thread.
     [[nodiscard]] bool empty() const noexcept {
-        const InboxNode* top = top_.load(std::memory_order_acquire);
+        // seq_cst: pairs with the fence in push_first(). Before this look the loop has answered the
+        // wake-ups there were; who pushes after it sees that, and wakes it again.
+        const InboxNode* top = top_.load(std::memory_order_seq_cst);
         return top == closed_mark() ? last_ == nullptr : top == nullptr;
     }
     [[nodiscard]] bool closed() const noexcept {
