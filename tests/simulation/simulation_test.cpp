@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/with_scope.hpp>
+
+#include "chat_room.hpp"
+#include "lossy_stream.hpp"
+#include "world.hpp"
+
+namespace {
+
+using eddy::Task;
+using eddy::testing::MemoryStream;
+using simulation::simulate;
+using simulation::WorldOptions;
+using simulation::WorldReport;
+
+/// Less than the program simulates, and enough for each mistake below.
+WorldOptions small_world() {
+    WorldOptions options;
+    const char* seed = std::getenv("EDDY_SEED");
+    options.seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1;
+    options.clients = 24;
+    return options;
+}
+
+void say_what_was_found(const WorldOptions& options, const WorldReport& report) {
+    for (const std::string& finding : report.findings) {
+        FAIL_CHECK(finding << "; again: EDDY_SEED=" << options.seed);
+    }
+}
+
+bool found(const WorldReport& report, std::string_view what) {
+    for (const std::string& finding : report.findings) {
+        if (finding.find(what) != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- mistakes ----------------------------------------------------------------------------------
+
+Task<> echo_back(MemoryStream& stream) {
+    std::array<std::byte, 256> buffer{};
+    while (true) {
+        const std::size_t length = co_await stream.read_some(buffer);
+        if (length == 0) {
+            co_return;
+        }
+        co_await stream.write_all(std::span<const std::byte>(buffer).first(length));
+    }
+}
+
+Task<> forgotten() { co_await eddy::sleep_forever(); }
+
+/// Forgets a job with each connection that breaks.
+Task<> leaks_a_job(MemoryStream stream, eddy::Server&) {
+    bool broken = false;
+    try {
+        co_await echo_back(stream);
+    } catch (const std::exception&) {
+        broken = true;
+    }
+    if (broken) {
+        eddy::spawn(forgotten()).detach();
+    }
+}
+
+/// Loses a byte of what comes in more than one piece.
+Task<> loses_a_byte(MemoryStream stream, eddy::Server&) {
+    std::array<std::byte, 256> buffer{};
+    while (true) {
+        const std::size_t length = co_await stream.read_some(buffer);
+        if (length == 0) {
+            co_return;
+        }
+        const std::size_t kept = length == buffer.size() ? length - 1 : length;
+        co_await stream.write_all(std::span<const std::byte>(buffer).first(kept));
+    }
+}
+
+/// Does not let itself be ended.
+Task<> outlasts_its_drain(MemoryStream stream, eddy::Server&) {
+    co_await eddy::shield(echo_back(stream));
+}
+
+Task<> loses_a_line(MemoryStream stream, chat_room::Room& room, eddy::Server& server) {
+    return chat_room::chat(simulation::LossyStream(std::move(stream)), room, server);
+}
+
+}  // namespace
+
+TEST_CASE("the services of the samples get through an hour of clients on bad wires") {
+    const WorldOptions options = small_world();
+    const WorldReport report = simulate(options);
+    say_what_was_found(options, report);
+    CHECK(report.sessions > 500);
+    CHECK(report.echoed > 0);
+    CHECK(report.lines_seen > 0);
+    CHECK(report.drains >= 3);
+    CHECK(report.errors > 0);    // the wires were bad
+    CHECK(report.failures > 0);  // and handlers felt it
+    MESSAGE(report.sessions << " sessions, " << report.events << " events, trace " << report.hash);
+}
+
+TEST_CASE("the same seed is the same hour, another one is another") {
+    WorldOptions options = small_world();
+    const WorldReport one = simulate(options);
+    const WorldReport same = simulate(options);
+    CHECK(one.hash == same.hash);
+    CHECK(one.events == same.events);
+    CHECK(one.bytes == same.bytes);
+    ++options.seed;
+    const WorldReport other = simulate(options);
+    CHECK(one.hash != other.hash);
+}
+
+TEST_CASE("a service that leaks a job with each broken connection is found") {
+    WorldOptions options = small_world();
+    options.hours = 2;  // the first hour says how many there are
+    options.echo = leaks_a_job;
+    CHECK(found(simulate(options), "jobs are left of an hour"));
+}
+
+TEST_CASE("an echo that loses a byte of a piece is found") {
+    WorldOptions options = small_world();
+    options.echo = loses_a_byte;
+    CHECK(found(simulate(options), "other bytes than it has sent"));
+}
+
+TEST_CASE("a service that outlasts its drain is found") {
+    WorldOptions options = small_world();
+    options.echo = outlasts_its_drain;
+    CHECK(found(simulate(options), "a handler was left alone"));
+}
+
+TEST_CASE("a room that loses a line for one of its members is found") {
+    WorldOptions options = small_world();
+    options.chat = loses_a_line;
+    CHECK(found(simulate(options), "has not seen what was said"));
+}
