@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <string_view>
 #include <thread>
 
@@ -86,6 +87,89 @@ TEST_CASE("a call that never ends, awaited, keeps the process until the loop's g
     });
     CHECK(end.exit_code == 0);
     CHECK(std::chrono::steady_clock::now() - start < 10s);
+}
+
+namespace {
+
+/// A pool that outlives every loop, and ends with the static objects.
+ThreadPool& static_pool() {
+    static ThreadPool pool({.threads = 1, .grace = 100ms});
+    return pool;
+}
+
+Task<> leave_in(ThreadPool& pool) {
+    const bool completed = co_await move_on_after(
+        10ms,
+        [](ThreadPool& workers) -> Task<> {
+            co_await run_in_executor(workers, {.on_cancel = OnCancel::abandon}, sleeps_for_an_hour);
+        },
+        std::ref(pool));
+    static_cast<void>(completed);
+}
+
+Task<> exit_from_a_job() {
+    spawn(give_up_after_a_moment()).detach();
+    co_await sleep_for(20ms);
+    std::exit(7);
+}
+
+Task<> exit_while_it_is_awaited() {
+    spawn([]() -> Task<> { co_await run_in_executor(sleeps_for_an_hour); }).detach();
+    co_await sleep_for(10ms);
+    std::exit(7);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a call that never ends keeps no process, whatever pool it is in, and however that ends") {
+    struct Way {
+        const char* what;
+        void (*program)();
+        int status;
+    };
+    const Way ways[] = {
+        {"a pool beside the loop",
+         [] {
+             ThreadPool pool({.threads = 1, .grace = 100ms});
+             eddy::run(leave_in(pool));
+         },
+         0},
+        {"a pool that goes before the loop's end",
+         [] {
+             eddy::run([]() -> Task<> {
+                 ThreadPool pool({.threads = 1, .grace = 100ms});
+                 co_await leave_in(pool);
+             }());
+         },
+         0},
+        {"a static pool", [] { eddy::run(leave_in(static_pool())); }, 0},
+        {"exit after a loop",
+         [] {
+             eddy::run(give_up_after_a_moment());
+             std::exit(7);
+         },
+         7},
+        {"exit in a loop, the call abandoned", [] { eddy::run(exit_from_a_job()); }, 7},
+        {"exit in a loop, the call awaited", [] { eddy::run(exit_while_it_is_awaited()); }, 7},
+        {"quick_exit in a loop",
+         [] {
+             eddy::run([]() -> Task<> {
+                 spawn(give_up_after_a_moment()).detach();
+                 co_await sleep_for(20ms);
+                 std::quick_exit(7);
+             }());
+         },
+         7},
+    };
+    for (const Way& way : ways) {
+        INFO(way.what);
+        const auto start = std::chrono::steady_clock::now();
+        const auto end = run_program(way.program);
+        CHECK(end.exit_code == way.status);
+        const auto took = std::chrono::steady_clock::now() - start;
+        CHECK(took < 10s);  // 1 s of grace, and a slow machine
+    }
 }
 
 TEST_CASE("a call that outlasts the grace is one line of the loop's and one of the pool's") {

@@ -3,6 +3,7 @@
 // network, so that there are ports enough for those that linger. Every third is closed by the
 // client first, by the server first, or reset.
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <eddy/net/serve.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/run.hpp>
+#include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/yield.hpp>
@@ -99,6 +101,7 @@ Task<> storm(std::size_t count, std::size_t& answered, Found& warm, Found& done)
         addresses.push_back(listener.local_address());
         serving.push_back(eddy::spawn(eddy::serve(server, std::move(listener), greet)));
     }
+    co_await eddy::sleep_for(std::chrono::microseconds(1));  // the loop's timer is a descriptor
     warm.descriptors = storms::descriptors();
     co_await visit_all(addresses, count, answered, warm, done);
     while (server.statistics().active != 0) {
