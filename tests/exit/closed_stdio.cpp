@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A program that is started without some of its standard descriptors: it listens, connects, sleeps,
-// looks a name up, hears a signal and offloads all the same, and none of its descriptors lands where
-// somebody else's output goes. tests/exit/closed_stdio.sh starts it in all eight ways.
+// A program that is started without some of its standard descriptors: it listens, connects,
+// sleeps, looks a name up, hears a signal and offloads all the same, and none of its descriptors
+// lands where somebody else's output goes. tests/exit/closed_stdio.sh starts it in all eight ways.
 #include <csignal>
 #include <cstddef>
 #include <cstdio>

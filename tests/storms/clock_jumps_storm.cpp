@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The time of day jumps by ten years, to and fro, hundreds of times, while jobs sleep, timeouts run,
-// an interval ticks, and threads wait for a pool's work, with limits of time, too. Nobody notices.
+// The time of day jumps by ten years, to and fro, hundreds of times, while jobs sleep, timeouts
+// run, an interval ticks, and threads wait for a pool's work, with limits of time, too. Nobody
+// notices.
 #include <atomic>
 #include <chrono>
 #include <cstdio>

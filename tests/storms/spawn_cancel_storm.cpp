@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two threads post to one loop, which spawns jobs and cancels them: some before they start, some one
-// by one, the rest as a group. Every post and every job is accounted for, and memory is flat.
+// Two threads post to one loop, which spawns jobs and cancels them: some before they start, some
+// one by one, the rest as a group. Every post and every job is accounted for, and memory is flat.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
