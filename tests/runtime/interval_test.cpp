@@ -2,6 +2,7 @@
 #include <eddy/interval.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -279,6 +280,21 @@ EDDY_TEST_CASE("a period without end ticks once") {
     co_await interval.tick();
     const auto none = co_await eddy::move_on_after(24h, one_tick(interval));
     CHECK_FALSE(none.has_value());
+}
+
+EDDY_TEST_CASE("ticks are left out from the beginning of time on") {
+    Interval interval(TimePoint::min(), 1h, MissedTick::skip);
+    co_await sleep_for(90min);
+    const TimePoint meant = co_await interval.tick();
+    CHECK(meant == TimePoint::min());
+    const TimePoint next = co_await interval.tick();
+    CHECK(next > TimePoint() + 90min);
+    CHECK(next <= TimePoint() + 150min);
+    // From the first to here it is more than a duration can hold.
+    const auto count = [](TimePoint when) {
+        return static_cast<std::uint64_t>(when.time_since_epoch().count());
+    };
+    CHECK((count(next) - count(meant)) % 3'600'000'000'000 == 0);
 }
 
 TEST_CASE("an interval outside a loop has no clock to start by") {

@@ -233,6 +233,18 @@ EDDY_TEST_CASE("a policy that makes no sense is refused") {
     CHECK(flaky.attempts.empty());
 }
 
+EDDY_TEST_CASE("no delay stays none, whatever the factor") {
+    Flaky flaky{.failures = 4};
+    const RetryPolicy policy{.attempts = 5,
+                             .first_delay = 0s,
+                             .factor = std::numeric_limits<double>::infinity(),
+                             .jitter = 0.0};
+    const eddy::TimePoint start = eddy::now();
+    const auto number = co_await eddy::move_on_after(24h, retry(policy, &Flaky::run, &flaky));
+    CHECK(number.has_value());
+    CHECK(eddy::now() == start);
+}
+
 EDDY_TEST_CASE("huge delays do not overflow") {
     Flaky flaky{.failures = 2};
     const RetryPolicy policy{.attempts = 3,

@@ -51,7 +51,8 @@ Duration Retrying::next_delay(const std::exception_ptr& error) {
     }
     const double longest = static_cast<double>(policy_.max_delay.count());
     double wait = std::min(delay_, longest);
-    delay_ = std::min(delay_ * policy_.factor, longest);
+    // No delay stays none, whatever the factor: infinity, too, is at least 1.
+    delay_ = delay_ == 0.0 ? 0.0 : std::min(delay_ * policy_.factor, longest);
     if (policy_.jitter != 0.0) {
         wait *= 1.0 - policy_.jitter * random();
     }

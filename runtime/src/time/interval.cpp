@@ -2,6 +2,7 @@
 #include <eddy/interval.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 
 #include <eddy/detail/loop_core.hpp>
@@ -14,6 +15,14 @@ namespace {
 
 /// What timers are late by in ordinary life.
 constexpr Duration tolerance = std::chrono::milliseconds(5);
+
+/// `(now - meant) % period`, also when there are more nanoseconds between the two than a `Duration`
+/// can hold.
+[[nodiscard]] Duration part_of_period(TimePoint meant, TimePoint now, Duration period) noexcept {
+    const auto count = [](auto time) { return static_cast<std::uint64_t>(time.count()); };
+    const std::uint64_t late = count(now.time_since_epoch()) - count(meant.time_since_epoch());
+    return Duration(static_cast<Duration::rep>(late % count(period)));
+}
 
 [[nodiscard]] TimePoint tick_after(TimePoint meant,
                                    TimePoint now,
@@ -28,7 +37,7 @@ constexpr Duration tolerance = std::chrono::milliseconds(5);
         case MissedTick::delay:
             return after(now, period);
         case MissedTick::skip:
-            return after(now, period - (now - meant) % period);
+            return after(now, period - part_of_period(meant, now, period));
     }
     return after(meant, period);
 }
