@@ -95,6 +95,26 @@ TEST_CASE("merging is recording both") {
     CHECK(one.count() == 0);
 }
 
+TEST_CASE("a value that is recorded no times is not recorded") {
+    Histogram histogram;
+    histogram.record(std::int64_t{1'000'000}, 0);
+    CHECK(histogram.count() == 0);
+    CHECK(histogram.max() == 0);
+    histogram.record(std::int64_t{7});
+    histogram.record(std::int64_t{3}, 0);
+    CHECK(histogram.min() == 7);
+    CHECK(histogram.max() == 7);
+}
+
+TEST_CASE("as many records as can be counted have percentiles") {
+    Histogram histogram;
+    histogram.record(std::int64_t{5}, UINT64_MAX - 1);
+    histogram.record(std::int64_t{100});
+    CHECK(histogram.count() == UINT64_MAX);
+    CHECK(histogram.percentile(50) == 5);
+    CHECK(histogram.percentile(100) == 100);
+}
+
 TEST_CASE("counting between two values finds each record once") {
     Histogram histogram;
     for (std::int64_t value = 1; value <= 1'000'000; value *= 10) {

@@ -62,6 +62,9 @@ public:
 
 private:
     void add(std::int64_t value, std::uint64_t times) noexcept {
+        if (times == 0) {
+            return;  // nothing was recorded, so there is no such minimum and maximum
+        }
         const std::uint64_t plain = value > 0 ? static_cast<std::uint64_t>(value) : 0;
         buckets_[index_of(plain)] += times;
         count_ += times;

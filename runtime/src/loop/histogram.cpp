@@ -22,8 +22,10 @@ std::uint64_t Histogram::percentile(double percent) const noexcept {
     }
     const double share = std::clamp(percent, 0.0, 100.0) / 100.0;
     // A hair less, so that 99.9 % of 1,000 is the 999th and not, by rounding, the next.
-    const auto wanted = static_cast<std::uint64_t>(
-        std::max(1.0, std::ceil(share * static_cast<double>(count_) - 1e-6)));
+    const double rank = std::max(1.0, std::ceil(share * static_cast<double>(count_) - 1e-6));
+    // As a double, the count may have been rounded up, to 2^64 even.
+    const std::uint64_t wanted =
+        rank < static_cast<double>(count_) ? static_cast<std::uint64_t>(rank) : count_;
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < bucket_count; ++i) {
         seen += buckets_[i];
