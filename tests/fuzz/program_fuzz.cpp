@@ -28,7 +28,8 @@ void run(const Plan& plan, std::optional<std::uint64_t> schedule) {
     Ledger ledger;
     testing::VirtualClock clock;
     Failures failures;
-    Watcher watcher(failures);
+    ledger.torn = plan.torn;
+    Watcher watcher(failures, plan.torn);
     {
         World world(clock, ledger, failures);
         world.pool = plan.offloads ? &shared_pool() : nullptr;
@@ -37,7 +38,13 @@ void run(const Plan& plan, std::optional<std::uint64_t> schedule) {
                        .observer = &watcher,
                        .strict_checkpoints = plan.strict,
                        .schedule_seed = schedule});
-            loop.run(run_program(world, plan.main), {.grace = std::chrono::minutes(10)});
+            if (plan.torn) {
+                loop.run(tear_program(
+                             world, plan.main, duration_of(static_cast<std::uint8_t>(plan.seed))),
+                         {.grace = Duration(-1)});
+            } else {
+                loop.run(run_program(world, plan.main), {.grace = std::chrono::minutes(10)});
+            }
             FUZZ_REQUIRE(loop.statistics().jobs_alive == 0);
             FUZZ_REQUIRE(loop.statistics().deadlines == 0);
         }
@@ -45,7 +52,7 @@ void run(const Plan& plan, std::optional<std::uint64_t> schedule) {
     }
     ledger.check();
     watcher.check();
-    failures.check();
+    failures.check(plan.torn);
 }
 
 }  // namespace

@@ -215,6 +215,11 @@ Task<> group_body(TaskGroup& group, World* world, const Node* node, World::Group
 Task<> group(World& world, const Node& node) {
     world.groups.emplace_back();
     World::GroupRecord& record = world.groups.back();
+    const struct Left {
+        explicit Left(World::GroupRecord& r) : record(r) {}
+        ~Left() { record.group = nullptr; }
+        World::GroupRecord& record;
+    } left(record);
     std::exception_ptr error;
     try {
         co_await with_task_group(&group_body, &world, &node, &record);
@@ -227,7 +232,6 @@ Task<> group(World& world, const Node& node) {
             error = failures.exceptions().front();
         }
     }
-    record.group = nullptr;
     FUZZ_REQUIRE(record.live == 0);
     if (error) {
         std::rethrow_exception(error);
@@ -520,6 +524,18 @@ Task<> run_program(World& world, const Block& main) {
     co_await shield(wait_for_all(world));
     for (JobRecord& job : world.jobs) {
         job.handle.detach();  // what nobody has collected is said now
+    }
+    world.main_ended = true;
+    world.promise.reset();
+    world.future = {};
+}
+
+Task<> tear_program(World& world, const Block& main, Duration after) {
+    Task<int> first = new_job(world, main);
+    world.jobs.front().handle = spawn(std::move(first));
+    co_await sleep_for(std::min<Duration>(after, std::chrono::seconds(1)));
+    for (JobRecord& job : world.jobs) {
+        job.handle.detach();
     }
     world.main_ended = true;
     world.promise.reset();

@@ -20,5 +20,7 @@ namespace eddy::fuzz {
 
 /// The main job.
 [[nodiscard]] Task<> run_program(World& world, const Block& main);
+/// One that ends in the middle of it all.
+[[nodiscard]] Task<> tear_program(World& world, const Block& main, Duration after);
 
 }  // namespace eddy::fuzz

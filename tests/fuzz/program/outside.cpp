@@ -137,7 +137,7 @@ Task<> offload(World& world, const Node& node) {
     const bool abandons = node.b % 2 == 1;
     options.on_cancel = abandons ? OnCancel::abandon : OnCancel::wait;
     // One that is left alone owns what it touches, and drops its failure.
-    const bool fails = !abandons && node.b % 4 == 2;
+    const bool fails = !abandons && node.b % 4 == 2 && !world.ledger.torn;
     const std::size_t tag = fails ? world.failures.make() : 0;
     Failures* const failures = fails ? &world.failures : nullptr;
     const int doubled =

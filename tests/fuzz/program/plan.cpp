@@ -118,9 +118,10 @@ void print_block(const Block& block, int indent) {
 
 void print(const Plan& plan) {
     std::fprintf(stderr,
-                 "a program%s%s, seed %llu\n",
+                 "a program%s%s%s, seed %llu\n",
                  plan.offloads ? " with threads" : "",
                  plan.strict ? ", strict" : "",
+                 plan.torn ? ", torn" : "",
                  static_cast<unsigned long long>(plan.seed));
     print_block(plan.main, 4);
 }
@@ -130,6 +131,7 @@ Plan parse(Bytes bytes) {
     const std::uint8_t flags = bytes.take_u8();
     plan.offloads = (flags & 1U) != 0;
     plan.strict = (flags & 2U) != 0;
+    plan.torn = (flags & 12U) == 4;
     plan.seed = flags;
     const std::vector<Op> ops = palette(bytes.take_u8());
     int left = most_operations;

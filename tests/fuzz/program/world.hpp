@@ -50,7 +50,7 @@ namespace eddy::fuzz {
 /// Counts jobs, and takes the failures that nobody else collects.
 class Watcher final : public Observer {
 public:
-    explicit Watcher(Failures& failures) noexcept : failures_(failures) {}
+    Watcher(Failures& failures, bool torn) noexcept : failures_(failures), torn_(torn) {}
 
     [[nodiscard]] std::uint32_t hooks() const noexcept override { return spawned | exited; }
     void job_spawned(const JobInfo& job) override { FUZZ_REQUIRE(alive_.insert(job.id).second); }
@@ -65,6 +65,7 @@ public:
 
 private:
     Failures& failures_;
+    bool torn_;
     std::set<JobId> alive_;
 };
 
