@@ -23,6 +23,12 @@ private:
     std::size_t tag_;
 };
 
+/// One that may come out anywhere, any number of times.
+class Untagged final : public std::runtime_error {
+public:
+    Untagged() : std::runtime_error("untagged") {}
+};
+
 /// Every failure that is thrown comes out in one place, once: where somebody catches it, or at the
 /// observer.
 class Failures final {

@@ -39,10 +39,6 @@ private:
     std::size_t place_;
 };
 
-CancelScope* pick_scope(World& world, std::uint8_t which) {
-    return world.scopes.empty() ? nullptr : world.scopes[which % world.scopes.size()];
-}
-
 JobRecord* pick_job(World& world, std::uint8_t which) {
     if (world.jobs.empty()) {
         return nullptr;
@@ -52,7 +48,7 @@ JobRecord* pick_job(World& world, std::uint8_t which) {
 }
 
 /// The body of a job; it begins and ends once, and so does what counts it.
-Task<int> job_body(World& world, const Block& block, std::size_t number, int* live) {
+Task<int> job_body(World& world, Operations block, std::size_t number, int* live) {
     struct Ended {
         explicit Ended(JobRecord& j, int* l) : job(j), live_in(l) {
             FUZZ_REQUIRE(job.begun++ == 0);
@@ -73,7 +69,7 @@ Task<int> job_body(World& world, const Block& block, std::size_t number, int* li
     co_return static_cast<int>(number);
 }
 
-Task<int> new_job(World& world, const Block& block, int* live = nullptr) {
+Task<int> new_job(World& world, Operations block, int* live = nullptr) {
     world.jobs.emplace_back();
     return job_body(world, block, world.jobs.size() - 1, live);
 }
@@ -154,7 +150,7 @@ Task<> fail(World& world, const Node& node) {
 }
 
 /// What runs behind a shield: ends by itself, and no cancellation from outside reaches it.
-Task<> behind_shield(World& world, const Block& block) {
+Task<> behind_shield(World& world, Operations block) {
     try {
         const bool done =
             co_await move_on_after(std::chrono::milliseconds(5), run_block(world, block));
@@ -174,7 +170,7 @@ Task<> shielded(World& world, const Node& node) {
 
 Task<> cleaned(World& world, const Node& node) {
     int cleanups = 0;
-    const auto cleanup = [](World& w, const Block& block, int& count) -> Task<> {
+    const auto cleanup = [](World& w, Operations block, int& count) -> Task<> {
         ++count;
         co_await behind_shield(w, block);
     };
@@ -198,12 +194,12 @@ World::GroupRecord* pick_group(World& world, std::uint8_t which) {
     return record.group != nullptr ? &record : nullptr;
 }
 
-/// In the group: every second operation inside becomes a child, if the node asks for that.
+/// In the group: each operation inside is a child, if the node asks for that.
 Task<> group_body(TaskGroup& group, World* world, const Node* node, World::GroupRecord* record) {
     record->group = &group;
     if ((node->b & 1U) != 0) {
         for (const Node& inner : node->body) {
-            Task<int> child = new_job(*world, inner.body, &record->live);
+            Task<int> child = new_job(*world, Operations(&inner, 1), &record->live);
             world->jobs.back().handle = group.spawn(std::move(child));
             world->jobs.back().joined = true;  // its failure is the group's
         }
@@ -278,7 +274,7 @@ Task<> join_set(World& world, const Node& node) {
     JoinSet<int> set;
     std::size_t left = 0;
     for (const Node& inner : node.body) {
-        Task<int> body = new_job(world, inner.body);
+        Task<int> body = new_job(world, Operations(&inner, 1));
         world.jobs.back().may_not_begin = true;
         set.spawn(std::move(body)).detach();
         world.jobs.back().may_not_begin = false;
@@ -300,20 +296,12 @@ Task<> join_set(World& world, const Node& node) {
     FUZZ_REQUIRE(left == 0);
 }
 
-std::vector<Task<int>> tasks(World& world, const Block& block) {
-    std::vector<Task<int>> all;
-    for (const Node& inner : block) {
-        all.push_back(new_job(world, inner.body));
-    }
-    return all;
-}
-
 Task<> racing(World& world, const Node& node) {
     if (node.body.empty()) {
         co_return;
     }
     const std::size_t first = world.jobs.size();
-    const int winner = co_await race(tasks(world, node.body));
+    const int winner = co_await race(bodies(world, node.body));
     FUZZ_REQUIRE(static_cast<std::size_t>(winner) >= first);
     for (std::size_t i = first; i < first + node.body.size(); ++i) {
         FUZZ_REQUIRE(world.jobs[i].ended == 1);
@@ -322,7 +310,7 @@ Task<> racing(World& world, const Node& node) {
 
 Task<> gathering(World& world, const Node& node) {
     const std::size_t first = world.jobs.size();
-    const std::vector<int> all = co_await gather(tasks(world, node.body));
+    const std::vector<int> all = co_await gather(bodies(world, node.body));
     FUZZ_REQUIRE(all.size() == node.body.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
         FUZZ_REQUIRE(static_cast<std::size_t>(all[i]) == first + i);
@@ -330,7 +318,7 @@ Task<> gathering(World& world, const Node& node) {
 }
 
 Task<> settling(World& world, const Node& node) {
-    const std::vector<Outcome<int>> all = co_await gather_settled(tasks(world, node.body));
+    const std::vector<Outcome<int>> all = co_await gather_settled(bodies(world, node.body));
     FUZZ_REQUIRE(all.size() == node.body.size());
     for (const Outcome<int>& outcome : all) {
         if (outcome.error()) {
@@ -428,6 +416,18 @@ Task<> acting(World& world, const Node& node) {
 
 }  // namespace
 
+CancelScope* pick_scope(World& world, std::uint8_t which) {
+    return world.scopes.empty() ? nullptr : world.scopes[which % world.scopes.size()];
+}
+
+std::vector<Task<int>> bodies(World& world, Operations block) {
+    std::vector<Task<int>> all;
+    for (const Node& inner : block) {
+        all.push_back(new_job(world, Operations(&inner, 1)));
+    }
+    return all;
+}
+
 Task<> flow_operation(World& world, const Node& node) {
     switch (node.op) {
         case Op::spawn:
@@ -514,7 +514,7 @@ void end(World& world) {
 
 }  // namespace
 
-Task<> run_program(World& world, const Block& main) {
+Task<> run_program(World& world, Operations main) {
     TimerHandle reaper = call_at(world.end, [&world] { end(world); });
     Task<int> first = new_job(world, main);
     world.jobs.front().handle = spawn(std::move(first));
@@ -530,7 +530,7 @@ Task<> run_program(World& world, const Block& main) {
     world.future = {};
 }
 
-Task<> tear_program(World& world, const Block& main, Duration after) {
+Task<> tear_program(World& world, Operations main, Duration after) {
     Task<int> first = new_job(world, main);
     world.jobs.front().handle = spawn(std::move(first));
     co_await sleep_for(std::min<Duration>(after, std::chrono::seconds(1)));

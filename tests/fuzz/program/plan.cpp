@@ -29,7 +29,8 @@ std::vector<Op> palette(std::uint8_t which) {
         {Op::broadcast, Op::future_get},
         {Op::event_set, Op::count_wait},
         {Op::select_items, Op::again},
-        {Op::write, Op::offload},
+        {Op::write, Op::through_portal},
+        {Op::keyed, Op::retried},
     };
     constexpr std::size_t how_many = std::size(others);
     std::vector<Op> ops;

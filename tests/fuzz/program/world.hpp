@@ -21,11 +21,13 @@
 #include <eddy/event.hpp>
 #include <eddy/future.hpp>
 #include <eddy/join_handle.hpp>
+#include <eddy/keyed_lock.hpp>
 #include <eddy/latch.hpp>
 #include <eddy/lifo_queue.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/notify.hpp>
 #include <eddy/observer.hpp>
+#include <eddy/once_cell.hpp>
 #include <eddy/oneshot.hpp>
 #include <eddy/priority_queue.hpp>
 #include <eddy/queue.hpp>
@@ -34,6 +36,7 @@
 #include <eddy/rw_lock.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/semaphore.hpp>
+#include <eddy/single_flight.hpp>
 #include <eddy/task.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/memory_stream.hpp>
@@ -85,9 +88,9 @@ struct World {
     World(const testing::VirtualClock& virtual_clock, Ledger& all_items, Failures& all_failures)
         : clock(virtual_clock), ledger(all_items), failures(all_failures) {
         for (auto& oneshot : oneshots) {
-            Oneshot<Item> once;
-            oneshot.first.emplace(std::move(once.sender));
-            oneshot.second.emplace(std::move(once.receiver));
+            Oneshot<Item> both;
+            oneshot.first.emplace(std::move(both.sender));
+            oneshot.second.emplace(std::move(both.receiver));
         }
     }
 
@@ -176,8 +179,17 @@ struct World {
         bool reading = false;
     } directions[2];
 
+    KeyedLock<int> keyed;
+    bool keyed_inside[3] = {};
+    SingleFlight<int, int> flights;
+    int flying[2] = {};
+    OnceCell<int> once;
+    int once_made = 0;
+    int once_making = 0;
+
     int posted = 0;
     int posts_run = 0;
+    bool may_not_post = false;  // a call through a portal was cancelled
     std::vector<TimerHandle> calls;
     ThreadPool* pool = nullptr;  // null: no offloads
 };
