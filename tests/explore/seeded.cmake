@@ -35,11 +35,11 @@ eddy_explore_seeded(1 work_stack ${file}
 eddy_explore_seeded(2 work_stack executor/src/work_stack.cpp
     "top_.exchange(&shut_mark_, std::memory_order_acquire)"
     "top_.load(std::memory_order_acquire)); top_.store(&shut_mark_, std::memory_order_relaxed"
-    "assertion: each of them has come"
+    "assertion"
 )
 eddy_explore_seeded(3 work_stack ${file}
     "return true;" "return top_.load(std::memory_order_relaxed) != nullptr || true;"
-    "use after free"
+    "data race|use after free"
 )
 set(file runtime/src/base/post_slab.cpp)
 eddy_explore_seeded(1 post_slab ${file}
@@ -61,8 +61,8 @@ eddy_explore_seeded(1 remote_counter ${file}
     "deadlock|assertion"
 )
 eddy_explore_seeded(2 remote_counter ${file}
-    "word_.fetch_and(closed_bit, std::memory_order_acq_rel)"
-    "word_.exchange(word_.load() & closed_bit)" "assertion|deadlock"
+    "word_.fetch_and(closed_bit, std::memory_order_acq_rel);"
+    "word_.load(std::memory_order_acquire); word_.store(old & closed_bit);" "deadlock"
 )
 eddy_explore_seeded(3 remote_counter ${file}
     "word_.fetch_or(knocked_bit, std::memory_order_acquire)"
@@ -70,7 +70,8 @@ eddy_explore_seeded(3 remote_counter ${file}
 )
 set(file primitives/src/remote_flag.cpp)
 eddy_explore_seeded(1 remote_event ${file}
-    "if (before == 0)" "if ((before & closed_bit) == 0)" "data race"
+    "if (before == 0)" "if ((before & closed_bit) == 0)"
+    "assertion: one of them wakes the loop|data race"
 )
 eddy_explore_seeded(2 remote_event ${file}
     "(word_.fetch_or(closed_bit, std::memory_order_acq_rel) & set_bit) != 0"

@@ -13,6 +13,8 @@ class Choices {
 public:
     /// 0 to count - 1. What has been decided before is decided again.
     [[nodiscard]] std::size_t choose(std::size_t count);
+    /// The next decision has not been made before.
+    [[nodiscard]] bool at_end() const noexcept { return next_ == taken_.size(); }
 
     /// Before an execution.
     void rewind() noexcept { next_ = 0; }

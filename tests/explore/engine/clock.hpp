@@ -27,4 +27,11 @@ struct Clock {
     }
 };
 
+/// What has led somewhere, as a number: a hash of the past, in order.
+[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t past, std::uint64_t next) noexcept {
+    std::uint64_t x = past + 0x9E3779B97F4A7C15U + (next ^ (next >> 29U)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 32U)) * 0x94D049BB133111EBU;
+    return x ^ (x >> 29U);
+}
+
 }  // namespace explore

@@ -17,7 +17,25 @@ Engine engine;
 
 // --- who goes on -------------------------------------------------------------------------------
 
-std::size_t Engine::choose(std::size_t count) {
+/// Everything that what comes next depends on.
+std::uint64_t Engine::place(std::uint64_t kind) const noexcept {
+    std::uint64_t all = mixed(kind, current_->id);
+    for (std::size_t i = 0; i < thread_count_; ++i) {
+        const Thread& thread = threads_[i];
+        all = mixed(all, thread.past);
+        all = mixed(all, static_cast<std::uint64_t>(thread.state) * 256 + thread.lets_go);
+    }
+    return mixed(mixed(mixed(all, preemptions_), surprises_), now);
+}
+
+std::size_t Engine::choose(std::size_t count, std::uint64_t kind) {
+    if (count == 1) {
+        return 0;
+    }
+    if (known_ || (choices.at_end() && !been_.insert(place(kind)).second)) {
+        known_ = true;  // from here on everything has been tried
+        return 0;
+    }
     const std::size_t chosen = choices.choose(count);
     if (choices.strayed()) {
         fail("strayed", "the same decisions have led elsewhere: the scenario depends on more");
@@ -62,18 +80,19 @@ void Engine::point() {
         }
     }
     std::size_t timed = count;
-    if (timeouts_ < options.timeouts) {
+    if (surprises_ < options.surprises) {
         for (std::size_t i = 0; i < thread_count_; ++i) {
             if (threads_[i].state == Thread::State::waiting && threads_[i].timed) {
                 others[timed++] = &threads_[i];
             }
         }
     }
-    const std::size_t chosen = choose(timed + 1);
+    const std::size_t chosen = choose(timed + 1, 1);
     if (chosen > count) {
         Thread& late = *others[chosen - 1];
-        ++timeouts_;
+        ++surprises_;
         late.timed_out = true;
+        late.past = mixed(late.past, now);
         late.state = Thread::State::ready;
         switch_to(late);
     } else if (chosen != 0) {
@@ -95,7 +114,7 @@ void Engine::pass_on(bool may_stay) {
     }
     // Whose time may be over instead: always, if nobody else can go on.
     std::size_t timed = count;
-    if ((count == 0 && !may_stay) || timeouts_ < options.timeouts) {
+    if ((count == 0 && !may_stay) || surprises_ < options.surprises) {
         for (std::size_t i = 0; i < thread_count_; ++i) {
             if (threads_[i].state == Thread::State::waiting && threads_[i].timed) {
                 others[timed++] = &threads_[i];
@@ -108,11 +127,12 @@ void Engine::pass_on(bool may_stay) {
         }
         return;
     }
-    const std::size_t chosen = choose(timed);
+    const std::size_t chosen = choose(timed, 2);
     Thread& next = *others[chosen];
     if (chosen >= count) {
-        timeouts_ += count != 0 ? 1 : 0;
+        surprises_ += count != 0 ? 1 : 0;
         next.timed_out = true;
+        next.past = mixed(next.past, now);
         next.state = Thread::State::ready;
     }
     if (&next != current_) {
@@ -145,11 +165,15 @@ std::size_t Engine::wake(const void* what, bool all) {
         return 0;
     }
     if (!all) {
-        found[0] = found[choose(count)];
+        found[0] = found[choose(count, 3)];
         count = 1;
     }
     for (std::size_t i = 0; i < count; ++i) {
         found[i]->state = Thread::State::ready;
+        happened(found[i]->past);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        found[i]->past = mixed(found[i]->past, current_->past);
     }
     return count;
 }
@@ -189,6 +213,7 @@ std::size_t Engine::start_thread(void* (*entry)(void*), void* argument) {
     made.detached = made.timed = made.timed_out = false;
     made.lets_go = 0;
     made.waits_for = nullptr;
+    made.past = current_ != nullptr ? mixed(current_->past, made.id) : 1;
     made.clock = current_ != nullptr ? current_->clock : Clock();
     made.seen_relaxed = made.released = made.fenced = Clock();
     made.fence = 0;
@@ -246,6 +271,7 @@ void Engine::join(std::size_t id) {
         wait(&other, "join");
     }
     current_->clock.join(other.clock);
+    happened(other.past);
 }
 
 // --- an execution ------------------------------------------------------------------------------
@@ -264,8 +290,9 @@ void* call_body(void*) {
 void Engine::run(void (*scenario)()) {
     body = scenario;
     choices.rewind();
+    known_ = false;
     thread_count_ = 0;
-    preemptions_ = stale_ = timeouts_ = steps_ = 0;
+    preemptions_ = surprises_ = steps_ = 0;
     now = 1'000'000'000'000;
     Trace::clear();
     heap.clear();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 
 #include "choices.hpp"
 #include "options.hpp"
@@ -56,10 +57,14 @@ public:
     void join(std::size_t id);
     void detach(std::size_t id) { threads_.at(id).detached = true; }
 
-    [[nodiscard]] std::size_t choose(std::size_t count);
-    /// Spends one of the budget for stale values. False: none is left.
-    [[nodiscard]] bool may_be_stale() const noexcept { return stale_ < options.stale; }
-    void spend_stale() noexcept { ++stale_; }
+    /// One of the alternatives, 0 being what happens if nothing is explored. `kind` tells those
+    /// apart that stand in the same place.
+    [[nodiscard]] std::size_t choose(std::size_t count, std::uint64_t kind);
+    /// The current thread has done or seen something, which that stands for.
+    void happened(std::uint64_t what) noexcept { current_->past = mixed(current_->past, what); }
+    /// A load may see less than the newest, or a weak compare-and-swap fail for nothing.
+    [[nodiscard]] bool may_surprise() const noexcept { return surprises_ < options.surprises; }
+    void surprise() noexcept { ++surprises_; }
 
     /// A new moment in the current thread's past.
     Stamp tick() noexcept { return ++current_->clock.at[current_->id]; }
@@ -71,6 +76,7 @@ public:
 
     // --- from the explorer ---------------------------------------------------------------------
     void run(void (*scenario)());
+    void forget_places() { been_.clear(); }
     [[nodiscard]] std::size_t most_steps() const noexcept { return most_steps_; }
 
     void name(const char* scenario) noexcept { name_ = scenario; }
@@ -80,6 +86,7 @@ private:
         return thread.state == Thread::State::ready;
     }
     [[nodiscard]] bool may_go(const Thread& thread) const noexcept;
+    [[nodiscard]] std::uint64_t place(std::uint64_t kind) const noexcept;
     void step();
     void pass_on(bool may_stay);
     void switch_to(Thread& next);
@@ -93,11 +100,14 @@ private:
     ucontext_t home_{};
     bool watching_ = false;
     std::size_t preemptions_ = 0;
-    std::size_t stale_ = 0;
-    std::size_t timeouts_ = 0;
+    std::size_t surprises_ = 0;
     std::size_t steps_ = 0;
     std::size_t most_steps_ = 0;
     const char* name_ = "";
+    // Where executions have been, as hashes. Two that have got to the same place, whatever the order
+    // of what does not depend on each other, go on in the same ways.
+    std::unordered_set<std::uint64_t> been_;
+    bool known_ = false;  // this execution is at such a place, or was
 };
 
 extern Engine engine;

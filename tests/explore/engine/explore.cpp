@@ -35,6 +35,7 @@ void replay(const Scenario& scenario, const std::string& text) {
         engine.run(scenario.body);
         if (memory.learn()) {
             engine.choices.clear();
+            engine.forget_places();
             ++engine.rounds;
         } else if (!engine.choices.advance()) {
             std::puts("this program has no such schedule");
@@ -54,6 +55,7 @@ void explore_all(const Scenario& scenario) {
     engine.rounds = 0;
     memory.forget_shared();
     engine.choices.clear();
+    engine.forget_places();
     engine.name(scenario.name);
     if (const char* const schedule = std::getenv("EDDY_EXPLORE_SCHEDULE")) {
         replay(scenario, schedule);
@@ -64,6 +66,7 @@ void explore_all(const Scenario& scenario) {
         ++executions;
         if (memory.learn()) {  // there are more points than was thought
             engine.choices.clear();
+            engine.forget_places();
             ++engine.rounds;
         } else if (!engine.choices.advance()) {
             break;
@@ -99,7 +102,9 @@ void check(bool condition, const char* what) {
 
 unsigned choose(unsigned count) {
     const Engine::Inside inside(engine);
-    return static_cast<unsigned>(engine.choose(count));
+    const std::size_t chosen = engine.choose(count, 4);
+    engine.happened(chosen);
+    return static_cast<unsigned>(chosen);
 }
 
 unsigned threads(unsigned otherwise) {
@@ -111,6 +116,8 @@ void Doorbell::ring() {
     engine.point();
     ++count_;
     ++rung_;
+    past_ = mixed(past_, engine.current().past);
+    engine.happened(past_);
     engine.wake(this, true);
     Trace::add(
         {engine.current().id, "rings", reinterpret_cast<std::uintptr_t>(this), 0, 0, -1, false});
@@ -123,6 +130,8 @@ void Doorbell::wait() {
         engine.wait(this, "a poll");
     }
     count_ = 0;
+    engine.happened(past_);
+    past_ = engine.current().past;
     Trace::add(
         {engine.current().id, "is woken", reinterpret_cast<std::uintptr_t>(this), 0, 0, -1, false});
 }
@@ -142,13 +151,11 @@ int main(int argc, char** argv) {
     }
     Options& options = engine.options;
     options.preemptions = number_from("EDDY_EXPLORE_PREEMPTIONS", options.preemptions);
-    options.stale = number_from("EDDY_EXPLORE_STALE", options.stale);
-    options.timeouts = number_from("EDDY_EXPLORE_TIMEOUTS", options.timeouts);
+    options.surprises = number_from("EDDY_EXPLORE_SURPRISES", options.surprises);
     options.schedules = number_from("EDDY_EXPLORE_SCHEDULES", options.schedules);
-    std::printf("at most %zu pre-emptions, %zu stale values, %zu early timeouts an execution\n",
+    std::printf("at most %zu pre-emptions and %zu surprises an execution\n",
                 options.preemptions,
-                options.stale,
-                options.timeouts);
+                options.surprises);
     std::size_t run = 0;
     for (const Scenario* scenario = first; scenario != nullptr; scenario = scenario->next) {
         if (argc < 2 || std::strstr(scenario->name, argv[1]) != nullptr) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+
 #include "clock.hpp"
 
 /// What a scenario is written with. It is an ordinary program otherwise: `std::thread`, atomics,
@@ -42,6 +44,7 @@ public:
 private:
     unsigned count_ = 0;
     unsigned rung_ = 0;
+    std::uint64_t past_ = 0;
 };
 
 /// A scenario that `main` runs.

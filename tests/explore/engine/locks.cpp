@@ -13,6 +13,7 @@ namespace {
 struct Mutex {
     const Thread* owner = nullptr;
     Clock released;
+    std::uint64_t past = 0;
 };
 
 std::unordered_map<const void*, Mutex> mutexes;
@@ -32,6 +33,7 @@ void take(const void* mutex) {
     }
     mutexes[mutex].owner = &self;
     self.clock.join(mutexes[mutex].released);
+    engine.happened(mutexes[mutex].past);
     note("lock", mutex);
 }
 
@@ -47,6 +49,7 @@ void Locks::lock(const void* mutex) {
 bool Locks::try_lock(const void* mutex) {
     engine.point();
     if (mutexes[mutex].owner != nullptr) {
+        engine.happened(mutexes[mutex].past);
         return false;
     }
     take(mutex);
@@ -61,6 +64,8 @@ void Locks::unlock(const void* mutex) {
     known.released.join(engine.current().clock);
     engine.tick();
     known.owner = nullptr;
+    engine.happened(2);
+    known.past = engine.current().past;
     note("unlock", mutex);
     engine.wake(mutex, true);
 }
@@ -77,6 +82,7 @@ bool Locks::wait(const void* condition, const void* mutex, bool timed) {
 
 void Locks::notify(const void* condition, bool all) {
     engine.point();
+    engine.happened(3);
     note(all ? "notify all" : "notify one", condition);
     engine.wake(condition, all);
 }

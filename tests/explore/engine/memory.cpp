@@ -59,7 +59,7 @@ void Memory::clear() {
     ++execution_;
     places_used_ = 0;
     variables_.clear();
-    seq_cst_ = 0;
+    seq_cst_ = seq_cst_past_ = 0;
     fenced_ = Clock();
 }
 
@@ -99,46 +99,70 @@ void Memory::plain(std::uintptr_t address, std::size_t size, bool write, std::ui
     if (size == 0 || ThreadVariables::has(address)) {
         return;
     }
-    const Thread& self = engine.current();
     if (!Region::has(address) && !Region::in_variables(address)) {
         return;
     }
     heap.check(address, size, pc);
-    const char* const mine = write ? "write" : "read";
-    for (std::uintptr_t at = address; at < address + size; ++at) {
+    for (std::uintptr_t at = address; at < address + size;) {
         Granule& here = *granule(at);
-        Byte& byte = here.bytes[at % 8];
-        if (byte.written != 0 && byte.writer != self.id &&
-            !self.clock.covers(byte.writer, byte.written)) {
-            race(at, mine, "write", byte.writer, pc, here.write_pc);
+        if (at % 8 == 0 && at + 8 <= address + size && here.whole && !here.atomics) {
+            touch(here, here.bytes[0], at, write, pc);
+            at += 8;
+            continue;
         }
-        if (write) {
-            for (std::size_t other = 0; other < max_threads; ++other) {
-                if (other != self.id && !self.clock.covers(other, byte.read.at[other])) {
-                    race(at, mine, "read", other, pc, here.read_pc);
-                }
-            }
-            byte.writer = self.id;
-            byte.written = self.clock.at[self.id];
-            byte.read = Clock();
-            here.write_pc = pc;
-        } else {
-            byte.read.at[self.id] = self.clock.at[self.id];
-            here.read_pc = pc;
+        split(here);
+        touch(here, here.bytes[at % 8], at, write, pc);
+        touch_place(here, at, write, pc);
+        ++at;
+    }
+}
+
+void Memory::split(Granule& here) noexcept {
+    if (here.whole) {
+        std::fill(here.bytes + 1, here.bytes + 8, here.bytes[0]);
+        here.whole = false;
+    }
+}
+
+void Memory::touch(
+    Granule& here, Byte& byte, std::uintptr_t address, bool write, std::uintptr_t pc) {
+    const Thread& self = engine.current();
+    const char* const mine = write ? "write" : "read";
+    if (byte.written != 0 && byte.writer != self.id &&
+        !self.clock.covers(byte.writer, byte.written)) {
+        race(address, mine, "write", byte.writer, pc, here.write_pc);
+    }
+    if (!write) {
+        byte.read.at[self.id] = self.clock.at[self.id];
+        here.read_pc = pc;
+        return;
+    }
+    for (std::size_t other = 0; other < max_threads; ++other) {
+        if (other != self.id && !self.clock.covers(other, byte.read.at[other])) {
+            race(address, mine, "read", other, pc, here.read_pc);
         }
-        // An atomic that is constructed, destroyed, or looked at as if it were none.
-        if (Place* const place = here.places[at % 8]) {
-            for (std::size_t other = 0; other < max_threads; ++other) {
-                if (other != self.id &&
-                    (!self.clock.covers(other, place->writes.at[other]) ||
-                     (write && !self.clock.covers(other, place->reads.at[other])))) {
-                    race(at, mine, "atomic access", other, pc, place->pcs.back());
-                }
-            }
-            if (write) {
-                here.places[at % 8] = nullptr;
-            }
+    }
+    byte.writer = self.id;
+    byte.written = self.clock.at[self.id];
+    byte.read = Clock();
+    here.write_pc = pc;
+}
+
+/// An atomic that is constructed, destroyed, or looked at as if it were none.
+void Memory::touch_place(Granule& here, std::uintptr_t address, bool write, std::uintptr_t pc) {
+    Place*& place = here.places[address % 8];
+    if (place == nullptr) {
+        return;
+    }
+    const Thread& self = engine.current();
+    for (std::size_t other = 0; other < max_threads; ++other) {
+        if (other != self.id && (!self.clock.covers(other, place->writes.at[other]) ||
+                                 (write && !self.clock.covers(other, place->reads.at[other])))) {
+            race(address, write ? "write" : "read", "atomic access", other, pc, place->pcs.back());
         }
+    }
+    if (write) {
+        place = nullptr;
     }
 }
 
@@ -153,6 +177,8 @@ Memory::Place& Memory::begin(std::uintptr_t address,
     const Thread& self = engine.current();
     const bool watched = Region::has(address) || Region::in_variables(address);
     Granule* const here = watched ? granule(address) : &variables_[address / 8];
+    split(*here);
+    here->atomics = true;
     Place*& place = here->places[address % 8];
     if (place == nullptr || place->size != size) {
         if (places_used_ == places_.size()) {
@@ -169,7 +195,7 @@ Memory::Place& Memory::begin(std::uintptr_t address,
         place->users = 0;
         const Byte& byte = here->bytes[address % 8];
         place->stores.push_back(
-            {read_raw(address, size), byte.writer, byte.written, 0, Clock()});
+            {read_raw(address, size), byte.writer, byte.written, 0, 0, Clock()});
     }
     for (std::uintptr_t at = address; watched && at < address + size; ++at) {
         const Byte& byte = here->bytes[at % 8];
@@ -197,6 +223,12 @@ Memory::Place& Memory::begin(std::uintptr_t address,
     return *place;
 }
 
+/// The current thread comes next in the order of all that is sequentially consistent.
+void Memory::one_order() noexcept {
+    engine.happened(seq_cst_past_);
+    seq_cst_past_ = engine.current().past;
+}
+
 /// The current thread has seen that store.
 void Memory::look(Place& place, std::size_t store, int order) {
     Thread& self = engine.current();
@@ -205,6 +237,7 @@ void Memory::look(Place& place, std::size_t store, int order) {
         place.looks.push_back({self.id, self.clock.at[self.id], store});
         place.seen[self.id] = store;
     }
+    engine.happened(place.stores[store].past);
     const Clock& released = place.stores[store].released;
     self.seen_relaxed.join(released);
     if (acquires(order)) {
@@ -214,9 +247,11 @@ void Memory::look(Place& place, std::size_t store, int order) {
 
 void Memory::push(Place& place, std::uint64_t value, int order, const Clock* sequence) {
     Thread& self = engine.current();
-    Store made{value, self.id, self.clock.at[self.id], 0, self.released};
+    engine.happened(place.stores.back().past);
+    Store made{value, self.id, self.clock.at[self.id], 0, self.past, self.released};
     if (order == seq_cst) {
         made.seq_cst = ++seq_cst_;
+        one_order();
     }
     if (releases(order)) {
         made.released = self.clock;
@@ -243,7 +278,7 @@ std::uint64_t Memory::load(std::uintptr_t address, std::size_t size, int order, 
     const Thread& self = engine.current();
     const std::size_t newest = place.stores.size() - 1;
     std::size_t oldest = newest;
-    if (engine.may_be_stale()) {
+    if (engine.may_surprise()) {
         oldest = place.seen[self.id];
         for (std::size_t i = newest; i > oldest; --i) {
             const Store& store = place.stores[i];
@@ -257,9 +292,12 @@ std::uint64_t Memory::load(std::uintptr_t address, std::size_t size, int order, 
             }
         }
     }
-    const std::size_t age = engine.choose(newest - oldest + 1);
+    if (order == seq_cst) {
+        one_order();
+    }
+    const std::size_t age = engine.choose(newest - oldest + 1, 5);
     if (age != 0) {
-        engine.spend_stale();
+        engine.surprise();
     }
     const std::size_t store = newest - age;
     look(place, store, order);
@@ -300,6 +338,7 @@ void Memory::end_modify(Place& place,
 
 void Memory::fence(int order) {
     Thread& self = engine.current();
+    engine.happened(static_cast<std::uint64_t>(order));
     engine.tick();
     if (acquires(order)) {
         self.clock.join(self.seen_relaxed);
@@ -307,6 +346,7 @@ void Memory::fence(int order) {
     if (order == seq_cst) {
         fenced_.at[self.id] = self.clock.at[self.id];
         self.fence = ++seq_cst_;
+        one_order();
         self.fenced = fenced_;
     }
     if (releases(order)) {

@@ -68,6 +68,7 @@ private:
         std::size_t thread;
         Stamp stamp;
         std::uint64_t seq_cst;  // its place among what is sequentially consistent; 0: it is not
+        std::uint64_t past;     // what has led to it
         Clock released;         // what who acquires it sees
     };
     struct Look {
@@ -93,6 +94,8 @@ private:
     };
     struct Granule {
         std::uint32_t execution = 0;
+        bool whole = true;  // all bytes are as the first
+        bool atomics = false;
         Byte bytes[8];
         std::uintptr_t write_pc = 0;
         std::uintptr_t read_pc = 0;
@@ -100,6 +103,9 @@ private:
     };
 
     [[nodiscard]] Granule* granule(std::uintptr_t address);
+    static void split(Granule& here) noexcept;
+    void touch(Granule& here, Byte& byte, std::uintptr_t address, bool write, std::uintptr_t pc);
+    void touch_place(Granule& here, std::uintptr_t address, bool write, std::uintptr_t pc);
     Place& begin(std::uintptr_t address, std::size_t size, std::uintptr_t pc, bool write);
     void end_modify(Place& place,
                     bool changed,
@@ -107,6 +113,7 @@ private:
                     int order,
                     std::uintptr_t pc,
                     const char* what);
+    void one_order() noexcept;
     void look(Place& place, std::size_t store, int order);
     [[nodiscard]] bool is_before(const Store& store, const Thread& self, int order) const noexcept;
     void push(Place& place, std::uint64_t value, int order, const Clock* sequence);
@@ -123,7 +130,8 @@ private:
     std::vector<std::unique_ptr<Place>> places_;
     std::size_t places_used_ = 0;
     std::uint64_t seq_cst_ = 0;  // so many sequentially consistent operations
-    Clock fenced_;               // of each thread, what came before its last seq_cst fence
+    std::uint64_t seq_cst_past_ = 0;
+    Clock fenced_;  // of each thread, what came before its last seq_cst fence
     std::unordered_set<std::uintptr_t> shared_;
 };
 

@@ -9,8 +9,9 @@ namespace explore {
 /// How far an exploration goes. Each bound is a number of times per execution.
 struct Options {
     std::size_t preemptions = 2;  ///< a thread is stopped although it could go on
-    std::size_t stale = 1;       ///< a load sees less than the newest, a weak CAS fails for nothing
-    std::size_t timeouts = 1;    ///< a timed wait ends although something else could go on
+    /// A load sees less than the newest, a weak compare-and-swap fails for nothing, a timed wait
+    /// ends although something else could go on.
+    std::size_t surprises = 1;
     std::size_t steps = 20'000;  ///< operations, after which it counts as a livelock
     std::size_t schedules = 0;   ///< 0: all of them
 };

@@ -133,6 +133,12 @@ pthread_t pthread_self() noexcept {
                              : real<decltype(pthread_self)>("pthread_self")();
 }
 
+int pthread_setname_np(pthread_t thread, const char* name) noexcept {
+    return engine.watching()
+               ? 0
+               : real<decltype(pthread_setname_np)>("pthread_setname_np")(thread, name);
+}
+
 int sched_yield() noexcept {
     if (!engine.watching()) {
         return real<decltype(sched_yield)>("sched_yield")();

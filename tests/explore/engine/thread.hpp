@@ -24,9 +24,10 @@ struct Thread {
     const void* waits_for = nullptr;
     const char* waits_in = "";
 
+    std::uint64_t past = 0;  ///< a hash of what it has done and seen
     Clock clock;
-    Clock seen_relaxed;  ///< what its relaxed loads have met: for an acquire fence
-    Clock released;      ///< its past at the last release fence
+    Clock seen_relaxed;       ///< what its relaxed loads have met: for an acquire fence
+    Clock released;           ///< its past at the last release fence
     std::uint64_t fence = 0;  ///< where its last seq_cst fence stands among all that is seq_cst
     Clock fenced;             ///< what came before the fences up to that one
 

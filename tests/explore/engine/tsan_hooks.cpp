@@ -84,10 +84,11 @@ bool compare_exchange(
     const explore::Engine::Inside inside(engine);
     point_at(number(pc));
     bool spurious = false;
-    if (weak && engine.is_shared(number(pc)) && engine.may_be_stale()) {
-        spurious = engine.choose(2) != 0;
+    if (weak && engine.is_shared(number(pc)) && engine.may_surprise()) {
+        spurious = engine.choose(2, 6) != 0;
         if (spurious) {
-            engine.spend_stale();
+            engine.happened(6);
+            engine.surprise();
         }
     }
     bool done = false;

@@ -18,7 +18,12 @@
 /// that stands still.
 class CoreLoop {
 public:
-    CoreLoop() : core_(fake_owner(), clock_, inbox_) {
+    /// How it is woken: as libuv does it, or by a bell alone, where that is not what is explored.
+    enum class Woken : bool { as_by_libuv, by_bell };
+
+    explicit CoreLoop(Woken woken = Woken::as_by_libuv)
+        : woken_(woken), core_(fake_owner(), clock_, inbox_) {
+        core_.root.core = &core_;
         eddy::detail::thread_state.core = &core_;
         identity_ = eddy::detail::loop_begins();
         core_.runs_on.store(identity_, std::memory_order_release);
@@ -30,7 +35,7 @@ public:
     /// One turn, after a poll that blocks if there is nothing to do. Nobody to wake it: a deadlock.
     void turn() {
         if (!core_.has_work()) {
-            poll_.wait();
+            woken_ == Woken::by_bell ? bell_.wait() : poll_.wait();
         }
         core_.run_turn();
     }
@@ -60,7 +65,7 @@ public:
 
     [[nodiscard]] eddy::detail::Inbox& inbox() noexcept { return *inbox_; }
     [[nodiscard]] eddy::detail::LoopCore& core() noexcept { return core_; }
-    [[nodiscard]] unsigned woken() const noexcept { return poll_.woken(); }
+    [[nodiscard]] unsigned woken() const noexcept { return poll_.woken() + bell_.rung(); }
 
 private:
     struct StillClock final : eddy::Clock {
@@ -73,10 +78,17 @@ private:
         return reinterpret_cast<eddy::Loop&>(owner_);
     }
 
+    static void wake(void* self) noexcept {
+        auto& loop = *static_cast<CoreLoop*>(self);
+        explore::check(!loop.ended_, "nobody wakes a loop whose handle is closed");
+        loop.woken_ == Woken::by_bell ? loop.bell_.ring() : Poll::wake(&loop.poll_);
+    }
+
+    const Woken woken_;
+    explore::Doorbell bell_;
     Poll poll_;
     StillClock clock_;
-    std::shared_ptr<eddy::detail::Inbox> inbox_ =
-        std::make_shared<eddy::detail::Inbox>(Poll::wake, &poll_);
+    std::shared_ptr<eddy::detail::Inbox> inbox_ = std::make_shared<eddy::detail::Inbox>(wake, this);
     alignas(16) std::byte owner_[64]{};
     eddy::detail::LoopCore core_;
     std::uint64_t identity_ = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/detail/post_slab.hpp>
-
 #include <array>
 #include <new>
 #include <thread>
+
+#include <eddy/detail/post_slab.hpp>
 
 #include "explore.hpp"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/remote_counter.hpp>
-
 #include <cstdint>
 #include <memory>
 #include <thread>
 
 #include <eddy/counter.hpp>
+#include <eddy/remote_counter.hpp>
 
 #include "explore.hpp"
 #include "loop.hpp"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <eddy/remote_event.hpp>
-
 #include <memory>
 #include <thread>
 
 #include <eddy/event.hpp>
+#include <eddy/remote_event.hpp>
 
 #include "explore.hpp"
 #include "loop.hpp"
