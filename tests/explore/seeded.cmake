@@ -6,12 +6,11 @@ eddy_explore_seeded(1 inbox ${file}
     "data race: read of T0 at inbox.cpp"
 )
 eddy_explore_seeded(2 inbox ${file}
-    "empty, &node, std::memory_order_acq_rel" "empty, &node, std::memory_order_release"
-    "deadlock: T0 waits in a poll"
+    "std::atomic_thread_fence(std::memory_order_seq_cst);" "" "deadlock: T0 waits in a poll"
 )
-eddy_explore_seeded(3 inbox ${file}
-    "top_.exchange(nullptr, std::memory_order_acq_rel)"
-    "top_.exchange(nullptr, std::memory_order_acquire)" "deadlock: T0 waits in a poll"
+eddy_explore_seeded(3 inbox runtime/include/eddy/detail/inbox.hpp
+    "top_.load(std::memory_order_seq_cst)" "top_.load(std::memory_order_acquire)"
+    "deadlock: T0 waits in a poll" ${file}
 )
 eddy_explore_seeded(4 inbox ${file}
     "while (gate_.load(std::memory_order_acquire) != closed_bit)" "while (false)"
@@ -24,9 +23,6 @@ eddy_explore_seeded(5 inbox ${file}
 eddy_explore_seeded(6 inbox ${file}
     "wake_(target_);" "if (gate_.load() == one_sender) { wake_(target_); }"
     "deadlock: T0 waits in a poll"
-)
-eddy_explore_seeded(7 inbox ${file}
-    "std::atomic_thread_fence(std::memory_order_seq_cst);" "" "deadlock: T0 waits in a poll"
 )
 set(file executor/src/work_stack.hpp)
 eddy_explore_seeded(1 work_stack ${file}
@@ -77,4 +73,63 @@ eddy_explore_seeded(2 remote_event ${file}
     "(word_.fetch_or(closed_bit, std::memory_order_acq_rel) & set_bit) != 0"
     "(word_.load() & set_bit) != 0 && word_.fetch_or(closed_bit) != closed_bit"
     "assertion: accepted means set"
+)
+set(file executor/src/executor.cpp)
+eddy_explore_seeded(1 work ${file}
+    "if (stop_requested_.load()) {" "if (false) {" "livelock"
+)
+eddy_explore_seeded(2 work ${file}
+    "stop_requested_.store(true);" "stop_requested_.store(true, std::memory_order_release);"
+    "livelock"
+)
+eddy_explore_seeded(3 work ${file}
+    "holders_.fetch_sub(1, std::memory_order_acq_rel) == 1"
+    "holders_.fetch_sub(1, std::memory_order_acq_rel) != 0" "double free|use after free|data race|crash"
+)
+eddy_explore_seeded(4 work ${file}
+    "holders_.fetch_sub(1, std::memory_order_acq_rel)"
+    "holders_.fetch_sub(1, std::memory_order_relaxed)" "data race"
+)
+eddy_explore_seeded(5 work executor/include/eddy/executor.hpp
+    "return state_.compare_exchange_strong(
+            from, to, std::memory_order_acq_rel, std::memory_order_acquire);"
+    "const bool is = state_.load(std::memory_order_acquire) == from;
+        if (is) { state_.store(to, std::memory_order_release); }
+        return is;" "assertion|crash|use after free|data race|double free"
+    executor/src/executor.cpp executor/src/offload.cpp
+)
+set(file executor/src/thread_pool_impl.cpp)
+eddy_explore_seeded(1 thread_pool ${file}
+    "if (queue_.queued() != 0) {  // a submitter was faster than that" "if (false) {"
+    "deadlock|assertion"
+)
+eddy_explore_seeded(2 thread_pool ${file}
+    "take_in(stack_.shut());" "static_cast<void>(stack_.shut());" "deadlock|leak|assertion"
+)
+eddy_explore_seeded(3 thread_pool ${file}
+    "stop_running(lock);" "" "livelock"
+)
+eddy_explore_seeded(4 thread_pool ${file}
+    "if (closed_) {
+            changed_.notify_all();
+        }" "" "deadlock"
+)
+eddy_explore_seeded(5 thread_pool ${file}
+    "self.called.wait_for(lock, idle_timeout_, [&self] { return self.awake; })"
+    "self.called.wait_for(lock, idle_timeout_) == std::cv_status::no_timeout"
+    "assertion|deadlock|crash|use after free"
+)
+set(file runtime/src/bridge/callback_wait.cpp)
+eddy_explore_seeded(1 callback ${file}
+    "== 1 && claim()" "== 1" "data race|use after free|assertion|crash|livelock"
+)
+eddy_explore_seeded(2 callback runtime/include/eddy/detail/callback_wait.hpp
+    "return !claimed_.exchange(true, std::memory_order_acq_rel);"
+    "const bool was = claimed_.load(std::memory_order_acquire);
+        claimed_.store(true, std::memory_order_release);
+        return !was;" "data race"
+    runtime/src/bridge/callback_wait.cpp
+)
+eddy_explore_seeded(3 callback ${file}
+    "state_->wait_ = nullptr;" "" "use after free|assertion|crash"
 )

@@ -290,7 +290,7 @@ void* call_body(void*) {
 void Engine::run(void (*scenario)()) {
     body = scenario;
     choices.rewind();
-    known_ = false;
+    known_ = warming_up_;
     thread_count_ = 0;
     preemptions_ = surprises_ = steps_ = 0;
     now = 1'000'000'000'000;
@@ -307,12 +307,17 @@ void Engine::run(void (*scenario)()) {
     ThreadVariables::put(*current_);
     swapcontext(&home_, &current_->context);
     ThreadVariables::put(outside);
-    most_steps_ = steps_ > most_steps_ ? steps_ : most_steps_;
     if (const std::size_t left = heap.blocks(); left != 0) {
         fail("leak",
              std::to_string(left) + " allocations are left, the first of " +
                  std::to_string(heap.first_left()) + " bytes");
     }
+}
+
+void Engine::warm_up(void (*scenario)()) {
+    warming_up_ = true;
+    run(scenario);
+    warming_up_ = false;
 }
 
 // --- what has gone wrong -----------------------------------------------------------------------

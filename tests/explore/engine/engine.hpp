@@ -76,8 +76,11 @@ public:
 
     // --- from the explorer ---------------------------------------------------------------------
     void run(void (*scenario)());
+    /// Once, without alternatives and on the real heap: what the program makes at its first use and
+    /// keeps is there afterwards.
+    void warm_up(void (*scenario)());
+    [[nodiscard]] bool warming_up() const noexcept { return warming_up_; }
     void forget_places() { been_.clear(); }
-    [[nodiscard]] std::size_t most_steps() const noexcept { return most_steps_; }
 
     void name(const char* scenario) noexcept { name_ = scenario; }
 
@@ -102,11 +105,11 @@ private:
     std::size_t preemptions_ = 0;
     std::size_t surprises_ = 0;
     std::size_t steps_ = 0;
-    std::size_t most_steps_ = 0;
     const char* name_ = "";
     // Where executions have been, as hashes. Two that have got to the same place, whatever the order
     // of what does not depend on each other, go on in the same ways.
     std::unordered_set<std::uint64_t> been_;
+    bool warming_up_ = false;
     bool known_ = false;  // this execution is at such a place, or was
 };
 

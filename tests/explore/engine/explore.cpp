@@ -23,6 +23,14 @@ namespace {
 Scenario* first = nullptr;
 Scenario** last = &first;
 
+[[nodiscard]] Options limits_of(const Scenario& scenario) {
+    Options limits = scenario.limits;
+    limits.preemptions = number_from("EDDY_EXPLORE_PREEMPTIONS", limits.preemptions);
+    limits.surprises = number_from("EDDY_EXPLORE_SURPRISES", limits.surprises);
+    limits.schedules = number_from("EDDY_EXPLORE_SCHEDULES", limits.schedules);
+    return limits;
+}
+
 /// Does one execution again, as `Engine::fail` has said: how often it had begun anew before, and
 /// the decisions.
 void replay(const Scenario& scenario, const std::string& text) {
@@ -31,7 +39,7 @@ void replay(const Scenario& scenario, const std::string& text) {
         std::puts("EDDY_EXPLORE_SCHEDULE is what a failure has printed, as 2:0,1,1");
         std::exit(2);
     }
-    for (std::size_t rounds = std::stoul(text); engine.rounds < rounds;) {
+    for (const std::size_t rounds = std::stoul(text); engine.rounds < rounds;) {
         engine.run(scenario.body);
         if (memory.learn()) {
             engine.choices.clear();
@@ -53,6 +61,8 @@ void explore_all(const Scenario& scenario) {
     const auto start = std::chrono::steady_clock::now();
     std::size_t executions = 0;
     engine.rounds = 0;
+    engine.options = limits_of(scenario);
+    engine.warm_up(scenario.body);
     memory.forget_shared();
     engine.choices.clear();
     engine.forget_places();
@@ -73,11 +83,13 @@ void explore_all(const Scenario& scenario) {
         }
     }
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-    std::printf("%s: %zu schedules, the longest of %zu operations; %.1f s\n",
+    std::printf("%s: %zu schedules with at most %zu pre-emptions and %zu surprises, %.1f s%s\n",
                 scenario.name,
                 executions,
-                engine.most_steps(),
-                time.count());
+                engine.options.preemptions,
+                engine.options.surprises,
+                time.count(),
+                executions == engine.options.schedules ? "; there are more" : "");
     std::fflush(stdout);
 }
 
@@ -88,7 +100,8 @@ void on_signal(int number) {
 
 }  // namespace
 
-Scenario::Scenario(const char* its_name, void (*its_body)()) : name(its_name), body(its_body) {
+Scenario::Scenario(const char* its_name, void (*its_body)(), const Options& its_limits)
+    : name(its_name), body(its_body), limits(its_limits) {
     *last = this;
     last = &next;
 }
@@ -149,13 +162,6 @@ int main(int argc, char** argv) {
     for (const int number : {SIGABRT, SIGSEGV, SIGBUS}) {
         std::signal(number, on_signal);
     }
-    Options& options = engine.options;
-    options.preemptions = number_from("EDDY_EXPLORE_PREEMPTIONS", options.preemptions);
-    options.surprises = number_from("EDDY_EXPLORE_SURPRISES", options.surprises);
-    options.schedules = number_from("EDDY_EXPLORE_SCHEDULES", options.schedules);
-    std::printf("at most %zu pre-emptions and %zu surprises an execution\n",
-                options.preemptions,
-                options.surprises);
     std::size_t run = 0;
     for (const Scenario* scenario = first; scenario != nullptr; scenario = scenario->next) {
         if (argc < 2 || std::strstr(scenario->name, argv[1]) != nullptr) {

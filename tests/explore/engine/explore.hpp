@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "clock.hpp"
+#include "options.hpp"
 
 /// What a scenario is written with. It is an ordinary program otherwise: `std::thread`, atomics,
 /// mutexes, allocations, all of which the engine sees because the scenario is compiled for it.
@@ -50,12 +50,13 @@ private:
 /// A scenario that `main` runs.
 class Scenario {
 public:
-    Scenario(const char* name, void (*body)());
+    Scenario(const char* name, void (*body)(), const Options& limits);
     Scenario(const Scenario&) = delete;
     Scenario& operator=(const Scenario&) = delete;
 
     const char* name;
     void (*body)();
+    Options limits;  ///< what it is explored with, unless the environment says otherwise
     Scenario* next = nullptr;
 };
 
@@ -63,8 +64,9 @@ public:
 
 #define EXPLORE_JOIN_(a, b) a##b
 #define EXPLORE_JOIN(a, b) EXPLORE_JOIN_(a, b)
-#define EXPLORE(text)                                                   \
-    static void EXPLORE_JOIN(scenario_, __LINE__)();                    \
-    static const explore::Scenario EXPLORE_JOIN(registered_, __LINE__)( \
-        text, EXPLORE_JOIN(scenario_, __LINE__));                       \
+/// EXPLORE("name", .surprises = 0) { body }: what stands behind the name are `Options`.
+#define EXPLORE(text, ...)                                                       \
+    static void EXPLORE_JOIN(scenario_, __LINE__)();                             \
+    static const explore::Scenario EXPLORE_JOIN(registered_, __LINE__)(          \
+        text, EXPLORE_JOIN(scenario_, __LINE__), explore::Options{__VA_ARGS__}); \
     static void EXPLORE_JOIN(scenario_, __LINE__)()

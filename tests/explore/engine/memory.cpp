@@ -57,7 +57,7 @@ Memory::Memory() {
 
 void Memory::clear() {
     ++execution_;
-    places_used_ = 0;
+    places_used_ = details_used_ = 0;
     variables_.clear();
     seq_cst_ = seq_cst_past_ = 0;
     fenced_ = Clock();
@@ -105,35 +105,44 @@ void Memory::plain(std::uintptr_t address, std::size_t size, bool write, std::ui
     heap.check(address, size, pc);
     for (std::uintptr_t at = address; at < address + size;) {
         Granule& here = *granule(at);
-        if (at % 8 == 0 && at + 8 <= address + size && here.whole && !here.atomics) {
-            touch(here, here.bytes[0], at, write, pc);
+        if (here.detail == nullptr && at % 8 == 0 && at + 8 <= address + size) {
+            touch(here, here.whole, at, write, pc);
             at += 8;
             continue;
         }
-        split(here);
-        touch(here, here.bytes[at % 8], at, write, pc);
-        touch_place(here, at, write, pc);
+        Detail& detail = split(here);
+        touch(here, detail.bytes[at % 8], at, write, pc);
+        touch_place(detail.places[at % 8], at, write, pc);
         ++at;
     }
 }
 
-void Memory::split(Granule& here) noexcept {
-    if (here.whole) {
-        std::fill(here.bytes + 1, here.bytes + 8, here.bytes[0]);
-        here.whole = false;
+Memory::Detail& Memory::split(Granule& here) {
+    if (here.detail == nullptr) {
+        if (details_used_ == details_.size()) {
+            details_.push_back(std::make_unique<Detail>());
+        }
+        here.detail = details_[details_used_++].get();
+        std::fill(here.detail->bytes, here.detail->bytes + 8, here.whole);
+        std::fill(here.detail->places, here.detail->places + 8, nullptr);
     }
+    return *here.detail;
 }
 
 void Memory::touch(
     Granule& here, Byte& byte, std::uintptr_t address, bool write, std::uintptr_t pc) {
     const Thread& self = engine.current();
+    const Stamp now = self.clock.at[self.id];
+    if (write ? byte.writer == self.id && byte.written == now : byte.read.at[self.id] == now) {
+        return;  // nobody has come between
+    }
     const char* const mine = write ? "write" : "read";
     if (byte.written != 0 && byte.writer != self.id &&
         !self.clock.covers(byte.writer, byte.written)) {
         race(address, mine, "write", byte.writer, pc, here.write_pc);
     }
     if (!write) {
-        byte.read.at[self.id] = self.clock.at[self.id];
+        byte.read.at[self.id] = now;
         here.read_pc = pc;
         return;
     }
@@ -143,14 +152,13 @@ void Memory::touch(
         }
     }
     byte.writer = self.id;
-    byte.written = self.clock.at[self.id];
+    byte.written = now;
     byte.read = Clock();
     here.write_pc = pc;
 }
 
 /// An atomic that is constructed, destroyed, or looked at as if it were none.
-void Memory::touch_place(Granule& here, std::uintptr_t address, bool write, std::uintptr_t pc) {
-    Place*& place = here.places[address % 8];
+void Memory::touch_place(Place*& place, std::uintptr_t address, bool write, std::uintptr_t pc) {
     if (place == nullptr) {
         return;
     }
@@ -177,9 +185,8 @@ Memory::Place& Memory::begin(std::uintptr_t address,
     const Thread& self = engine.current();
     const bool watched = Region::has(address) || Region::in_variables(address);
     Granule* const here = watched ? granule(address) : &variables_[address / 8];
-    split(*here);
-    here->atomics = true;
-    Place*& place = here->places[address % 8];
+    Detail& detail = split(*here);
+    Place*& place = detail.places[address % 8];
     if (place == nullptr || place->size != size) {
         if (places_used_ == places_.size()) {
             places_.push_back(std::make_unique<Place>());
@@ -193,12 +200,12 @@ Memory::Place& Memory::begin(std::uintptr_t address,
         place->reads = place->writes = Clock();
         place->pcs.clear();
         place->users = 0;
-        const Byte& byte = here->bytes[address % 8];
+        const Byte& byte = detail.bytes[address % 8];
         place->stores.push_back(
             {read_raw(address, size), byte.writer, byte.written, 0, 0, Clock()});
     }
     for (std::uintptr_t at = address; watched && at < address + size; ++at) {
-        const Byte& byte = here->bytes[at % 8];
+        const Byte& byte = detail.bytes[at % 8];
         if (byte.written != 0 && byte.writer != self.id &&
             !self.clock.covers(byte.writer, byte.written)) {
             race(at, "atomic access", "write", byte.writer, pc, here->write_pc);

@@ -92,20 +92,23 @@ private:
         Stamp written = 0;
         Clock read;
     };
+    /// Of a granule that was not always accessed as a whole.
+    struct Detail {
+        Byte bytes[8];
+        Place* places[8]{};
+    };
     struct Granule {
         std::uint32_t execution = 0;
-        bool whole = true;  // all bytes are as the first
-        bool atomics = false;
-        Byte bytes[8];
+        Byte whole;
         std::uintptr_t write_pc = 0;
         std::uintptr_t read_pc = 0;
-        Place* places[8]{};
+        Detail* detail = nullptr;  // then `whole` means nothing
     };
 
     [[nodiscard]] Granule* granule(std::uintptr_t address);
-    static void split(Granule& here) noexcept;
+    Detail& split(Granule& here);
     void touch(Granule& here, Byte& byte, std::uintptr_t address, bool write, std::uintptr_t pc);
-    void touch_place(Granule& here, std::uintptr_t address, bool write, std::uintptr_t pc);
+    void touch_place(Place*& place, std::uintptr_t address, bool write, std::uintptr_t pc);
     Place& begin(std::uintptr_t address, std::size_t size, std::uintptr_t pc, bool write);
     void end_modify(Place& place,
                     bool changed,
@@ -129,6 +132,8 @@ private:
     std::unordered_map<std::uintptr_t, Granule> variables_;
     std::vector<std::unique_ptr<Place>> places_;
     std::size_t places_used_ = 0;
+    std::vector<std::unique_ptr<Detail>> details_;
+    std::size_t details_used_ = 0;
     std::uint64_t seq_cst_ = 0;  // so many sequentially consistent operations
     std::uint64_t seq_cst_past_ = 0;
     Clock fenced_;  // of each thread, what came before its last seq_cst fence

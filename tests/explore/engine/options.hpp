@@ -12,8 +12,8 @@ struct Options {
     /// A load sees less than the newest, a weak compare-and-swap fails for nothing, a timed wait
     /// ends although something else could go on.
     std::size_t surprises = 1;
-    std::size_t steps = 20'000;  ///< operations, after which it counts as a livelock
-    std::size_t schedules = 0;   ///< 0: all of them
+    std::size_t steps = 5'000;  ///< operations, after which it counts as a livelock
+    std::size_t schedules = 0;  ///< 0: all of them
 };
 
 /// The value of an environment variable, or `otherwise`.

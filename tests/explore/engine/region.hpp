@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "clock.hpp"
+
 namespace explore {
 
 /// The memory that is watched: the heap of an execution, the stacks of its threads, and the
@@ -16,15 +18,29 @@ public:
 
     static void make();
 
-    [[nodiscard]] static std::byte* heap() noexcept;
-    [[nodiscard]] static std::byte* stack(std::size_t thread) noexcept;
-    [[nodiscard]] static bool in_heap(std::uintptr_t address) noexcept;
-    /// An index of its eight bytes, for what is in heap and stacks.
-    [[nodiscard]] static bool has(std::uintptr_t address) noexcept;
-    [[nodiscard]] static std::size_t granule(std::uintptr_t address) noexcept;
-    [[nodiscard]] static std::size_t granules() noexcept;
+    [[nodiscard]] static std::byte* heap() noexcept { return base_; }
+    [[nodiscard]] static std::byte* stack(std::size_t thread) noexcept {
+        return base_ + heap_size + thread * stack_size;
+    }
+    [[nodiscard]] static bool in_heap(std::uintptr_t address) noexcept {
+        return address - first_ < heap_size;
+    }
+    [[nodiscard]] static bool has(std::uintptr_t address) noexcept {
+        return address - first_ < size;
+    }
+    /// Which of the pieces of eight bytes it is in.
+    [[nodiscard]] static std::size_t granule(std::uintptr_t address) noexcept {
+        return (address - first_) / 8;
+    }
+    [[nodiscard]] static constexpr std::size_t granules() noexcept { return size / 8; }
     /// The program's variables, but for those of each thread.
     [[nodiscard]] static bool in_variables(std::uintptr_t address) noexcept;
+
+private:
+    static constexpr std::size_t size = heap_size + stack_size * max_threads;
+
+    static inline std::byte* base_ = nullptr;
+    static inline std::uintptr_t first_ = 0;
 };
 
 }  // namespace explore

@@ -30,7 +30,7 @@ template <class F>
 constexpr pthread_t first_thread = 0x10000;  // no address of a real one
 
 [[nodiscard]] void* allocate(std::size_t size, std::size_t alignment) {
-    if (engine.watching()) {
+    if (engine.watching() && !engine.warming_up()) {
         const Inside inside(engine);
         return explore::heap.allocate(size, alignment);
     }

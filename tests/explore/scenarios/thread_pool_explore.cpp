@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 void discard(eddy::LogLevel, std::string_view) noexcept {}
-[[maybe_unused]] const bool discarded = (eddy::set_log(discard), true);
+[[maybe_unused]] const bool discarded = (eddy::set_log(discard, eddy::LogLevel::error), true);
 
 /// A loop of another thread with one call, which may be cancelled meanwhile.
 void run_one(eddy::Executor& pool, Call& call, bool cancelled) {
@@ -47,7 +47,8 @@ EXPLORE("thread pool: two calls on one thread, which may go meanwhile") {
     explore::check(a.returned == 1 && b.returned == 1, "each has run and returned");
 }
 
-EXPLORE("thread pool: two loops submit to one thread") {
+// With a surprise each there are thirty times as many: that is for the night.
+EXPLORE("thread pool: two loops submit to one thread", .surprises = 0) {
     Call a;
     Call b;
     {
