@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "echo_client.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -19,6 +21,15 @@ namespace {
 
 /// Less than any service's limit on silence, more than the slowest wire takes.
 constexpr eddy::Duration patience = 45s;
+
+/// Both directions may break; one of them is enough to say so.
+Task<> noting(std::exception_ptr& error, Task<> work) {
+    try {
+        co_await std::move(work);
+    } catch (const std::exception&) {
+        error = std::current_exception();
+    }
+}
 
 struct GaveUp final : std::runtime_error {
     GaveUp() : std::runtime_error("gave up waiting") {}
@@ -109,9 +120,14 @@ Task<> EchoClient::exchange(MemoryStream& stream) {
 }
 
 Task<> EchoClient::send_and_receive(MemoryStream& stream) {
-    auto [sent, received] = co_await eddy::gather_settled(send(stream), receive(stream));
-    received.value();  // throws what went wrong
-    sent.value();
+    std::exception_ptr sending;
+    std::exception_ptr receiving;
+    co_await eddy::gather(noting(sending, send(stream)), noting(receiving, receive(stream)));
+    for (const std::exception_ptr& error : {receiving, sending}) {
+        if (error) {
+            std::rethrow_exception(error);
+        }
+    }
 }
 
 Task<> EchoClient::send(MemoryStream& stream) {
