@@ -75,7 +75,7 @@ Task<> fill(std::unique_ptr<eddy::ThreadPool>& pool,
     for (std::size_t i = 0; i < round->ends.size(); ++i) {
         eddy::spawn(call(*pool, round, i)).detach();
     }
-    while (round->running != round->held) {
+    while (round->running != round->held || pool->statistics().queued != queued) {
         co_await eddy::yield();
     }
     for (auto rounds = random() % 4; rounds != 0; --rounds) {
@@ -98,7 +98,7 @@ std::size_t end_one(unsigned seed) {
         eddy::ThreadPoolOptions{.threads = threads, .queue_bound = queued, .grace = 10s});
     eddy::Observer nobody;
     eddy::run(fill(pool, round, how, random), {}, {.observer = &nobody});
-    pool.reset();  // nothing runs any more, unless `shutdown` had no grace: see below
+    pool.reset();
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < round->ends.size(); ++i) {
         const End end = round->ends[i];

@@ -10,6 +10,7 @@
 #include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
+#include <eddy/spawn.hpp>
 
 #include "storm.hpp"
 
@@ -28,15 +29,30 @@ struct Line {
     std::uint64_t refused = 0;
 };
 
-void send(const eddy::LoopHandle& loop, Line& line, std::uint64_t count) {
+Task<> wait_for_ever() { co_await eddy::sleep_forever(); }
+
+/// Who waits for the last item, by nothing but that: a wake-up that is lost is noticed.
+struct Finish {
+    std::size_t lines = 0;
+    eddy::JoinHandle<void> waiting;
+    void one() {
+        if (++lines == threads) {
+            waiting.cancel();
+        }
+    }
+};
+
+void send(const eddy::LoopHandle& loop, Line& line, std::uint64_t count, Finish& finish) {
     for (std::uint64_t i = 0; i < count; ++i) {
-        const bool accepted = loop.post([&line, i] {
+        const bool accepted = loop.post([&line, &finish, i, count] {
             line.out_of_order += line.arrived.load(std::memory_order_relaxed) == i ? 0U : 1U;
             line.arrived.fetch_add(1, std::memory_order_release);
+            if (i + 1 == count) {
+                finish.one();
+            }
         });
         line.refused += accepted ? 0U : 1U;
-        while (i - line.arrived.load(std::memory_order_acquire) > behind &&
-               i >= line.arrived.load(std::memory_order_acquire)) {
+        while (i >= line.arrived.load(std::memory_order_acquire) + behind) {
             std::this_thread::yield();
         }
     }
@@ -44,16 +60,14 @@ void send(const eddy::LoopHandle& loop, Line& line, std::uint64_t count) {
 }
 
 Task<> receive(std::array<Line, threads>& lines, std::uint64_t count) {
+    Finish finish;
+    finish.waiting = eddy::spawn(wait_for_ever());
     std::vector<std::thread> senders;
     const eddy::LoopHandle loop = eddy::Loop::current().handle();
     for (Line& line : lines) {
-        senders.emplace_back([&line, count, loop] { send(loop, line, count); });
+        senders.emplace_back([&line, &finish, count, loop] { send(loop, line, count, finish); });
     }
-    for (const Line& line : lines) {
-        while (line.arrived != count) {  // a lost item keeps us here until the test times out
-            co_await eddy::sleep_for(std::chrono::milliseconds(1));
-        }
-    }
+    co_await finish.waiting.wait();
     for (std::thread& sender : senders) {
         sender.join();
     }
