@@ -90,7 +90,9 @@ void StreamWatch::set(const StreamTimeouts& timeouts) {
         side.moved = 0;
         if (side.waiting != nullptr) {
             stop_clock(side);
-            side.waited = {};
+        }
+        side.waited = {};  // with or without an operation: what was waited before does not count
+        if (side.waiting != nullptr) {
             arm(end_of(side));
         }
     }

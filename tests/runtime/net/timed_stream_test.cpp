@@ -253,6 +253,16 @@ EDDY_TEST_CASE("the timeouts can be changed, also while an operation waits") {
                     std::invalid_argument);
 }
 
+EDDY_TEST_CASE("what was waited before new timeouts does not count for them") {
+    auto [a, b] = memory_stream_pair();
+    TimedStream stream(std::move(a), {.idle = 1h});
+    const bool done = co_await eddy::move_on_after(30s, drain(stream));
+    CHECK_FALSE(done);
+    stream.set_timeouts({.reading = {.bytes = 1024, .per = 5s}});
+    const long wait = co_await patience(drain(stream));
+    CHECK(wait == 5000);
+}
+
 EDDY_TEST_CASE("a cancellation from outside is no timeout") {
     auto [a, b] = memory_stream_pair();
     TimedStream stream(std::move(a), {.idle = 1s});

@@ -26,8 +26,8 @@ struct EDDY_VISIBLE ResolveOptions {
 ///
 /// Throws:       `std::invalid_argument` for an empty name, one of more than 253 bytes, as given or
 ///               with its letters beyond ASCII encoded, or one with a zero byte or that is no
-///               UTF-8; `IoError` ("resolve nowhere.invalid: unknown node or service") with a code of
-///               `resolve_category`, or of the system:
+///               UTF-8; `IoError` ("resolve nowhere.invalid: unknown node or service") with a code
+///               of `resolve_category`, or of the system:
 ///               `resource_unavailable_try_again` when no thread could be started,
 ///               `no_buffer_space` when 1,024 lookups wait for one already.
 /// Cancellation: at once. The call of the system's resolver, which nobody can stop, goes on alone,

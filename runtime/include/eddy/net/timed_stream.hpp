@@ -71,7 +71,8 @@ public:
     /// The stream inside. What is done to it directly is not timed.
     [[nodiscard]] Inner& inner() const { return state()->stream; }
 
-    /// From now on; an operation that waits begins anew.
+    /// From now on: what has been waited before does not count, and an operation that waits begins
+    /// anew.
     void set_timeouts(const StreamTimeouts& timeouts) { state()->watch.set(timeouts); }
 
     [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
