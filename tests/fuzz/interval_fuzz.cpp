@@ -7,7 +7,7 @@
 // - the next one is a period after that moment if it was late by 5 ms at most, else what
 //   `MissedTick` says: a period after the moment, a period from now, the next multiple from now on;
 //   behind the end of time there is none;
-// - a tick that was cancelled has not been used up; `reset` moves the next one to a period from now.
+// - a tick that was cancelled has not been used up; `reset` moves the next to a period from now.
 //
 // Mistakes: late_is_in_time skip_keeps_now
 #include <algorithm>

@@ -3,8 +3,8 @@
 //
 // Laws:
 // - a policy that makes no sense is `std::invalid_argument`, and nothing runs;
-// - the work runs until it succeeds, is not worth another attempt, or the attempts are used up; then
-//   its failure comes out, as it was thrown;
+// - the work runs until it succeeds, is not worth another attempt, or the attempts are used up;
+//   then its failure comes out, as it was thrown;
 // - the n-th pause is `first_delay * factor^(n-1)`, at most `max_delay`, less a share of up to
 //   `jitter` of it, to the precision of a double;
 // - a pause that would reach the deadline is not begun, and no other one is left out.
