@@ -228,3 +228,14 @@ EDDY_TEST_CASE("the dump of jobs far below others grows with their number, not w
 TEST_CASE("there is nothing to dump outside a loop") {
     CHECK_THROWS_AS(static_cast<void>(eddy::dump_jobs()), eddy::InvalidState);
 }
+
+EDDY_TEST_CASE("a job's name forges no line of the dump") {
+    Gate gate;
+    auto job = eddy::spawn(waits_at(gate), {.name = "peer\n  main#1 (\x1b[1mforged)"});
+    co_await settle();
+    const std::string dump = eddy::dump_jobs();
+    CHECK(dump.find("peer\\n  main#1 (\\x1b[1mforged)") != std::string::npos);
+    CHECK(dump.find('\x1b') == std::string::npos);
+    gate.open();
+    co_await job;
+}

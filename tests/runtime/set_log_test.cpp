@@ -60,6 +60,33 @@ TEST_CASE("a function gets what is logged, with its level") {
     CHECK(heard()[0].second == "the printer failed: no more paper");
 }
 
+TEST_CASE("what others have written is one line without control characters") {
+    const Listening listening;
+    fail(
+        "no \x1b[2Jhost\n[error] forged\t\x7f \xc2\x9b b\xc3\xbc"
+        "cher \xff",
+        "the lookup");
+    REQUIRE(heard().size() == 1);
+    CHECK(heard()[0].second ==
+          "the lookup failed: no \\x1b[2Jhost\\n[error] forged\\t\\x7f \\xc2\\x9b b\xc3\xbc"
+          "cher "
+          "\\xff");
+}
+
+TEST_CASE("a text that is cut ends with a whole character") {
+    const Listening listening;
+    std::string long_text = "x";  // so that the limit is within one
+    for (int i = 0; i < 10'000; ++i) {
+        long_text += "\xe2\x82\xac";
+    }
+    for (const char* const where : {"0", "01", "012"}) {
+        fail(long_text, where);
+        const std::string& text = heard().back().second;
+        const std::size_t end = text.rfind("\xe2\x82\xac...");
+        CHECK(end != std::string::npos);
+    }
+}
+
 TEST_CASE("a function gets nothing below its level") {
     const Listening listening(LogLevel::error);
     eddy::LogObserver().job_left({}, "a handler");  // a warning

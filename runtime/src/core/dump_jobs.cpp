@@ -17,6 +17,7 @@
 #include <eddy/detail/thread_state.hpp>
 
 #include "base/function_name.hpp"
+#include "base/legible.hpp"
 
 namespace eddy::inline v0_1 {
 
@@ -82,7 +83,7 @@ void append_chain(std::string& text, const std::string& margin, const Chain& cha
 /// What it waits for, by name if that is a job.
 std::string wait_of(const detail::Job& job) {
     if (const auto* const end = dynamic_cast<const detail::JobWait*>(job.wait)) {
-        return "the end of " + end->target().label();
+        return "the end of " + detail::legible(end->target().label());
     }
     return job.wait->what();
 }
@@ -94,7 +95,7 @@ namespace detail {
 std::string describe_job(const Job& job, int indent) {
     const std::string margin(static_cast<std::size_t>(std::min(indent, deepest_indent)) * 2, ' ');
     const JobInfo info = job.info();
-    std::string text = margin + job.label() + " (" + place(job.spawned) + "), ";
+    std::string text = margin + legible(job.label()) + " (" + place(job.spawned) + "), ";
     if (!info.waiting_for.empty()) {
         text += "waits for " + wait_of(job);
         if (const LoopCore* core = thread_state.core) {

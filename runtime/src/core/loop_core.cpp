@@ -14,6 +14,7 @@
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
+#include "base/legible.hpp"
 #include "core/abandoned_jobs.hpp"
 
 namespace eddy::inline v0_1::detail {
@@ -420,7 +421,10 @@ bool LoopCore::drop_observer(Observer& observer) noexcept {
 void LoopCore::disable_observer(Observer& observer) noexcept {
     log_or_brief(
         log_error,
-        [] { return "an observer threw and was removed: " + describe(std::current_exception()); },
+        [] {
+            const std::string why = legible(describe(std::current_exception()));
+            return "an observer threw and was removed: " + why;
+        },
         "an observer threw and was removed, and there was no memory to say what");
     drop_observer(observer);  // unless it has left by itself
 }

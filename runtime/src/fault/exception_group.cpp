@@ -10,6 +10,7 @@
 #include <eddy/error.hpp>
 
 #include "base/type_name.hpp"
+#include "base/utf8.hpp"
 
 namespace eddy::inline v0_1 {
 
@@ -76,11 +77,7 @@ private:
             text_ += text;
             return;
         }
-        std::size_t length = longest_told;
-        while (length != 0 && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) {
-            --length;  // not within a character of UTF-8
-        }
-        text_ += text.substr(0, length);
+        text_ += detail::whole_characters(text, longest_told);
         text_ += "...";
     }
 

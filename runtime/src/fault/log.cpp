@@ -15,7 +15,9 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
+#include "base/legible.hpp"
 #include "base/type_name.hpp"
+#include "base/utf8.hpp"
 #include "fault/log_outlet.hpp"
 #include "fault/log_rate.hpp"
 #include "fault/log_sink.hpp"
@@ -69,8 +71,9 @@ void prepare_for_exit() noexcept {
 void write_through(LogOutlet& outlet, LogLevel level, std::string_view text) {
     std::string shorter;
     if (text.size() > longest_text) {
-        shorter = text.substr(0, longest_text);
-        shorter += "... (" + std::to_string(text.size() - longest_text) + " more bytes)";
+        const std::string_view told = whole_characters(text, longest_text);
+        shorter = told;
+        shorter += "... (" + std::to_string(text.size() - told.size()) + " more bytes)";
         text = shorter;
     }
     outlet.write(level, text);
@@ -213,10 +216,10 @@ std::string failure_text(const JobInfo& job,
                          std::string_view verb) {
     std::string text(where);
     if (job.id != 0) {
-        text += " " + std::string(job.name) + "#" + std::to_string(job.id);
+        text += " " + legible(job.name) + "#" + std::to_string(job.id);
     }
     text += verb;
-    text += describe(error);
+    text += legible(describe(error));
     if (job.id != 0) {
         text += " (spawned at " + std::string(job.spawned.file_name()) + ":" +
                 std::to_string(job.spawned.line()) + ")";
@@ -276,7 +279,7 @@ void say_on_stderr(std::string_view text) noexcept {
             line[text.size()] = '\n';
             log_state.stream.write({line, text.size() + 1});
         } else {
-            log_state.stream.write(text.substr(0, longest_text));
+            log_state.stream.write(whole_characters(text, longest_text));
             log_state.stream.write("\n");
         }
         note_what_waits();

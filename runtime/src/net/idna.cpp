@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "base/utf8.hpp"
+
 namespace eddy::inline v0_1::detail {
 
 namespace {
@@ -21,22 +23,12 @@ constexpr std::uint32_t puny_first = 128;
 
 /// One character, taken off the front.
 char32_t next_character(std::string_view& text) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(text[at]); };
-    const std::uint8_t first = byte(0);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    bool good = (first < 0x80 || first >= 0xC2) && first < 0xF5 && length <= text.size();
-    char32_t point = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (std::size_t i = 1; good && i < length; ++i) {
-        good = (byte(i) & 0xC0U) == 0x80;
-        point = point << 6U | (byte(i) & 0x3FU);
-    }
-    good = good && !(length == 3 && (point < 0x800 || (point >= 0xD800 && point < 0xE000))) &&
-           !(length == 4 && (point < 0x10000 || point > 0x10FFFF));
-    if (!good) {
+    const FirstCharacter character = first_character(text);
+    if (character.length == 0) {
         throw std::invalid_argument("resolve: a host name is UTF-8");
     }
-    text.remove_prefix(length);
-    return point;
+    text.remove_prefix(character.length);
+    return character.point;
 }
 
 constexpr bool is_dot(char32_t point) {  // the ideographic ones too: RFC 3490, section 3.1

@@ -20,6 +20,9 @@ namespace eddy::inline v0_1::detail {
 /// Of each kind of message (where it comes from and what is wrong) ten a second are said, of those
 /// that come in bulk one; the others are counted, and told of in one line (see log_rate.hpp).
 ///
+/// What others may have written, the words of an exception and the name of a job, is made legible
+/// first: in one line, without control characters.
+///
 /// Throws:    nothing; without memory a message is shorter.
 /// Threading: any. No lock is held while another's logger writes.
 EDDY_API void log_error(std::string_view text) noexcept;

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace eddy::inline v0_1::detail {
+
+/// A text that others have had a hand in (a peer's name in an error), for a log or a terminal, in
+/// one line: control characters, C1's among them, and bytes that are no UTF-8 are written as
+/// "\x1b", a line feed as "\n". So nobody forges a line, sets a title or moves the cursor.
+[[nodiscard]] std::string legible(std::string_view text);
+
+}  // namespace eddy::inline v0_1::detail
