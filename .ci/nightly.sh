@@ -84,7 +84,13 @@ stage_fuzz_longer() {
     ./tests/fuzz.sh $((600 / ${#others[@]})) "${others[@]}"
 }
 
-# Ten times the schedules and programs of the stage "seeds".
+# Ten times the schedules and programs of the stage "seeds", days with other weather, and more
+# interleavings than every day.
 stage_seeds_more() {
     ./tests/seeds.sh $((10 * seeds))
+    EDDY_SEEDS=10000 build/release/tests/executor_tests -sf='*scenario_order*'
+    local seed
+    for seed in 2 3 4 5 6; do
+        ./tests/simulate.sh 24 $seed
+    done
 }

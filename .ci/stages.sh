@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Sourced by .ci/run: the stages that every change goes through. What each costs stands there.
 
-# The seeds are the same for everybody, and so a failing one is found again.
-seeds=200
+# The seeds are the same for everybody, and so a failing one is found again. Those of the stage "seeds".
+seeds=50
 
 build() { # PRESET [CMAKE ARGUMENTS]
     cmake --preset "$1" -DEDDY_WERROR=ON "${@:2}"
@@ -160,9 +160,12 @@ install_row() { # WHAT CMAKE ARGUMENTS
     install_rows+=$(printf '%-45s %4d s   %s' "$1" $((SECONDS - begin)) "$verdict")$'\n'
 }
 
-# Builds everything in the release mode, the benchmarks too. The seeds run all test cases of it.
+# Builds everything in the release mode, the benchmarks too. The seeds run all test cases of it, the
+# scenarios four times as many; and the services of the samples live through a day.
 stage_seeds() {
     build release
-    test_preset release -LE '^(runtime|primitives|executor)$'
+    test_preset release -LE '^(runtime|primitives|executor|simulation|fuzz)$'
     EDDY_STRESS=1000000 ./tests/seeds.sh "$seeds"
+    EDDY_SEEDS=$((4 * seeds)) build/release/tests/executor_tests -sf='*scenario_order*'
+    ./tests/simulate.sh 24 1
 }
