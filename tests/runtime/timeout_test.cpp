@@ -176,6 +176,33 @@ EDDY_TEST_CASE("before entry deadline() says what it would be if it were entered
     CHECK(entered.deadline() == start + 6s);
 }
 
+EDDY_TEST_CASE(
+    "an un-entered scope whose deadline has passed was cancelled by that, and not later") {
+    CancelScope idle(eddy::ScopeOptions{.timeout = 0s});
+    CHECK(idle.cancel_source() == eddy::CancelSource::deadline);
+
+    CancelScope called(eddy::ScopeOptions{.timeout = 0s});
+    called.cancel("too late");
+    CancelScope moved;
+    moved.set_deadline(eddy::now());
+    moved.cancel("too late");
+    CancelScope asked(eddy::ScopeOptions{.deadline = eddy::now() + 1s});
+    co_await eddy::sleep_for(2s);
+    asked.handle().cancel("too late");
+    co_await settle();
+    for (CancelScope* const scope : {&called, &moved, &asked}) {
+        CHECK(scope->cancel_source() == eddy::CancelSource::deadline);
+        const End end = co_await time_of(*scope, sleeps(1s));
+        CHECK_FALSE(end.done);
+        CHECK(scope->cancel_source() == eddy::CancelSource::deadline);
+    }
+
+    CancelScope early(eddy::ScopeOptions{.deadline = eddy::now() + 1s});
+    early.cancel("in time");
+    co_await eddy::sleep_for(2s);
+    CHECK(early.cancel_source() == eddy::CancelSource::explicit_call);
+}
+
 EDDY_TEST_CASE("an un-entered scope with no time left is cancelled, for good") {
     for (const eddy::Duration timeout : {eddy::Duration(0s), eddy::Duration(-1s)}) {
         CancelScope scope(eddy::ScopeOptions{.timeout = timeout});

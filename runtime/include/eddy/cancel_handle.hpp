@@ -16,6 +16,7 @@ namespace detail {
 /// Where handles look for a scope; the scope clears it on its way out. Loop thread only.
 struct CancelToken {
     ScopeNode* scope;
+    void (*cancel)(ScopeNode& scope, std::string_view reason) = nullptr;  // null: as any node
 };
 
 }  // namespace detail

@@ -61,7 +61,7 @@ public:
     /// True between entry and exit.
     [[nodiscard]] bool entered() const { return here().phase_ == Phase::entered; }
     /// What cancelled it. Means nothing before `cancel_called`.
-    [[nodiscard]] CancelSource cancel_source() const { return here().source; }
+    [[nodiscard]] CancelSource cancel_source() const;
     /// When it ends. Before entry: when it would end if it were entered now; outside a loop, where
     /// there is no time, a timeout does not count.
     [[nodiscard]] TimePoint deadline() const;
@@ -92,6 +92,8 @@ private:
     enum class Phase : std::uint8_t { fresh, entered, left };
 
     void due() noexcept override;
+    /// Before entry: the deadline has gone by, or there is no time at all.
+    [[nodiscard]] bool passed_unentered() const noexcept;
     void require_same_loop() const { bound_.check("CancelScope (others have its handle())"); }
     [[nodiscard]] const CancelScope& here() const {
         require_same_loop();

@@ -7,7 +7,12 @@ namespace eddy::inline v0_1 {
 
 bool CancelHandle::cancel(std::string_view reason) const {
     return loop_.post([token = token_, text = std::string(reason)] {
-        if (token->scope != nullptr) {
+        if (token->scope == nullptr) {
+            return;
+        }
+        if (token->cancel != nullptr) {
+            token->cancel(*token->scope, text);
+        } else {
             token->scope->cancel(CancelSource::explicit_call, text);
         }
     });

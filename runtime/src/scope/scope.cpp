@@ -33,12 +33,18 @@ CancelScope::~CancelScope() {
 
 bool CancelScope::cancel_called() const {
     require_same_loop();
-    if (ScopeNode::cancel_called) {
-        return true;
-    }
+    return ScopeNode::cancel_called || passed_unentered();
+}
+
+bool CancelScope::passed_unentered() const noexcept {
     const detail::LoopCore* core = detail::thread_state.core;
     return phase_ == Phase::fresh && core != nullptr &&
            (timeout_ == Duration::zero() || deadline_ <= core->clock->now());
+}
+
+CancelSource CancelScope::cancel_source() const {
+    require_same_loop();
+    return !ScopeNode::cancel_called && passed_unentered() ? CancelSource::deadline : source;
 }
 
 TimePoint CancelScope::deadline() const {
@@ -52,7 +58,9 @@ TimePoint CancelScope::deadline() const {
 
 void CancelScope::cancel(std::string_view reason) {
     require_same_loop();
-    if (phase_ != Phase::left) {
+    if (passed_unentered()) {
+        ScopeNode::cancel(CancelSource::deadline, {});  // that came first
+    } else if (phase_ != Phase::left) {
         ScopeNode::cancel(CancelSource::explicit_call, reason);
     }
 }
@@ -73,8 +81,8 @@ void CancelScope::set_deadline(TimePoint when) {
         }
         return;
     }
-    if (cancel_called()) {
-        ScopeNode::cancel(CancelSource::deadline, {});  // it has passed: moving it changes nothing
+    if (passed_unentered()) {
+        ScopeNode::cancel(CancelSource::deadline, {});  // moving it changes nothing
     }
     timeout_ = Duration::max();
     deadline_ = when;
@@ -94,7 +102,10 @@ CancelHandle CancelScope::handle() {
     LoopHandle loop(detail::require_loop("CancelScope::handle").inbox);
     if (!token_) {
         token_ = std::make_shared<detail::CancelToken>(
-            detail::CancelToken{phase_ != Phase::left ? this : nullptr});
+            detail::CancelToken{.scope = phase_ != Phase::left ? this : nullptr,
+                                .cancel = [](ScopeNode& scope, std::string_view reason) {
+                                    static_cast<CancelScope&>(scope).cancel(reason);
+                                }});
     }
     return CancelHandle(token_, std::move(loop));
 }
