@@ -64,10 +64,11 @@ struct Real {
 
     void note(std::size_t number, Way way, std::vector<std::size_t> failures = {}) {
         std::sort(failures.begin(), failures.end());
-        FUZZ_REQUIRE(ends[number].way == Way::not_run);
-        ends[number] = {.way = way,
-                        .at = clock.now().time_since_epoch().count(),
-                        .failures = std::move(failures)};
+        End& end = ends[number];
+        FUZZ_REQUIRE(end.way == Way::not_run);
+        end.way = way;
+        end.at = clock.now().time_since_epoch().count();
+        end.failures = std::move(failures);
     }
 
     const Tree& tree;
@@ -108,6 +109,17 @@ Task<> noted(Real& real, std::size_t number, Task<> work) {
 
 Task<> scope(Real& real, const Step& step) {
     bool done = false;
+    const struct Source {
+        explicit Source(Real& r, std::size_t n) : real(r), number(n) {}
+        ~Source() {
+            const CancelScope& scope = *real.scopes[number];
+            real.ends[number].source =
+                scope.cancel_called() ? static_cast<int>(scope.cancel_source()) : -1;
+            FUZZ_REQUIRE(scope.cancelled_caught() == (real.ends[number].way == Way::absorbed));
+        }
+        Real& real;
+        std::size_t number;
+    } source(real, step.number);
     try {
         done = co_await with_scope(*real.scopes[step.number], run_steps(real, step.inside));
     } catch (const Cancelled&) {
@@ -169,7 +181,7 @@ Task<> catching(Real& real, const Step& step) {
     }
 }
 
-Task<> nap(Real&, const Step& step) {
+Task<> sleep_or_yield(const Step& step) {
     Duration delay(step.nanoseconds());
     if (planted("early_sleep") && delay > Duration(2)) {
         delay -= Duration(1);
@@ -178,6 +190,19 @@ Task<> nap(Real&, const Step& step) {
         co_await yield();
     } else {
         co_await sleep_for(delay);
+    }
+}
+
+Task<> nap(Real& real, const Step& step) {
+    End& end = real.ends[step.number];
+    end.deadline = current_effective_deadline().time_since_epoch().count();
+    try {
+        co_await noted(real, step.number, sleep_or_yield(step));
+    } catch (const Cancelled& cancelled) {
+        // Behind a shield that went up after it was cancelled, it may say anything.
+        const bool in_sight = current_effective_deadline() == TimePoint::min();
+        end.source = in_sight ? static_cast<int>(cancelled.source()) : -1;
+        throw;
     }
 }
 
@@ -230,7 +255,7 @@ Task<> run_step(Real& real, const Step& step) {
             return catching(real, step);
         case Do::sleep:
         case Do::yield:
-            return noted(real, step.number, nap(real, step));
+            return nap(real, step);
         case Do::fail:
             return noted(real, step.number, fail(step));
         default:

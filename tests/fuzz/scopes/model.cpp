@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::int64_t no_time = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t nobody = ~std::size_t{0};
+constexpr int by_call = 0;  // as in CancelSource
+constexpr int by_deadline = 1;
+constexpr int by_group = 2;
 
 struct Scope {
     std::size_t parent = nobody;
@@ -21,6 +24,7 @@ struct Scope {
     bool left = false;
     bool cancelled = false;
     bool shield = false;
+    int source = -1;                        // the first cause
     std::int64_t deadline = no_time;        // once entered
     std::int64_t timeout = no_time;         // before
     std::int64_t early_deadline = no_time;  // set before
@@ -102,6 +106,30 @@ private:
         }
         return false;
     }
+    /// Which cancellation is heard there: of those in sight the outermost.
+    [[nodiscard]] int source(std::size_t scope) const {
+        int heard = -1;
+        for (; scope != nobody; scope = scopes_[scope].parent) {
+            heard = scopes_[scope].cancelled ? scopes_[scope].source : heard;
+            if (scopes_[scope].shield) {
+                break;
+            }
+        }
+        return heard;
+    }
+    [[nodiscard]] std::int64_t effective_deadline(std::size_t scope) const {
+        if (effective(scope)) {
+            return std::numeric_limits<std::int64_t>::min();
+        }
+        std::int64_t earliest = no_time;
+        for (; scope != nobody; scope = scopes_[scope].parent) {
+            earliest = std::min(earliest, scopes_[scope].deadline);
+            if (scopes_[scope].shield) {
+                break;
+            }
+        }
+        return earliest;
+    }
     /// The innermost scope takes a cancellation that arrives at its end.
     [[nodiscard]] bool absorbs(std::size_t scope) const {
         return scopes_[scope].cancelled &&
@@ -128,12 +156,22 @@ private:
         if (it.timeout != no_time) {
             it.deadline = std::min(it.deadline, now_ + it.timeout);
         }
-        it.cancelled = it.cancelled || it.deadline <= now_;
+        if (it.deadline <= now_) {
+            set_cancelled(it, by_deadline);
+        }
     }
 
-    void cancel(std::size_t scope) {
-        if (!scopes_[scope].left) {
-            scopes_[scope].cancelled = true;
+    [[nodiscard]] bool passed_unentered(const Scope& scope) const {
+        return !scope.entered && (scope.timeout == 0 || scope.early_deadline <= now_);
+    }
+    static void set_cancelled(Scope& scope, int source) {
+        scope.source = scope.cancelled ? scope.source : source;
+        scope.cancelled = true;
+    }
+    void cancel(std::size_t scope, int source) {
+        Scope& it = scopes_[scope];
+        if (!it.left) {
+            set_cancelled(it, passed_unentered(it) ? by_deadline : source);
             abort_waits();
         }
     }
@@ -175,7 +213,7 @@ private:
         for (std::size_t number = 0; number < scopes_.size(); ++number) {
             const Scope& scope = scopes_[number];
             if (scope.entered && !scope.left && scope.deadline == now_) {
-                cancel(number);
+                cancel(number, by_deadline);
             }
         }
         return true;
@@ -194,7 +232,10 @@ private:
     void go_on(std::size_t number) {
         Job& job = jobs_[number];
         if (job.at != nullptr) {
-            note(std::exchange(job.at, nullptr)->number, way_of(job.flow));
+            End& end = ends_[std::exchange(job.at, nullptr)->number];
+            end.way = way_of(job.flow);
+            end.at = now_;
+            end.source = job.flow == Flow::cancelled ? source(job.scope) : -1;
         }
         for (;;) {
             Frame& frame = job.stack.back();
@@ -217,9 +258,12 @@ private:
         switch (step.what) {
             case Do::sleep:
             case Do::yield:
+                ends_[step.number].deadline = effective_deadline(job.scope);
                 if (effective(job.scope)) {
                     job.flow = Flow::cancelled;
-                    note(step.number, Way::cancelled);
+                    ends_[step.number].way = Way::cancelled;
+                    ends_[step.number].at = now_;
+                    ends_[step.number].source = source(job.scope);
                     return true;
                 }
                 job.at = &step;
@@ -270,7 +314,7 @@ private:
                 const std::size_t target = tree_.targets[step.a % tree_.targets.size()];
                 const bool is_scope = tree_.steps[target]->what == Do::scope;
                 if (is_scope || scopes_[target].entered) {  // others are not there before
-                    cancel(target);
+                    cancel(target, by_call);
                 }
             }
             return;
@@ -285,8 +329,8 @@ private:
             return;
         }
         const std::int64_t when = now_ + step.nanoseconds();
-        if (!scope.entered && (scope.timeout == 0 || scope.early_deadline <= now_)) {
-            scope.cancelled = true;  // it had passed: moving it changes nothing
+        if (passed_unentered(scope)) {
+            set_cancelled(scope, by_deadline);  // it had passed: moving it changes nothing
         }
         scope.timeout = no_time;
         scope.early_deadline = when;
@@ -294,7 +338,7 @@ private:
             scope.deadline = when;
         }
         if (when <= now_) {
-            cancel(tree_.scopes[step.a % tree_.scopes.size()]);
+            cancel(tree_.scopes[step.a % tree_.scopes.size()], by_deadline);
         }
     }
 
@@ -304,7 +348,7 @@ private:
         if (step.what == Do::group) {
             Group& group = groups_[step.number];
             if (job.flow == Flow::failed && !job.leaving) {
-                cancel(step.number);
+                cancel(step.number, by_group);
             }
             if (group.live != 0) {
                 job.leaving = true;
@@ -327,6 +371,9 @@ private:
             note(step.number,
                  absorbed && step.what == Do::scope ? Way::absorbed : way_of(job.flow),
                  job.failures);
+            if (step.what == Do::scope) {
+                ends_[step.number].source = scopes_[step.number].source;
+            }
         }
         if (step.what != Do::catch_failures) {
             scopes_[step.number].left = true;
@@ -370,7 +417,7 @@ private:
         Group& group = groups_[job.group];
         if (job.flow == Flow::failed) {
             group.failures.push_back(job.failures);
-            cancel(job.group);
+            cancel(job.group, by_group);
         } else if (job.flow == Flow::cancelled && !for_itself &&
                    effective(scopes_[job.group].parent)) {
             group.interrupted = true;

@@ -58,6 +58,12 @@ std::string text(const End& end) {
     constexpr const char* ways[] = {"not run", "done", "absorbed", "cancelled", "failed"};
     std::string all = ways[static_cast<std::size_t>(end.way)];
     all += " at " + std::to_string(end.at);
+    if (end.deadline != 0) {
+        all += ", deadline " + std::to_string(end.deadline);
+    }
+    if (end.source >= 0) {
+        all += ", source " + std::to_string(end.source);
+    }
     for (const std::size_t failure : end.failures) {
         all += " !" + std::to_string(failure);
     }

@@ -50,7 +50,9 @@ enum class Way : std::uint8_t { not_run, done, absorbed, cancelled, failed };
 struct End {
     Way way = Way::not_run;
     std::int64_t at = 0;
-    std::vector<std::size_t> failures = {};  // the numbers of the steps that failed, in order
+    std::vector<std::size_t> failures = {};  // the numbers of the steps that failed, sorted
+    std::int64_t deadline = 0;               // of a sleep: the effective one when it began
+    int source = -1;  // of a sleep that was cancelled, or of a scope's cancellation
 
     friend bool operator==(const End&, const End&) = default;
 };
