@@ -32,7 +32,7 @@ std::size_t Engine::choose(std::size_t count, std::uint64_t kind) {
     if (count == 1) {
         return 0;
     }
-    if (known_ || (choices.at_end() && !been_.insert(place(kind)).second)) {
+    if (known_ || (options.prune && choices.at_end() && !been_.insert(place(kind)).second)) {
         known_ = true;  // from here on everything has been tried
         return 0;
     }

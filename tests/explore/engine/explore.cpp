@@ -28,6 +28,7 @@ Scenario** last = &first;
     limits.preemptions = number_from("EDDY_EXPLORE_PREEMPTIONS", limits.preemptions);
     limits.surprises = number_from("EDDY_EXPLORE_SURPRISES", limits.surprises);
     limits.schedules = number_from("EDDY_EXPLORE_SCHEDULES", limits.schedules);
+    limits.prune = number_from("EDDY_EXPLORE_PRUNE", 1) != 0;
     return limits;
 }
 

@@ -14,6 +14,8 @@ struct Options {
     std::size_t surprises = 1;
     std::size_t steps = 5'000;  ///< operations, after which it counts as a livelock
     std::size_t schedules = 0;  ///< 0: all of them
+    /// An execution that gets where another one has been is not varied from there on.
+    bool prune = true;
 };
 
 /// The value of an environment variable, or `otherwise`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <cstddef>
 #include <thread>
 
 #include <eddy/detail/inbox.hpp>
@@ -15,81 +16,94 @@ namespace {
 struct Item final : InboxNode {
     void deliver() override {}
 
-    int payload = 0;  // ordinary: has to come with the node
+    std::size_t sender = 0;  // ordinary, both: have to come with the node
+    int payload = 0;
 };
 
-/// What two senders bring, `each` of them that many, and the loop has seen of it.
-struct Traffic {
-    static constexpr int each = 2;
-
+/// What the senders bring, the first of them two items and the others one, and what the loop has
+/// seen of it.
+class Traffic {
+public:
     Poll poll;
     Inbox inbox{Poll::wake, &poll};
-    std::array<std::array<Item, each>, 2> items;
-    std::array<int, 2> accepted{};   // the sender's, until it is joined
-    std::array<int, 2> delivered{};  // the loop's
-    bool closed = false;             // the loop's; seen by who is refused
+    bool closed = false;  // the loop's; seen by who is refused
 
-    void send(int sender, int count) {
-        for (int i = 0; i < count; ++i) {
-            Item& item = items.at(static_cast<unsigned>(sender)).at(static_cast<unsigned>(i));
-            item.payload = i + 1;
-            if (inbox.push(item)) {
-                ++accepted.at(static_cast<unsigned>(sender));
-            } else {
-                explore::check(closed, "refused means that the loop has begun to close");
-                explore::check(item.payload == i + 1, "what is refused is the sender's still");
-                return;
-            }
+    Traffic() : senders_(explore::threads(3) - 1) {
+        for (std::size_t i = 0; i < senders_; ++i) {
+            threads_.at(i) = std::thread([this, i] { send(i); });
         }
     }
+    Traffic(const Traffic&) = delete;
+    Traffic& operator=(const Traffic&) = delete;
 
-    [[nodiscard]] int take() {
-        int taken = 0;
+    [[nodiscard]] std::size_t items() const { return senders_ + 1; }
+
+    [[nodiscard]] std::size_t take() {
+        std::size_t taken = 0;
         for (InboxNode* node = inbox.take_all(); node != nullptr; node = Inbox::next_of(*node)) {
             const auto& item = static_cast<Item&>(*node);
-            const unsigned sender = &item >= items[1].data() ? 1 : 0;
-            explore::check(item.payload == ++delivered.at(sender), "in order, each once");
+            explore::check(item.payload == ++delivered_.at(item.sender), "in order, each once");
             ++taken;
         }
         return taken;
     }
-
-    void settle(std::thread& a, std::thread& b) {
-        a.join();
-        b.join();
-        explore::check(accepted == delivered, "accepted means delivered");
+    void close() {
+        closed = true;
+        inbox.close();
+        poll.close();
     }
+    void settle() {
+        for (std::size_t i = 0; i < senders_; ++i) {
+            threads_.at(i).join();
+        }
+        explore::check(accepted_ == delivered_, "accepted means delivered");
+    }
+
+private:
+    static constexpr std::size_t most = 4;
+
+    void send(std::size_t sender) {
+        for (int i = 0; i < (sender == 0 ? 2 : 1); ++i) {
+            Item& item = items_.at(sender).at(static_cast<std::size_t>(i));
+            item.sender = sender;
+            item.payload = i + 1;
+            if (!inbox.push(item)) {
+                explore::check(closed, "refused means that the loop has begun to close");
+                explore::check(item.payload == i + 1, "what is refused is the sender's still");
+                return;
+            }
+            ++accepted_.at(sender);
+        }
+    }
+
+    const std::size_t senders_;
+    std::array<std::array<Item, 2>, most> items_;
+    std::array<int, most> accepted_{};   // the sender's, until it is joined
+    std::array<int, most> delivered_{};  // the loop's
+    std::array<std::thread, most> threads_;
 };
 
 }  // namespace
 
 EXPLORE("inbox: a sleeping loop is woken for everything") {
     Traffic traffic;
-    std::thread a([&] { traffic.send(0, 2); });
-    std::thread b([&] { traffic.send(1, 1); });
-    for (int taken = 0; taken < 3;) {
+    for (std::size_t taken = 0; taken < traffic.items();) {
         traffic.poll.wait();  // a lost wake-up is a deadlock
-        for (int more = traffic.take(); more != 0; more = traffic.take()) {
+        for (std::size_t more = traffic.take(); more != 0; more = traffic.take()) {
             taken += more;  // what comes meanwhile is taken before its wake-up is answered
         }
     }
-    traffic.closed = true;
-    traffic.inbox.close();
-    traffic.poll.close();
-    traffic.settle(a, b);
+    traffic.close();
+    traffic.settle();
 }
 
 EXPLORE("inbox: closing accepts or refuses, and nobody wakes after it") {
     Traffic traffic;
-    std::thread a([&] { traffic.send(0, 2); });
-    std::thread b([&] { traffic.send(1, 1); });
     static_cast<void>(traffic.take());
-    traffic.closed = true;
-    traffic.inbox.close();
-    traffic.poll.close();
+    traffic.close();
     static_cast<void>(traffic.take());
     explore::check(traffic.inbox.empty(), "taken means empty");
     Item late;
     explore::check(!traffic.inbox.push(late), "closed is closed");
-    traffic.settle(a, b);
+    traffic.settle();
 }
