@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -39,9 +41,9 @@ using eddy::testing::stream_contract::read_text;
 
 /// client <-> wire <-> server.
 struct Line {
-    explicit Line(const WireFaults& faults) {
-        auto [left, near] = memory_stream_pair({.capacity = 64});
-        auto [far, right] = memory_stream_pair({.capacity = 64});
+    explicit Line(const WireFaults& faults, std::optional<std::uint64_t> seed = std::nullopt) {
+        auto [left, near] = memory_stream_pair({.capacity = 64, .seed = seed});
+        auto [far, right] = memory_stream_pair({.capacity = 64, .seed = seed});
         client = std::move(left);
         server = std::move(right);
         wire = eddy::spawn(faulty_wire(std::move(near), std::move(far), faults, report));
@@ -141,6 +143,24 @@ EDDY_TEST_CASE_FIFO("a wire that splits and jitters loses nothing, and is the sa
         CHECK((round == 0 || took == first));
         CHECK(took > eddy::TimePoint());
         first = took;
+    }
+}
+
+// EDDY_STRESS=10000 as many seeds as that.
+EDDY_TEST_CASE_FIFO("bytes that travel in ones, twos and threes arrive as they were sent") {
+    const char* count = std::getenv("EDDY_STRESS");
+    const std::uint64_t seeds = count != nullptr ? std::strtoull(count, nullptr, 10) : 100;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        Line line({.seed = seed, .jitter = 1ms, .piece = 3, .split = true}, seed);
+        auto there = eddy::spawn(writes_and_ends(line.client, some_text(200)));
+        auto back = eddy::spawn(writes_and_ends(line.server, some_text(150)));
+        const std::string at_server = co_await read_all(line.server);
+        const std::string at_client = co_await read_all(line.client);
+        CHECK(at_server == some_text(200));
+        CHECK(at_client == some_text(150));
+        co_await there;
+        co_await back;
+        co_await line.wire;
     }
 }
 
