@@ -18,6 +18,7 @@
 #include <eddy/call_later.hpp>
 #include <eddy/channel.hpp>
 #include <eddy/condition.hpp>
+#include <eddy/detail/frame_pool.hpp>
 #include <eddy/event.hpp>
 #include <eddy/from_callback.hpp>
 #include <eddy/interval.hpp>
@@ -56,7 +57,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
+#if EDDY_FRAME_POOL
 constexpr std::size_t thousand = 1'000;
+#else
+constexpr std::size_t thousand = 100;  // under a sanitizer, which takes ten times as long
+#endif
 
 /// What the jobs wait for. Made before the loop, it outlives them.
 struct Crowd {
