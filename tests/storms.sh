@@ -11,8 +11,10 @@ eddy_deps build tests
 werror=OFF
 [ -z "${CI:-}" ] || werror=ON
 cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF
-cmake --build --preset release --parallel "$(eddy_jobs)" \
-    --target storms idle_connections runtime_tests executor_tests
+targets=storms
+[ $# -gt 0 ] || targets="storms idle_connections runtime_tests executor_tests"
+# shellcheck disable=SC2086
+cmake --build --preset release --parallel "$(eddy_jobs)" --target $targets
 tests=build/release/tests
 log=build/release/storms.log
 table=""
