@@ -18,6 +18,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/thread_pool.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "realtime_jump.hpp"
 #include "storm.hpp"
@@ -101,7 +102,9 @@ Task<> end_a_pool(Tally& tally) {
     auto call = eddy::spawn([](eddy::ThreadPool& workers) -> Task<> {
         co_await eddy::run_in_executor(workers, [] { std::this_thread::sleep_for(300ms); });
     }(pool));
-    co_await eddy::sleep_for(20ms);
+    while (pool.statistics().running == 0) {
+        co_await eddy::yield();
+    }
     const auto begun = Steady::now();
     pool.shutdown(50ms);
     tally.note(Steady::now() - begun, 50ms);
