@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chat sample, all of it, among clients in memory that send anything in any pieces.
+// The service of the chat sample, among clients in memory that send anything in any pieces.
 //
 // Laws:
 // - a client is asked for its name first, and then told that it cannot have it, and let go, or gets
@@ -10,35 +10,19 @@
 // - when the server has drained, nobody is in the room.
 //
 // Mistakes: raw_line two_of_a_name
-
-// The sample's anonymous namespace is in a file that is included, but in one place only.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
-#endif
-
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include <eddy/broadcast.hpp>
-#include <eddy/net/address.hpp>
-#include <eddy/net/buffered_reader.hpp>
 #include <eddy/net/serve.hpp>
-#include <eddy/net/serve_until_signal.hpp>
-#include <eddy/net/tcp.hpp>
-#include <eddy/net/timed_stream.hpp>
 #include <eddy/run.hpp>
 #include <eddy/set_log.hpp>
 #include <eddy/sleep.hpp>
@@ -48,33 +32,10 @@
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "../../samples/chat_room.hpp"
+#include "../../samples/printable.hpp"
 #include "fuzz.hpp"
 #include "pieces.hpp"
-
-namespace eddy::testing {
-
-/// For the sample's `run_chat`, which nobody calls here.
-class ListenerInMemory final {
-public:
-    [[nodiscard]] static ListenerInMemory listen(const Address&) { return ListenerInMemory(); }
-    [[nodiscard]] static Address local_address() { return Address(); }
-    [[nodiscard]] auto accept() { return listener_.accept(); }
-    void close() { listener_.close(); }
-
-private:
-    MemoryListener listener_;
-};
-
-}  // namespace eddy::testing
-
-// The sample's own text, on streams in memory.
-#define TcpStream testing::MemoryStream
-#define TcpListener testing::ListenerInMemory
-#define main chat_main
-#include "../../samples/chat.cpp"
-#undef main
-#undef TcpListener
-#undef TcpStream
 
 namespace {
 
@@ -182,12 +143,15 @@ void check(std::string_view heard) {
 
 Task<> meet(Bytes& input) {
     const std::uint8_t how = input.take_u8();
-    Room room{.patience = std::chrono::seconds(5), .prompt = std::chrono::seconds(10)};
-    eddy::Server server({.max_connections = 3, .drain = 2s, .silence = 10min});
+    chat_room::Room room{.patience = std::chrono::seconds(5), .prompt = std::chrono::seconds(10)};
+    eddy::Server server({.max_connections = 3,
+                         .drain = std::chrono::seconds(2),
+                         .silence = std::chrono::minutes(10)});
     eddy::testing::MemoryListener listener({.capacity = 1U + how});
     std::deque<Client> clients;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
-        group.spawn(eddy::serve(server, listener, chat, std::ref(room), std::ref(server)));
+        group.spawn(eddy::serve(
+            server, listener, chat_room::chat<MemoryStream>, std::ref(room), std::ref(server)));
         for (std::size_t i = 0; i < 1U + how % 4U; ++i) {
             Bytes script = eddy::fuzz::part(input, input.take_u8());
             Client& client = clients.emplace_back(Client{listener.connect(), script});

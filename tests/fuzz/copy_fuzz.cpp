@@ -26,7 +26,6 @@
 #include <eddy/error.hpp>
 #include <eddy/net/copy.hpp>
 #include <eddy/run.hpp>
-#include <eddy/set_log.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/memory_stream.hpp>
@@ -182,8 +181,6 @@ Task<> talk(Bytes& input) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // Of two directions that a reset ends, the second failure is logged.
-    eddy::set_log([](eddy::LogLevel, std::string_view) noexcept {});
     Bytes input(data, size);
     eddy::testing::VirtualClock clock;
     eddy::run(talk(input), {}, {.clock = &clock});
