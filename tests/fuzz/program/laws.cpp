@@ -58,6 +58,35 @@ void World::check() const {
     FUZZ_REQUIRE(fifo.size() <= fifo.capacity());
     FUZZ_REQUIRE(lifo.size() <= lifo.capacity());
     FUZZ_REQUIRE(priority.size() <= priority.capacity());
+    check_waiters();
+}
+
+void World::check_waiters() const {
+    for (const auto& one : locks) {
+        const LockStatistics lock = one.lock.statistics();
+        FUZZ_REQUIRE(lock.waiters == 0 || lock.locked);
+    }
+    const RwLockStatistics rw = rw_lock.statistics();
+    FUZZ_REQUIRE(rw.waiters == 0 || rw.readers != 0 || rw.writing);
+    FUZZ_REQUIRE(semaphore.statistics().waiters == 0 || semaphore.value() < permits);
+    FUZZ_REQUIRE(limiter.statistics().waiters == 0 || limiter.available() <= 0);
+    FUZZ_REQUIRE(latch.statistics().waiters == 0 || latch.count() != 0);
+    FUZZ_REQUIRE(event.statistics().waiters == 0 || !event.is_set());
+    FUZZ_REQUIRE(gate.statistics().waiters == 0 || !gate.is_set());
+    FUZZ_REQUIRE(notify.statistics().waiters == 0 || !notify.statistics().permit);
+    FUZZ_REQUIRE(barrier.statistics().waiters < barrier.parties());
+    for (const QueueStatistics& queue :
+         {fifo.statistics(), lifo.statistics(), priority.statistics()}) {
+        FUZZ_REQUIRE(queue.getters == 0 || (queue.size == 0 && !queue.shut_down));
+        FUZZ_REQUIRE(queue.putters == 0 || (queue.size == queue.capacity && !queue.shut_down));
+    }
+    for (const ChannelEnds& channel : channels) {
+        if (!channel.sender.is_closed()) {
+            const ChannelStatistics has = channel.sender.statistics();
+            FUZZ_REQUIRE(has.waiting_to_receive == 0 ||
+                         (has.buffered == 0 && (has.waiting_to_send == 0 || has.reserved != 0)));
+        }
+    }
 }
 
 void World::check_end() const {

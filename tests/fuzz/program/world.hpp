@@ -99,6 +99,8 @@ struct World {
 
     /// At any time.
     void check() const;
+    /// Part of it: nobody waits for what is there.
+    void check_waiters() const;
     /// When the loop is over.
     void check_end() const;
 
