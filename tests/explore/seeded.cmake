@@ -53,7 +53,8 @@ eddy_explore_seeded(3 post_slab ${file}
 )
 set(file primitives/src/remote_sum.cpp)
 eddy_explore_seeded(1 remote_counter ${file}
-    "if ((before & (knocked_bit | closed_bit)) == 0)" "if ((before & closed_bit) == 0 && before == old + delta * unit)"
+    "if ((before & (knocked_bit | closed_bit)) == 0)"
+    "if ((before & closed_bit) == 0 && before == old + delta * unit)"
     "deadlock|assertion"
 )
 eddy_explore_seeded(2 remote_counter ${file}
@@ -84,7 +85,8 @@ eddy_explore_seeded(2 work ${file}
 )
 eddy_explore_seeded(3 work ${file}
     "holders_.fetch_sub(1, std::memory_order_acq_rel) == 1"
-    "holders_.fetch_sub(1, std::memory_order_acq_rel) != 0" "double free|use after free|data race|crash"
+    "holders_.fetch_sub(1, std::memory_order_acq_rel) != 0"
+    "double free|use after free|data race|crash"
 )
 eddy_explore_seeded(4 work ${file}
     "holders_.fetch_sub(1, std::memory_order_acq_rel)"
@@ -133,3 +135,12 @@ eddy_explore_seeded(2 callback runtime/include/eddy/detail/callback_wait.hpp
 eddy_explore_seeded(3 callback ${file}
     "state_->wait_ = nullptr;" "" "use after free|assertion|crash"
 )
+set(file executor/src/remote_state.cpp)
+eddy_explore_seeded(1 remote_channel ${file}
+    "serve(state, lock);  // it may have come" "//" "deadlock"
+)
+eddy_explore_seeded(2 remote_channel ${file}
+    "knocked_ = false;
+        serve" "serve" "deadlock"
+)
+eddy_explore_seeded(3 remote_channel ${file} "side.threads.notify_one();" "" "deadlock")

@@ -106,8 +106,8 @@ private:
     std::size_t surprises_ = 0;
     std::size_t steps_ = 0;
     const char* name_ = "";
-    // Where executions have been, as hashes. Two that have got to the same place, whatever the order
-    // of what does not depend on each other, go on in the same ways.
+    // Where executions have been, as hashes. Two that have got to the same place, whatever the
+    // order of what does not depend on each other, go on in the same ways.
     std::unordered_set<std::uint64_t> been_;
     bool warming_up_ = false;
     bool known_ = false;  // this execution is at such a place, or was

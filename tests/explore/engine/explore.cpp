@@ -21,6 +21,7 @@ namespace explore {
 namespace {
 
 Scenario* first = nullptr;
+std::uint64_t outcomes = 0;  // that there were
 Scenario** last = &first;
 
 [[nodiscard]] Options limits_of(const Scenario& scenario) {
@@ -62,12 +63,13 @@ void explore_all(const Scenario& scenario) {
     const auto start = std::chrono::steady_clock::now();
     std::size_t executions = 0;
     engine.rounds = 0;
+    outcomes = 0;
+    engine.name(scenario.name);
     engine.options = limits_of(scenario);
     engine.warm_up(scenario.body);
     memory.forget_shared();
     engine.choices.clear();
     engine.forget_places();
-    engine.name(scenario.name);
     if (const char* const schedule = std::getenv("EDDY_EXPLORE_SCHEDULE")) {
         replay(scenario, schedule);
         return;
@@ -92,6 +94,13 @@ void explore_all(const Scenario& scenario) {
                 time.count(),
                 executions == engine.options.schedules ? "; there are more" : "");
     std::fflush(stdout);
+    if (engine.options.outcomes != 0 && outcomes != engine.options.outcomes) {
+        std::printf("%s: FOUND other outcomes: %#jx, not %#jx\n",
+                    scenario.name,
+                    static_cast<std::uintmax_t>(outcomes),
+                    static_cast<std::uintmax_t>(engine.options.outcomes));
+        std::exit(1);
+    }
 }
 
 void on_signal(int number) {
@@ -120,6 +129,8 @@ unsigned choose(unsigned count) {
     engine.happened(chosen);
     return static_cast<unsigned>(chosen);
 }
+
+void outcome(unsigned number) { outcomes |= std::uint64_t{1} << number; }
 
 unsigned threads(unsigned otherwise) {
     return static_cast<unsigned>(number_from("EDDY_EXPLORE_THREADS", otherwise));

@@ -26,6 +26,9 @@ void check(bool condition, const char* what);
 /// Another execution of the same scenario may differ here: 0 to count - 1, every one of them.
 [[nodiscard]] unsigned choose(unsigned count);
 
+/// How this execution has ended, 0 to 63, for `Options::outcomes`.
+void outcome(unsigned number);
+
 /// The number of threads to use: what EDDY_EXPLORE_THREADS says, or `otherwise`.
 [[nodiscard]] unsigned threads(unsigned otherwise);
 

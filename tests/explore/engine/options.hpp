@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 
 namespace explore {
@@ -14,6 +15,9 @@ struct Options {
     std::size_t surprises = 1;
     std::size_t steps = 5'000;  ///< operations, after which it counts as a livelock
     std::size_t schedules = 0;  ///< 0: all of them
+    /// Bits: what `outcome` is to have been given, by some execution each, and nothing else. 0:
+    /// that is not looked at.
+    std::uint64_t outcomes = 0;
     /// An execution that gets where another one has been is not varied from there on.
     bool prune = true;
 };
