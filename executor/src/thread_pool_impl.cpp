@@ -434,11 +434,11 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
     changed_.wait_for(lock, at_most_a_year(grace), [&] { return workers_.size() <= own; });
     // Somebody who withdraws a work is between two steps of that.
     changed_.wait(lock, [this] { return !queue_.has_leavers(); });
-    const std::size_t left = detach_threads() - own;
+    const std::size_t left = detach_threads();
     lock.unlock();
     join_ended();
-    if (left != 0) {
-        report_left(left);
+    if (left > own) {
+        report_left(left - own);
     }
 }
 
@@ -472,12 +472,17 @@ void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
     }
 }
 
+/// Returns how many of them run a call: the others end by themselves, whatever the grace was.
 std::size_t ThreadPool::Impl::detach_threads() noexcept {
     detached_ = true;
+    std::size_t running = 0;
     for (const WorkerRef& worker : workers_) {
         worker->thread.detach();
+        if (worker->current != nullptr) {
+            ++running;
+        }
     }
-    return workers_.size();
+    return running;
 }
 
 // --- statistics --------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <semaphore>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
+#include <eddy/set_log.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
@@ -163,6 +166,24 @@ TEST_CASE("a negative grace of a pool is none") {
             co_await waits;
         }(pool, call, time));
     }
+}
+
+namespace {
+
+std::atomic<int> said_by_pools = 0;
+
+}  // namespace
+
+TEST_CASE("a pool that ends at once does not take a thread without a call for a call that runs") {
+    said_by_pools = 0;
+    set_log([](LogLevel, std::string_view) noexcept { ++said_by_pools; });
+    run([]() -> Task<> {
+        ThreadPool pool({.threads = 1});
+        co_await run_in_executor(pool, [] {});
+        pool.shutdown(Duration::zero());
+    }());
+    set_log(nullptr);
+    CHECK(said_by_pools == 0);
 }
 
 EDDY_TEST_CASE("a call withdrawn just before the pool ends is gone from it") {

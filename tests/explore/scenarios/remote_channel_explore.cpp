@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include <eddy/error.hpp>
 #include <eddy/remote_channel.hpp>
+#include <eddy/set_log.hpp>
 #include <eddy/task.hpp>
+#include <eddy/thread_pool.hpp>
 
+#include "call.hpp"
 #include "explore.hpp"
 #include "loop.hpp"
 
@@ -16,6 +21,10 @@ using Sender = eddy::RemoteSender<Item>;
 using Receiver = eddy::RemoteReceiver<Item>;
 
 namespace {
+
+// The pool's end may say something.
+void discard(eddy::LogLevel, std::string_view) noexcept {}
+[[maybe_unused]] const bool discarded = (eddy::set_log(discard, eddy::LogLevel::error), true);
 
 /// What one side has brought and the other has seen, of two senders: 1, 2, ... and 10.
 struct Count {
@@ -61,6 +70,11 @@ eddy::Task<void> receive_one(Receiver from, Count& got) {
 eddy::Task<void> send_two(Sender to) {
     co_await to.send(std::make_unique<int>(1));
     co_await to.send(std::make_unique<int>(2));
+}
+
+eddy::Task<void> send_after_call(eddy::Executor& pool, Call& call, const Sender& to) {
+    co_await offload_one(pool, {}, call);
+    co_await to.send(std::make_unique<int>(1));
 }
 
 }  // namespace
@@ -153,4 +167,24 @@ EXPLORE("remote channel: a receiver that is cancelled takes nothing along") {
     }
     loop.end();
     explore::check(got.items == 3 && got.sum == 13, "each item once");
+}
+
+// A worker that waits for its loop is no worker: another one takes what the loop waits for.
+EXPLORE("remote channel: a call that waits for a loop that waits for the pool", .surprises = 0) {
+    CoreLoop loop(CoreLoop::Woken::by_bell);
+    Call waits;
+    Call next;
+    int got = 0;
+    {
+        eddy::ThreadPool pool({.threads = 1, .max_blocked = 1, .grace = std::chrono::hours(1)});
+        auto [to, from] = eddy::open_remote_channel<Item>(1);
+        const auto receive = [](const Receiver* its, int* into) {
+            *into = *its->blocking_receive();
+        };
+        loop.spawn([&, its = &from] { return offload(pool, {}, waits, receive, its, &got); });
+        loop.spawn([&, its = &to] { return send_after_call(pool, next, *its); });
+        loop.run();
+    }
+    loop.end();
+    explore::check(got == 1 && waits.returned == 1 && next.returned == 1, "both have ended");
 }
