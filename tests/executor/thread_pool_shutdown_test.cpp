@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <semaphore>
 #include <stop_token>
@@ -174,12 +175,21 @@ std::atomic<int> said_by_pools = 0;
 
 }  // namespace
 
-TEST_CASE("a pool that ends at once does not take a thread without a call for a call that runs") {
+TEST_CASE("a pool that ends at once does not take threads without a call for calls that run") {
     said_by_pools = 0;
     set_log([](LogLevel, std::string_view) noexcept { ++said_by_pools; });
     run([]() -> Task<> {
-        ThreadPool pool({.threads = 1});
-        co_await run_in_executor(pool, [] {});
+        constexpr int threads = 16;  // too many to have ended by the time that the pool looks
+        ThreadPool pool({.threads = threads});
+        std::latch all(threads);
+        co_await with_task_group([&](TaskGroup& group) -> Task<> {
+            for (int i = 0; i < threads; ++i) {
+                group.spawn([&]() -> Task<> {
+                    co_await run_in_executor(pool, [&] { all.arrive_and_wait(); });
+                });
+            }
+            co_return;
+        });
         pool.shutdown(Duration::zero());
     }());
     set_log(nullptr);

@@ -94,6 +94,23 @@ EXPLORE("thread pool: shut down under what is queued and what runs") {
     b.must_be_over_once();
 }
 
+EXPLORE("thread pool: shut down without grace, what runs goes on alone") {
+    CoreLoop loop(CoreLoop::Woken::by_bell);
+    Call a;
+    Call b;
+    {
+        eddy::ThreadPool pool({.threads = 1, .idle_timeout = 1s});
+        loop.spawn([&] { return offload_one(pool, {}, a); });
+        loop.spawn([&] { return offload_one(pool, {}, b); });
+        loop.core().run_turn();
+        pool.shutdown(0s);
+    }
+    loop.run();
+    loop.end();
+    a.must_be_over_once();
+    b.must_be_over_once();
+}
+
 EXPLORE("thread pool: shut down while another loop withdraws") {
     Call a;
     {
