@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -231,19 +232,23 @@ Task<> watched(Trace& trace) {
 Task<> asked_once(Trace& trace) {
     eddy::OnceCell<int> cell;
     eddy::SingleFlight<std::string, int> flights;
-    int cell_calls = 0;
-    int flight_calls = 0;
+    struct Calls {
+        int of_cell = 0;
+        int of_flight = 0;
+    };
+    // What flies may end later than those who asked: it owns what it touches.
+    const auto calls = std::make_shared<Calls>();
+    const auto init = [calls]() -> Task<int> {
+        ++calls->of_cell;
+        co_await eddy::sleep_for(1s);
+        co_return 5;
+    };
+    const auto fetch = [calls]() -> Task<int> {
+        ++calls->of_flight;
+        co_await eddy::sleep_for(2s);
+        co_return 6;
+    };
     co_await in_group([&](TaskGroup& group) -> Task<> {
-        const auto init = [&]() -> Task<int> {
-            ++cell_calls;
-            co_await eddy::sleep_for(1s);
-            co_return 5;
-        };
-        const auto fetch = [&]() -> Task<int> {
-            ++flight_calls;
-            co_await eddy::sleep_for(2s);
-            co_return 6;
-        };
         const auto asks = [&](std::string who) -> Task<> {
             const int kept = co_await cell.get_or_init(init);
             trace.note(who, "cell " + number(kept));
@@ -257,7 +262,7 @@ Task<> asked_once(Trace& trace) {
         const int again = co_await flights.get("key", fetch);
         trace.note("main", number(again));
     });
-    trace.note("main", number(cell_calls) + " and " + number(flight_calls) + " calls");
+    trace.note("main", number(calls->of_cell) + " and " + number(calls->of_flight) + " calls");
 }
 
 Task<> bounded_executor(Trace& trace) {
