@@ -90,11 +90,14 @@ Task<> host(CancelAt& hook, const std::function<Task<>()>& scenario) {
     static_cast<void>(completed);
 }
 
-bool run_cancelled(const std::function<Task<>()>& scenario, std::size_t target, const Way& way) {
+bool run_cancelled(const std::function<Task<>()>& scenario,
+                   std::size_t target,
+                   const Way& way,
+                   std::optional<std::uint64_t> seed) {
     VirtualClock clock;
     RecordingObserver observer;
     CancelAt hook(target, way);
-    Loop loop({.clock = &clock, .observer = &observer});
+    Loop loop({.clock = &clock, .observer = &observer, .schedule_seed = seed});
     INFO(way.name, " checkpoint ", target);
     loop.run(leaving_unchanged(host(hook, scenario)));
     hook.check();
@@ -111,11 +114,12 @@ bool run_cancelled(const std::function<Task<>()>& scenario, std::size_t target, 
 }  // namespace
 
 std::size_t cancel_at_each_checkpoint(const std::function<Task<>()>& scenario,
-                                      const std::function<void()>& after) {
+                                      const std::function<void()>& after,
+                                      std::optional<std::uint64_t> schedule_seed) {
     std::size_t count = 0;
     for (const Way& way : ways) {
         for (std::size_t target = 0;; ++target) {
-            const bool fired = run_cancelled(scenario, target, way);
+            const bool fired = run_cancelled(scenario, target, way, schedule_seed);
             if (after) {
                 after();
             }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 
 #include <eddy/task.hpp>
 
@@ -21,9 +23,12 @@ namespace eddy::testing {
 ///
 ///     const auto count = cancel_at_each_checkpoint([] { return transfer_scenario(); });
 ///
+/// With a seed, jobs that are ready run in random order, the same in every run.
+///
 /// Throws: what the scenario throws, other than `Cancelled`.
 /// Source: trio issue 77; SQLite's tests that fail the n-th call.
 std::size_t cancel_at_each_checkpoint(const std::function<Task<>()>& scenario,
-                                      const std::function<void()>& after = {});
+                                      const std::function<void()>& after = {},
+                                      std::optional<std::uint64_t> schedule_seed = std::nullopt);
 
 }  // namespace eddy::testing
