@@ -101,7 +101,7 @@ Task<> storm(std::size_t count, std::size_t& answered, Found& warm, Found& done)
         addresses.push_back(listener.local_address());
         serving.push_back(eddy::spawn(eddy::serve(server, std::move(listener), greet)));
     }
-    co_await eddy::sleep_for(std::chrono::milliseconds(1));  // the loop's timer is a descriptor
+    co_await eddy::sleep_for(std::chrono::milliseconds(50));  // the loop's timer is a descriptor
     warm.descriptors = storms::descriptors();
     co_await visit_all(addresses, count, answered, warm, done);
     while (server.statistics().active != 0) {
