@@ -104,6 +104,20 @@ EDDY_TEST_CASE("a step that blocks shows up in lag, with every probe that it del
     CHECK(metrics.step_time().max() == 50'000'000);
 }
 
+EDDY_TEST_CASE("a loop that was stopped for a day counts every probe, and goes on at once") {
+    const eddy::LoopMetrics metrics({.probe_interval = 1us});
+    const auto before = metrics.lag().count();
+    test_clock().advance(24h);
+    co_await eddy::yield();
+    co_await eddy::sleep_for(1us);
+    const std::uint64_t missed = metrics.lag().count() - before;
+    CHECK(missed >= 86'400'000'000);
+    CHECK(missed <= 86'400'000'010);
+    CHECK(metrics.lag().max() >= 86'399'999'000'000);
+    CHECK(metrics.lag().max() <= 86'400'000'000'000);
+    CHECK(metrics.lag().mean() == doctest::Approx(43'200'000'000'000.0).epsilon(0.001));
+}
+
 EDDY_TEST_CASE("poll time and ready depth are counted per poll") {
     const eddy::LoopMetrics metrics;
     for (int i = 0; i < 10; ++i) {
