@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/dump_jobs.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/cancel_at.hpp>
@@ -85,6 +86,7 @@ EDDY_TEST_CASE("at the limit nobody is accepted, and the next one is when a conn
     CHECK(server.statistics().active == 2);
     CHECK(listener.pending() == 2);
     CHECK(listener.waiting() == 0);
+    CHECK(eddy::dump_jobs().find("serve: connection limit") != std::string::npos);
     clients.erase(clients.begin());
     co_await settle();
     CHECK(server.statistics().active == 2);
@@ -229,6 +231,36 @@ EDDY_TEST_CASE("one server serves several listeners under one limit") {
     CHECK_FALSE(second.is_open());
     const ServeStatistics last = server.statistics();
     CHECK(last.accepted == last.completed + last.failed + last.cancelled + last.rejected);
+}
+
+Task<bool> is_served(MemoryStream client) {
+    const auto answered = co_await eddy::move_on_after(1min, answers(client));
+    co_return answered && *answered;
+}
+
+EDDY_TEST_CASE("connections accepted at the same moment are served one after the other") {
+    constexpr std::size_t count = 3;
+    MemoryListener listeners[count];
+    Server server({.max_connections = 1});
+    std::vector<eddy::JoinHandle<void>> serving;
+    for (MemoryListener& listener : listeners) {
+        serving.push_back(eddy::spawn(serve(server, listener, echo)));
+    }
+    co_await settle();  // each waits for a connection, and none knows of the others
+    std::vector<eddy::JoinHandle<bool>> clients;
+    for (MemoryListener& listener : listeners) {
+        clients.push_back(eddy::spawn(is_served(listener.connect())));
+    }
+    for (auto& client : clients) {
+        const bool served = co_await client;
+        CHECK(served);
+    }
+    CHECK(server.statistics().accepted == count);
+    server.drain();
+    for (auto& job : serving) {
+        co_await job;
+    }
+    CHECK(server.statistics().completed == count);
 }
 
 EDDY_TEST_CASE("options that make no sense are refused, and other threads are") {

@@ -79,6 +79,7 @@ public:
 class EDDY_API ServeRun final : private ListLink, private DeadlineNode {
 public:
     class Freed;
+    class Held;
 
     /// Takes over the reference a new state is born with, whatever is thrown.
     explicit ServeRun(ServeState& state);
@@ -94,10 +95,18 @@ public:
     /// Whose jobs the handlers are.
     void serve_in(TaskGroup& group) noexcept { group_ = &group; }
 
-    [[nodiscard]] ServeState& state() const noexcept { return *state_; }
     [[nodiscard]] std::string_view name() const noexcept { return server_.name_; }
     [[nodiscard]] bool full() const noexcept { return server_.active_ >= server_.limit_; }
-    [[nodiscard]] bool over_full() const noexcept { return server_.active_ > server_.limit_; }
+    /// Of a connection that was accepted and counted: others have the room.
+    [[nodiscard]] bool over_full() const noexcept {
+        return server_.active_ - server_.held_ > server_.limit_;
+    }
+    /// For one that is held.
+    [[nodiscard]] bool has_no_room() const noexcept {
+        return server_.active_ - server_.held_ >= server_.limit_;
+    }
+    /// It is held until the result goes.
+    [[nodiscard]] Held hold() noexcept;
     /// Waits until a connection has ended.
     [[nodiscard]] Freed freed() noexcept;
 
@@ -144,6 +153,21 @@ private:
     bool unwinding_ = false;  // the drain is over
     Duration pause_{};        // zero: the last accept was good
 };
+
+/// Says of a connection that is counted that nobody serves it yet: those that wait for room must
+/// not take it from each other.
+class ServeRun::Held final {
+public:
+    explicit Held(Server& server) noexcept : server_(server) { ++server_.held_; }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { --server_.held_; }
+
+private:
+    Server& server_;
+};
+
+inline ServeRun::Held ServeRun::hold() noexcept { return Held(server_); }
 
 class ServeRun::Freed final : public QueuedWaiter {
 public:
@@ -225,8 +249,11 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
         } else {
             run.accept_succeeded();
             std::optional<ServedConnection> connection(std::in_place, state);
-            while (run.over_full()) {  // another listener of the server was faster
-                co_await run.freed();
+            if (run.over_full()) {  // another listener of the server was faster
+                const auto held = run.hold();
+                while (run.has_no_room()) {
+                    co_await run.freed();
+                }
             }
             try {
                 run.limit_silence(*stream);

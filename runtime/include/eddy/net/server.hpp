@@ -107,7 +107,8 @@ private:
     friend class detail::ServeRun;
     friend class detail::ServedConnection;
 
-    // Invariant: active_ connections exist; freed_ is woken with each that ends.
+    // Invariant: active_ connections exist, held_ of them wait until there is room to serve them;
+    // freed_ is woken with each that ends.
     LoopBound bound_;
     std::size_t limit_;
     Duration drain_;
@@ -117,6 +118,7 @@ private:
     Duration longest_pause_;
     std::string name_;
     std::size_t active_ = 0;
+    std::size_t held_ = 0;
     bool draining_ = false;
     TimePoint end_ = never;  // of meaning once it drains
     ServeStatistics counts_;
