@@ -303,3 +303,77 @@ TEST_CASE("many threads submit while the loop ends: every future is ready with o
         CHECK(refused == 3);
     }
 }
+
+namespace {
+
+/// Each object that is moved from it has one move less; without any left the move throws.
+class Moves final {
+public:
+    explicit Moves(int left) : left_(left) {}
+    Moves(const Moves&) = delete;
+    Moves& operator=(const Moves&) = delete;
+    Moves(Moves&& other) : left_(other.left_ - 1) {
+        if (left_ < 0) {
+            throw std::runtime_error("it does not move");
+        }
+    }
+    Moves& operator=(Moves&& other) {
+        left_ = other.left_ - 1;
+        if (left_ < 0) {
+            throw std::runtime_error("it does not move");
+        }
+        return *this;
+    }
+    ~Moves() = default;
+
+private:
+    int left_;
+};
+
+enum class Ending { value, move_failed, other };
+
+template <class Get>
+Ending ending_of(Get get) {
+    try {
+        static_cast<void>(get());
+        return Ending::value;
+    } catch (const std::runtime_error& error) {
+        return error.what() == std::string("it does not move") ? Ending::move_failed
+                                                               : Ending::other;
+    } catch (...) {
+        return Ending::other;
+    }
+}
+
+/// With more moves each time: first the move fails, wherever that is, and then there is the value.
+template <class Call>
+void check_endings(Call call) {
+    int moves = 0;
+    Ending ending = call(moves);
+    for (; ending == Ending::move_failed && moves < 30; ending = call(++moves)) {
+    }
+    CHECK(ending == Ending::value);
+    CHECK(moves > 1);
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("a result that cannot be moved is an error of the future, whichever move fails") {
+    const Portal portal;
+    co_await in_thread([&portal] {
+        check_endings([&portal](int moves) {
+            auto future = portal.submit([moves] { return Moves(moves); });
+            return ending_of([&future] { return future.get(); });
+        });
+    });
+}
+
+EDDY_TEST_CASE("a result that cannot be moved comes out of the call, whichever move fails") {
+    const Portal portal;
+    co_await in_thread([&portal] {
+        check_endings([&portal](int moves) {
+            return ending_of(
+                [&portal, moves] { return portal.call([moves] { return Moves(moves); }); });
+        });
+    });
+}

@@ -68,7 +68,7 @@ public:
 
     [[nodiscard]] std::future<T> future() { return promise_->get_future(); }
 
-    void settle(Outcome<T> outcome, bool caller_cancelled) noexcept {
+    void settle(Outcome<T>&& outcome, bool caller_cancelled) noexcept {
         translate_cancellation(outcome, caller_cancelled);
         std::promise<T> promise = std::move(*promise_);
         promise_.reset();
@@ -127,7 +127,7 @@ public:
         }
     }
 
-    void settle(Outcome<T> outcome, bool caller_cancelled) noexcept {
+    void settle(Outcome<T>&& outcome, bool caller_cancelled) noexcept {
         translate_cancellation(outcome, caller_cancelled);
         const std::shared_ptr<CallSlot<T>> slot = std::move(slot_);
         {
