@@ -32,7 +32,7 @@ public:
 
 private:
     struct Third {};
-    constexpr explicit KeepHost(Third) noexcept : kind_(2) {}
+    consteval explicit KeepHost(Third) noexcept : kind_(2) {}
 
     unsigned char kind_;
 };

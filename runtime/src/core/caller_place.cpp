@@ -14,7 +14,7 @@ namespace eddy::inline v0_1::detail {
 namespace {
 
 /// Where Eddy was built: this file's name without its end. Empty if that cannot be told.
-constexpr std::string_view build_root() noexcept {
+consteval std::string_view build_root() noexcept {
     constexpr std::string_view end = "runtime/src/core/caller_place.cpp";
     const std::string_view here = std::source_location::current().file_name();
     return here.size() > end.size() && here.ends_with(end)

@@ -26,14 +26,12 @@ std::uint64_t Histogram::percentile(double percent) const noexcept {
     // As a double, the count may have been rounded up, to 2^64 even.
     const std::uint64_t wanted =
         rank < static_cast<double>(count_) ? static_cast<std::uint64_t>(rank) : count_;
-    std::uint64_t seen = 0;
-    for (std::size_t i = 0; i < bucket_count; ++i) {
-        seen += buckets_[i];
-        if (seen >= wanted) {
-            return std::min(upper_end(i), max_);
-        }
+    std::size_t last = 0;
+    std::uint64_t seen = buckets_[0];
+    while (seen < wanted && last + 1 < bucket_count) {
+        seen += buckets_[++last];
     }
-    return max_;
+    return std::min(upper_end(last), max_);
 }
 
 std::uint64_t Histogram::count_between(std::uint64_t from, std::uint64_t to) const noexcept {

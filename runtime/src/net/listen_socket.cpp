@@ -116,8 +116,6 @@ bool ListenSocket::accept_once(SocketAccept& accept) noexcept {
             accept.accepted_ = socket;
             ++accepted_;
         }
-    } catch (const IoError& error) {
-        accept.error_ = error.code().value();
     } catch (...) {
         accept.error_ = ENOMEM;
     }

@@ -13,6 +13,7 @@
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 #include "net/idna.hpp"
 #include "net/lookup_threads.hpp"
@@ -150,9 +151,7 @@ void Lookup::start() {
                       : *options_.family == AddressFamily::v6 ? AF_INET6
                                                               : AF_INET;
     LoopCore& core = *thread_state.core;
-    if (core.root.closed) {
-        throw LoopClosed("resolve: the loop is ending");
-    }
+    EDDY_ASSERT(!core.root.closed);  // a job asks
     auto request = std::make_unique<LookupRequest>(core, *this, to_ascii_name(host_), hints);
     const int error = request->submit();
     if (error == ENOBUFS) {

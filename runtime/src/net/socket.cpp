@@ -15,6 +15,7 @@
 #include <eddy/detail/peer_gone.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -425,15 +426,12 @@ void Socket::close(bool reset) noexcept {
         core().sparing += 2;  // for once it paid: twice as many may be next
     }
     close_handle();
+    EDDY_ASSERT(connector_ == nullptr);  // who connects has it alone
     if (SocketReader* reader = std::exchange(reader_, nullptr)) {
         reader->end(SocketWait::closed);
     }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
-    }
-    if (SocketConnect* connect = connector_) {
-        stop_connect();
-        connect->end(SocketWait::closed);
     }
 }
 

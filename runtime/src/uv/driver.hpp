@@ -76,7 +76,6 @@ public:
     /// A handle or request of ours is open from now on, until `left` is called in its last
     /// callback: the loop does not end before. A host's does not run on for it, see `hold_host`.
     void joined(uv_handle_t* handle) noexcept;
-    void joined() noexcept { ++open_handles_; }
     void left() noexcept { handle_closed(); }
 
     /// SIGINT and SIGTERM go to the client, once each.

@@ -32,9 +32,7 @@ PollHandle::PollHandle(int fd) : fd_(-1), generation_(fork_generation()) {
 PollHandle::~PollHandle() { close_handle(); }  // one that is watched has been closed before
 
 int PollHandle::watch() noexcept {
-    if (watched_) {
-        return 0;
-    }
+    EDDY_ASSERT(!watched_);
     const int result = uv_poll_init(core_->driver->loop(), &handle_, fd_);
     if (result < 0) {
         return -result;  // as libuv has it, except on Windows

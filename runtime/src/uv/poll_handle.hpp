@@ -61,7 +61,8 @@ protected:
     [[nodiscard]] LoopCore& core() const noexcept { return *core_; }
     ~PollHandle() override;
 
-    /// Of an open one: libuv knows it from now on. Zero, or an errno. Does nothing the second time.
+    /// Of an open one: libuv knows it from now on. Zero, or an errno. Requires: that it is not
+    /// watched.
     [[nodiscard]] int watch() noexcept;
     [[nodiscard]] bool is_watched() const noexcept { return watched_; }
 

@@ -35,9 +35,7 @@ public:
     /// Has room for `bytes` at least. Throws: `std::bad_alloc`.
     explicit PooledBuffer(std::size_t bytes)
         : capacity_(BufferPool::capacity_for(bytes)), memory_(BufferPool::take(capacity_)) {}
-    PooledBuffer(PooledBuffer&& other) noexcept
-        : capacity_(std::exchange(other.capacity_, 0)),
-          memory_(std::exchange(other.memory_, nullptr)) {}
+    PooledBuffer(const PooledBuffer&) = delete;
     PooledBuffer& operator=(PooledBuffer&& other) noexcept {
         const PooledBuffer replaced(std::exchange(memory_, std::exchange(other.memory_, nullptr)),
                                     std::exchange(capacity_, std::exchange(other.capacity_, 0)));

@@ -39,7 +39,6 @@ public:
     [[nodiscard]] bool claim() noexcept {
         return !claimed_.exchange(true, std::memory_order_acq_rel);
     }
-    [[nodiscard]] bool claimed() const noexcept { return claimed_.load(std::memory_order_acquire); }
 
     /// The claimer has stored how it ended. False: the loop is over.
     bool finish(std::shared_ptr<CallbackState> self, Ending ending) noexcept;

@@ -191,7 +191,6 @@ private:
 /// `std::optional<Unit>` in one byte.
 class OptionalUnit final {
 public:
-    [[nodiscard]] bool has_value() const noexcept { return there_; }
     [[nodiscard]] explicit operator bool() const noexcept { return there_; }
     [[nodiscard]] Unit operator*() const noexcept { return {}; }
     void emplace(Unit) noexcept { there_ = true; }

@@ -20,7 +20,6 @@ public:
             ++node_->references;
         }
     }
-    JobName(JobName&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
     JobName& operator=(JobName other) noexcept {
         std::swap(node_, other.node_);
         return *this;
