@@ -212,6 +212,17 @@ TEST_CASE("a Portal, a handle and a remote channel lead nowhere in a child, and 
     run(main());
 }
 
+TEST_CASE("a child may copy a sender, which is as useless as the first") {
+    auto [sender, receiver] = open_remote_channel<int>(1);
+    run([]() -> Task<> { co_return; }());  // from the first loop on, forks are counted
+    check_well(run_in_child([&sender = sender] {
+        const RemoteSender<int> copy = sender;
+        return !refused<BrokenResource>([&] { return copy.try_send(2); }) ? 1 : 0;
+    }));
+    const bool sent = sender.try_send(1);
+    CHECK(sent);
+}
+
 TEST_CASE("a child may let go of a channel in which a thread of its parent waits") {
     auto channel = open_remote_channel<int>(1);
     auto sender = std::make_unique<RemoteSender<int>>(std::move(channel.first));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -73,4 +74,43 @@ EDDY_TEST_CASE("observers hear of offloads on the loop's thread: queued, started
     CHECK(of_first == std::vector<std::string>{"queued first", "started first", "done first"});
     CHECK(std::count(watcher.seen.begin(), watcher.seen.end(), "started second") == 0);
     CHECK(std::count(watcher.seen.begin(), watcher.seen.end(), "done second") == 1);
+}
+
+EDDY_TEST_CASE("an observer may ask for offloads and override nothing") {
+    class Silent final : public Observer {
+    public:
+        [[nodiscard]] std::uint32_t hooks() const noexcept override { return offloads; }
+    };
+    Silent silent;
+    Loop::current().add_observer(silent);
+    ThreadPool pool({.threads = 1});
+    const int value = co_await run_in_executor(pool, [] { return 7; });
+    CHECK(value == 7);
+    Loop::current().remove_observer(silent);
+}
+
+TEST_CASE("an offload that ends after its loop tells nobody") {
+    Watcher watcher;
+    ThreadPool pool({.threads = 1});
+    HeldCall held;
+    VirtualClock clock;
+    {
+        Loop loop({.clock = &clock, .observer = &watcher});
+        loop.run([](ThreadPool& workers, HeldCall& call) -> Task<> {
+            auto job = spawn(
+                [](ThreadPool& on, HeldCall& what) -> Task<> {
+                    const OffloadOptions options{.on_cancel = OnCancel::abandon};
+                    co_await run_in_executor(on, options, std::ref(what));
+                },
+                std::ref(workers),
+                std::ref(call));
+            co_await until([&call] { return call.runs.load() != 0; });
+            job.cancel();
+            co_await job.wait();
+        }(pool, held));
+    }
+    const std::size_t seen = watcher.seen.size();
+    held.let_go();
+    pool.shutdown(std::chrono::hours(1));
+    CHECK(watcher.seen.size() == seen);
 }

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
@@ -384,4 +386,21 @@ TEST_CASE(
         wrong += count == 1 ? 0 : 1;
     }
     CHECK(wrong == 0);
+}
+
+EDDY_TEST_CASE("an item whose receiver died before it ran goes to the next one") {
+    auto [sender, receiver] = open_remote_channel<Item>(2);
+    const bool sent = sender.try_send(item(1));
+    CHECK(sent);
+    {
+        auto op = receiver.receive();
+        const bool there = op.try_now();
+        CHECK(there);
+        // As a job's frame would be destroyed between the end of its wait and its resumption.
+        using eddy::detail::WaiterAccess;
+        WaiterAccess::commit_at_once(op, *eddy::detail::thread_state.job);
+        WaiterAccess::abandon_own(op);
+    }
+    const Item again = co_await receiver.receive();
+    CHECK(*again == 1);
 }

@@ -15,6 +15,7 @@
 
 #include <eddy/detail/thread_pool_hooks.hpp>
 #include <eddy/error.hpp>
+#include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
 #include <eddy/spawn.hpp>
@@ -403,4 +404,21 @@ EDDY_TEST_CASE("the default pool is one per loop, made at its first use") {
     }).join();
     CHECK(other != &pool);
     std::thread([] { CHECK_THROWS_AS(static_cast<void>(default_pool()), InvalidState); }).join();
+}
+
+TEST_CASE("a loop that is ending makes no pool any more") {
+    bool refused = false;
+    const auto main = [&refused]() -> eddy::Task<> {
+        const bool posted = eddy::Loop::current().post([&refused] {
+            try {
+                static_cast<void>(eddy::default_pool());
+            } catch (const eddy::LoopClosed&) {
+                refused = true;
+            }
+        });
+        CHECK(posted);
+        co_return;
+    };
+    eddy::run(main());
+    CHECK(refused);
 }

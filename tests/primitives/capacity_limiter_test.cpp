@@ -295,3 +295,21 @@ EDDY_TEST_CASE("a token that ends in another job frees its borrower") {
     const CapacityToken again = co_await limiter.acquire();
     CHECK(again.held());
 }
+
+EDDY_TEST_CASE("who borrows twice is told which borrower that is") {
+    eddy::CapacityLimiter limiter(3);
+    const auto message_of = [&limiter](const eddy::Borrower& who) {
+        std::string text;
+        const auto token = limiter.try_acquire_on_behalf_of(who);
+        try {
+            static_cast<void>(limiter.try_acquire_on_behalf_of(who));
+        } catch (const std::logic_error& error) {
+            text = error.what();
+        }
+        return text;
+    };
+    CHECK(message_of(7).find("borrower 7") != std::string::npos);
+    CHECK(message_of(&limiter).find("this object") != std::string::npos);
+    CHECK(message_of(eddy::Borrower::job(7)).find("job #7") != std::string::npos);
+    co_return;
+}

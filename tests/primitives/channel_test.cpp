@@ -10,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
@@ -362,4 +364,21 @@ EDDY_ABORT_TEST_CASE("destroying a handle on another thread is a broken contract
     std::thread([sender = std::move(ends.first)]() mutable {
         const Sender<int> gone = std::move(sender);
     }).join();
+}
+
+EDDY_TEST_CASE("an item that comes back when no receiver is left is dropped") {
+    auto ends = open_channel<Tracked>(2);
+    CHECK(ends.first.try_send(Tracked(1)));
+    {
+        auto op = ends.second.receive();
+        const bool taken = op.try_now();
+        CHECK(taken);
+        ends.second.close();
+        // As a job's frame would be destroyed between the end of its wait and its resumption.
+        using eddy::detail::WaiterAccess;
+        WaiterAccess::commit_at_once(op, *eddy::detail::thread_state.job);
+        WaiterAccess::abandon_own(op);
+    }
+    CHECK(Tracked::alive() == 0);
+    co_return;
 }

@@ -163,6 +163,31 @@ EDDY_TEST_CASE("nobody waits any more, and the value is there all the same") {
     CHECK(failures[0].message == "unseen");
 }
 
+EDDY_TEST_CASE("an operation whose function has failed does not call it a second time") {
+    OnceCell<int> cell;
+    int calls = 0;
+    auto get = cell.get_or_init([&calls]() -> Task<int> {
+        ++calls;
+        throw std::runtime_error("not yet");
+        co_return 0;
+    });
+    bool failed = false;
+    try {
+        co_await get;
+    } catch (const std::runtime_error&) {
+        failed = true;
+    }
+    CHECK(failed);
+    bool refused = false;
+    try {
+        co_await get;
+    } catch (const eddy::InvalidState&) {
+        refused = true;
+    }
+    CHECK(refused);
+    CHECK(calls == 1);
+}
+
 EDDY_TEST_CASE("it can be set by hand, once, and not while the value is being made") {
     OnceCell<std::unique_ptr<int>> cell;
     cell.set(std::make_unique<int>(4));

@@ -300,6 +300,16 @@ EDDY_TEST_CASE("a cancelled receive can be made again") {
     CHECK(std::get<0>(got).number() == 1);
 }
 
+EDDY_TEST_CASE("an end that was moved from says so") {
+    eddy::Oneshot<int> once;
+    eddy::OneshotReceiver<int> receiver = std::move(once.receiver);
+    CHECK_THROWS_AS(once.receiver.close(), eddy::InvalidState);
+    CHECK_THROWS_AS(static_cast<void>(once.receiver.try_receive()), eddy::InvalidState);
+    receiver.close();
+    receiver.close();
+    co_return;
+}
+
 EDDY_TEST_CASE("a oneshot refuses other threads") {
     Oneshot<int> once;
     CHECK_FALSE(once.receiver.try_receive());

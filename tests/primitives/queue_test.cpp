@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/queue.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -396,4 +397,19 @@ TEST_CASE("destroying a queue that jobs wait on is a broken contract") {
         eddy::testing::check_aborts("a Queue was destroyed while jobs wait on it",
                                     [kind] { return destroys_with_waiter(kind); });
     }
+}
+
+EDDY_TEST_CASE("a bounded queue that has been full keeps no less room than its bound") {
+    constexpr std::size_t bound = 20'000;
+    eddy::Queue<int> queue(bound);
+    for (int round = 0; round < 2; ++round) {
+        for (std::size_t i = 0; i < bound; ++i) {
+            CHECK(queue.try_put(static_cast<int>(i)));
+        }
+        CHECK_FALSE(queue.try_put(0));
+        for (std::size_t i = 0; i < bound; ++i) {
+            CHECK(queue.try_get() == static_cast<int>(i));
+        }
+    }
+    co_return;
 }

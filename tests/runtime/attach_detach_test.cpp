@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <eddy/error.hpp>
 #include <eddy/loop.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/testing/recording_observer.hpp>
@@ -128,3 +130,37 @@ TEST_CASE("of the graces of several detaches the one that is over first counts")
 }
 
 }  // namespace
+
+TEST_CASE("a loop that is leaving its host refuses other threads until it has") {
+    Host host;
+    bool over = false;
+    struct Late {
+        uv_check_t check{};
+        eddy::Loop* loop = nullptr;
+        int refused = 0;
+    } late;
+    uv_check_init(host.loop(), &late.check);
+    late.check.data = &late;
+    // After the guest's own, which comes later: in the turn in which its handles close, before
+    // their callbacks.
+    uv_check_start(&late.check, [](uv_check_t* handle) {
+        auto& self = *static_cast<Late*>(handle->data);
+        std::thread([&self] {
+            try {
+                self.loop->unref();
+            } catch (const eddy::WrongThread& error) {
+                const std::string text = error.what();
+                self.refused += text.find("is leaving its host") != std::string::npos ? 1 : 0;
+            }
+        }).join();
+    });
+    auto loop = eddy::Loop::attach(host.loop());
+    late.loop = loop.get();
+    loop->detach([&over] { over = true; });
+    while (!over) {
+        uv_run(host.loop(), UV_RUN_ONCE);
+    }
+    CHECK(late.refused == 1);
+    uv_close(reinterpret_cast<uv_handle_t*>(&late.check), nullptr);
+    host.run();
+}

@@ -9,6 +9,7 @@
 #include <eddy/loop.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/testing/gate.hpp>
+#include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
 #include "attach_host.hpp"
@@ -77,6 +78,70 @@ TEST_CASE("in the child of an attached loop Eddy does nothing in the host's, whi
     CHECK(code == 0);
     CHECK(posted.is_open());
     CHECK(steps > 0);
+}
+
+namespace {
+
+/// Forks when it dies.
+class ForksAtEnd final {
+public:
+    explicit ForksAtEnd(int& code) noexcept : code_(code) {}
+    ForksAtEnd(const ForksAtEnd&) = delete;
+    ForksAtEnd& operator=(const ForksAtEnd&) = delete;
+    ~ForksAtEnd() {
+        pid_t child = 0;
+        code_ = fork_here(child);
+    }
+
+private:
+    int& code_;
+};
+
+/// Runs the host until the guest has left; its child comes back here, and ends well.
+void run_until(Host& host, const bool& over) {
+    const pid_t parent = getpid();
+    while (!over) {
+        uv_run(host.loop(), UV_RUN_ONCE);
+        if (getpid() != parent) {
+            _exit(over ? 1 : 0);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a guest that forks while its jobs are destroyed returns to its host in the child") {
+    Host host;
+    auto loop = Loop::attach(host.loop());
+    int code = -1;
+    bool over = false;
+    loop->spawn([&]() -> Task<> {
+        const ForksAtEnd last(code);
+        co_await eddy::shield([]() -> Task<> { co_await eddy::sleep_forever(); });
+    });
+    loop->spawn([&]() -> Task<> {
+        co_await eddy::yield();
+        Loop::current().detach([&] { over = true; }, std::chrono::seconds(0));
+    });
+    run_until(host, over);
+    CHECK(code == 0);
+}
+
+TEST_CASE("a guest that forks in what was posted last returns to its host in the child") {
+    Host host;
+    auto loop = Loop::attach(host.loop());
+    int code = -1;
+    bool over = false;
+    loop->spawn([&]() -> Task<> {
+        Loop::current().detach([&] { over = true; });
+        CHECK(Loop::current().post([&] {
+            pid_t child = 0;
+            code = fork_here(child);
+        }));
+        co_return;
+    });
+    run_until(host, over);
+    CHECK(code == 0);
 }
 
 TEST_CASE("a job of an attached loop that forks returns to its host in the child") {

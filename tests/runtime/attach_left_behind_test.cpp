@@ -2,10 +2,12 @@
 // A guest that its host did not detach: the host ends as it would without one, or goes on.
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +31,7 @@
 
 #include "attach_host.hpp"
 #include "child_process.hpp"
+#include "heap_hooks.hpp"
 
 #if !defined(EDDY_NO_FORK)
 
@@ -241,6 +244,44 @@ TEST_CASE("what its jobs wait in may be destroyed after it") {
     });
     check_left_behind(child, 0);
 }
+
+TEST_CASE("a signal that arrives in its host's loop is nobody's any more") {
+    const auto child = run_in_child([] {
+        Host host;
+        auto loop = eddy::Loop::attach(host.loop());
+        auto signals = std::make_unique<eddy::SignalSet>(std::initializer_list<int>{SIGUSR1});
+        int heard = 0;
+        loop->spawn([&]() -> Task<> {
+            static_cast<void>(co_await signals->next());
+            ++heard;
+        });
+        uv_run(host.loop(), UV_RUN_NOWAIT);
+        loop.reset();
+        static_cast<void>(raise(SIGUSR1));
+        HostTimer timer(host, 5, [] {});
+        while (!timer.fired()) {
+            uv_run(host.loop(), UV_RUN_ONCE);
+        }
+        signals.reset();
+        return heard;
+    });
+    check_left_behind(child, 0);
+}
+
+#if EDDY_HEAP_HOOKS
+TEST_CASE("what is left behind without memory to say how much is told of all the same") {
+    const auto child = run_in_child([] {
+        Host host;
+        auto loop = eddy::Loop::attach(host.loop());
+        uv_run(host.loop(), UV_RUN_NOWAIT);
+        const eddy::testing::FailAllocation none(0, eddy::testing::FailAllocation::Mode::and_after);
+        loop.reset();
+        return 0;
+    });
+    CHECK(child.exit_code == 0);
+    CHECK_FALSE(child.errors.empty());
+}
+#endif
 
 TEST_CASE("its sockets are silent in a host that goes on, and may be destroyed after it") {
     const auto child = run_in_child([] {

@@ -251,3 +251,20 @@ EDDY_TEST_CASE_FIFO("a job waits at the user's line, whatever of the library it 
     co_await eddy::spawn(others);
     CHECK(places.foreign() == "");
 }
+
+namespace {
+Task<> child_of_an_application();
+}
+
+EDDY_TEST_CASE_FIFO("a file that is not below the folder where Eddy was built is a user's") {
+    PlaceRecorder places;
+    auto job = eddy::spawn(child_of_an_application());
+    co_await job;
+    CHECK(places.foreign().find("waiting at /elsewhere/application.cpp:") != std::string::npos);
+}
+
+namespace {
+// Stays at the end: whatever follows would be of that file.
+#line 1 "/elsewhere/application.cpp"
+Task<> child_of_an_application() { co_await eddy::sleep_for(1ms); }
+}  // namespace

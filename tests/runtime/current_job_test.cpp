@@ -7,6 +7,8 @@
 #include <thread>
 
 #include <eddy/call_later.hpp>
+#include <eddy/error.hpp>
+#include <eddy/job_info.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -110,3 +112,19 @@ EDDY_TEST_CASE("a timer's function is nobody's job, and neither is another threa
 }
 
 TEST_CASE("outside of a loop there is no job") { CHECK(current_job().id == 0); }
+
+TEST_CASE("every state of a job, and every source of a cancellation, has a name") {
+    using eddy::JobState;
+    CHECK(to_string(JobState::pending) == "pending");
+    CHECK(to_string(JobState::cancelling) == "cancelling");
+    CHECK(to_string(JobState::finished) == "finished");
+    CHECK(to_string(JobState::failed) == "failed");
+    CHECK(to_string(JobState::cancelled) == "cancelled");
+    CHECK(to_string(static_cast<JobState>(100)) == "unknown");
+    using eddy::CancelSource;
+    CHECK(to_string(CancelSource::explicit_call) == "cancel");
+    CHECK(to_string(CancelSource::deadline) == "deadline");
+    CHECK(to_string(CancelSource::group) == "failure in the group");
+    CHECK(to_string(CancelSource::shutdown) == "shutdown");
+    CHECK(to_string(static_cast<CancelSource>(100)) == "unknown");
+}

@@ -13,6 +13,8 @@
 
 #include <doctest/doctest.h>
 
+#include "heap_hooks.hpp"
+
 using namespace std::chrono_literals;
 using eddy::TimePoint;
 using eddy::detail::DeadlineHeap;
@@ -288,3 +290,32 @@ TEST_CASE("the memory for a crowd is given back when the crowd is gone") {
     }
     CHECK(heap.capacity() <= 1'000);
 }
+
+#if EDDY_HEAP_HOOKS
+
+TEST_CASE("without memory for fewer the heap keeps what it has, and its deadlines") {
+    std::vector<int> fired;
+    DeadlineHeap heap;
+    std::vector<std::unique_ptr<Node>> crowd;
+    for (int i = 0; i < 20'000; ++i) {
+        crowd.push_back(std::make_unique<Node>(2, fired));
+        heap.insert(*crowd.back(), at(20'000 - i));  // the later the earlier: into the heap
+    }
+    Node last(1, fired);
+    heap.insert(last, at(1'000'000));
+    fired.reserve(crowd.size() + 1);
+    const std::size_t capacity = heap.capacity();
+    {
+        eddy::testing::FailAllocation none(0, eddy::testing::FailAllocation::Mode::and_after);
+        while (heap.next() != at(1'000'000)) {
+            heap.fire_due(at(999'999));
+        }
+        CHECK(none.stop());
+    }
+    CHECK(heap.capacity() == capacity);
+    fire_all(heap);
+    CHECK(fired.size() == crowd.size() + 1);
+    CHECK(fired.back() == 1);
+}
+
+#endif

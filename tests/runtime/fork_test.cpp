@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <sys/wait.h>
@@ -226,6 +227,32 @@ TEST_CASE("handles, completions and stop requests are refused in a child, and wa
         stop.request_stop();
         const bool done = co_await stopped;
         CHECK_FALSE(done);
+    };
+    eddy::run(main());
+}
+
+TEST_CASE("a failure that nobody has collected is the parent's to report, and not its child's") {
+    const auto main = []() -> Task<> {
+        std::optional<eddy::JoinHandle<void>> job = eddy::spawn([]() -> Task<> {
+            throw std::runtime_error("of the parent");
+            co_return;
+        });
+        while (!job->done()) {
+            co_await eddy::yield();
+        }
+        const ChildResult child = run_in_child([&job] {
+            job.reset();
+            return 0;
+        });
+        CHECK(child.exit_code == 0);
+        CHECK(child.errors.empty());
+        bool collected = false;
+        try {
+            co_await *job;
+        } catch (const std::runtime_error&) {
+            collected = true;
+        }
+        CHECK(collected);
     };
     eddy::run(main());
 }

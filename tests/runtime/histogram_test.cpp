@@ -2,9 +2,11 @@
 #include <eddy/histogram.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -126,4 +128,12 @@ TEST_CASE("counting between two values finds each record once") {
     }
     CHECK(total == histogram.count());
     CHECK(histogram.count_between(5, 50) == 1);
+}
+
+TEST_CASE("a duration is recorded several times at once") {
+    eddy::Histogram histogram;
+    histogram.record(std::chrono::nanoseconds(7), 3);
+    CHECK(histogram.count() == 3);
+    CHECK(histogram.percentile(100) == 7);
+    CHECK_THROWS_AS(histogram.record(std::chrono::nanoseconds(7), -1), std::invalid_argument);
 }

@@ -10,6 +10,8 @@
 #include <variant>
 
 #include <eddy/call_later.hpp>
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/from_callback.hpp>
 #include <eddy/run.hpp>
@@ -309,4 +311,21 @@ EDDY_TEST_CASE("an interval belongs to the loop of its first tick") {
         CHECK_THROWS_AS(interval.reset(), eddy::WrongThread);
     }).join();
     co_await interval.tick();
+}
+
+EDDY_TEST_CASE("a tick whose job died before it ran leaves the interval free for the next") {
+    Interval interval(10ms);
+    co_await interval.tick();
+    {
+        auto tick = interval.tick();
+        const bool at_once = tick.try_now();
+        CHECK_FALSE(at_once);
+        // As a job's frame would be destroyed between the end of its wait and its resumption.
+        using eddy::detail::WaiterAccess;
+        WaiterAccess::commit_at_once(tick, *eddy::detail::thread_state.job);
+        WaiterAccess::abandon_own(tick);
+    }
+    const TimePoint start = eddy::now();
+    co_await interval.tick();
+    CHECK(since(start) == 10ms);
 }

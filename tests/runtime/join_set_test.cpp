@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/gather.hpp>
 #include <eddy/loop.hpp>
@@ -510,4 +512,32 @@ TEST_CASE("join_next can be cancelled at each of its checkpoints") {
         },
         [&] { CHECK(begun == ended); });
     CHECK(checkpoints == 7);
+}
+
+namespace {
+
+Task<int> next_of(JoinSet<int>& set) {
+    auto outcome = co_await set.join_next();
+    co_return outcome ? outcome->value() : 0;
+}
+
+}  // namespace
+
+EDDY_TEST_CASE_FIFO("an outcome whose caller died goes to the next one that waits") {
+    JoinSet<int> set;
+    set.spawn(number(7));
+    co_await settle();
+    auto dies = set.join_next();
+    const bool taken = dies.try_now();
+    CHECK(taken);
+    set.spawn(number(8, 1h));
+    auto waiting = eddy::spawn(next_of(set));
+    co_await settle();
+    // As a job's frame would be destroyed between the end of its wait and its resumption.
+    using eddy::detail::WaiterAccess;
+    WaiterAccess::commit_at_once(dies, *eddy::detail::thread_state.job);
+    WaiterAccess::abandon_own(dies);
+    const int got = co_await waiting;
+    CHECK(got == 7);
+    set.cancel_all();
 }

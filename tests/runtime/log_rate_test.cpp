@@ -21,6 +21,7 @@
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/memory_listener.hpp>
+#include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
@@ -96,6 +97,18 @@ TEST_CASE("kinds are told apart by place, type and error code, not by their word
     CHECK(log.lines().size() == 55);
     CHECK(log.count("... and 10 more of this kind: ") == 5);
     CHECK(log.count("kinds: here, eddy::IoError ") == 2);  // as people write it
+}
+
+TEST_CASE("what is thrown and is no std::exception is a kind by its type") {
+    const LogCapture log;
+    for (int i = 0; i < 20; ++i) {
+        eddy::report_failure(std::make_exception_ptr(i), "numbers");
+        eddy::report_failure(std::make_exception_ptr('c'), "numbers");
+    }
+    end_a_loop();
+    CHECK(log.count("type int") == 10);
+    CHECK(log.count("type char") == 10);
+    CHECK(log.count("... and 10 more of this kind") == 2);
 }
 
 TEST_CASE("however many kinds there are, lines are few and every message counts") {
@@ -304,4 +317,26 @@ TEST_CASE("peers that went away are debug lines, at the same rate") {
     CHECK(log.count("debug: connection handler connection#") == 10);
     CHECK(log.count("lost its peer: write: Broken pipe") == 10);
     CHECK(log.count("debug: ... and 90 more of this kind: connection handler") == 1);
+}
+
+TEST_CASE("a peer that went away is logged by a loop that has no observer") {
+    const LogCapture log(eddy::LogLevel::debug);
+    VirtualClock clock;
+    eddy::testing::RecordingObserver leaves;
+    const auto main = [&leaves]() -> Task<> {
+        eddy::Loop::current().remove_observer(leaves);
+        MemoryListener listener;
+        eddy::Server server({.drain = 0s});
+        auto serving = eddy::spawn(eddy::serve(server, listener, [](MemoryStream) -> Task<> {
+            throw eddy::IoError(std::make_error_code(std::errc::connection_reset), "write");
+            co_return;
+        }));
+        const MemoryStream client = listener.connect();
+        co_await eddy::sleep_for(1ms);
+        server.drain();
+        co_await serving;
+    };
+    eddy::run(main(), {}, {.clock = &clock, .observer = &leaves});
+    CHECK(log.count("lost its peer: write: Connection reset by peer") == 1);
+    CHECK(leaves.failures.empty());
 }

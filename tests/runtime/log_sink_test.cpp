@@ -20,6 +20,10 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#if EDDY_WITH_SPDLOG
+#include <spdlog/sinks/sink.h>
+#include <spdlog/spdlog.h>
+#endif
 
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
@@ -155,6 +159,44 @@ TEST_CASE("what is common to those who share standard error stays as it was") {
     CHECK(child.wait() == 0);
     close_both(ends);
 }
+
+TEST_CASE("a standard error that does not block already is written to as it is") {
+    const Ends ends = pipe_ends();
+    set_blocking(ends.theirs, false);
+    Child child(ends, [](const Child::Signals&) {
+        say(1);
+        for (int i = 2; i < 20; ++i) {
+            say(i, 1000);  // more than it takes
+        }
+        return (fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK) != 0 ? 0 : 1;
+    });
+    CHECK(child.wait() == 0);
+    const std::string text = read_available(ends.ours);
+    CHECK(whole_messages(text).contains(1));
+    CHECK(only_whole_lines(text.substr(0, text.rfind('\n') + 1)));
+    close_both(ends);
+}
+
+#if EDDY_WITH_SPDLOG
+TEST_CASE("the default logger is one of spdlog's: it is flushed, and has a pattern") {
+    const Ends ends = pipe_ends();
+    Child child(ends, [](const Child::Signals&) {
+        say(1);
+        const auto logger = spdlog::get("eddy");
+        if (logger == nullptr) {
+            return 1;
+        }
+        logger->sinks().front()->set_pattern("[%n] %v");
+        say(2);
+        logger->flush();
+        return 0;
+    });
+    CHECK(child.wait() == 0);
+    const std::string text = read_available(ends.ours);
+    CHECK(text.find("\n[eddy] message 2, failed: <end>\n") != std::string::npos);
+    close_both(ends);
+}
+#endif
 
 TEST_CASE("nothing of ours keeps the other end of standard error waiting") {
     const Ends ends = pipe_ends();

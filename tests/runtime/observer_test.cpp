@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <eddy/loop.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -355,4 +356,26 @@ EDDY_TEST_CASE("an observer may leave while it is being called") {
     CHECK(leaver.calls == 1);
     CHECK(next.log.size() == 2);
     loop.remove_observer(next);
+}
+
+TEST_CASE("an observer may ask for hooks that it does not override") {
+    class Silent final : public eddy::Observer {
+    public:
+        [[nodiscard]] std::uint32_t hooks() const noexcept override { return all_hooks; }
+    };
+    VirtualClock clock;
+    Silent silent;
+    bool done = false;
+    eddy::Loop loop({.clock = &clock, .observer = &silent});
+    loop.run([](bool& flag) -> eddy::Task<> {
+        auto job = eddy::spawn([]() -> eddy::Task<> { co_await eddy::sleep_for(1ms); });
+        co_await job;
+        eddy::spawn([]() -> eddy::Task<> {
+            throw std::runtime_error("nobody hears of this");
+            co_return;
+        }).detach();
+        co_await eddy::yield();
+        flag = true;
+    }(done));
+    CHECK(done);
 }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <csignal>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <eddy/yield.hpp>
 
 #include "child_process.hpp"
+#include "heap_hooks.hpp"
 #include "unanswered.hpp"
 
 // Whole programs, each in a child process: what status they end with, and what they say.
@@ -136,6 +138,14 @@ TEST_CASE("what a main task throws is said, and 1") {
     CHECK(number.errors == "an exception of type int\n");
 }
 
+TEST_CASE("what a main task throws may be long, and is one line all the same") {
+    const std::string text(3000, 'x');
+    const ChildResult result = run_in_child(
+        [&text] { return run_main(throws(std::make_exception_ptr(std::runtime_error(text)))); });
+    CHECK(result.exit_code == 1);
+    CHECK(result.errors == text + "\n");
+}
+
 TEST_CASE("of a group each failure is said") {
     const ChildResult result = run_in_child([] { return run_main(fails_twice()); });
     CHECK(result.exit_code == 1);
@@ -174,4 +184,40 @@ TEST_CASE("a loop says which signal has ended it") {
         return loop.received_signal();
     });
     CHECK(result.exit_code == SIGTERM);
+}
+
+#if EDDY_HEAP_HOOKS
+TEST_CASE("without memory to say what was thrown, the status says that something was") {
+    const auto error = std::make_exception_ptr(std::runtime_error(std::string(100, '.')));
+    const ChildResult child = run_in_child([&error] {
+        const eddy::testing::FailAllocation none(0, eddy::testing::FailAllocation::Mode::and_after);
+        return eddy::detail::exit_status(std::nullopt, error, 0, false);
+    });
+    CHECK(child.exit_code == 1);
+}
+#endif
+
+TEST_CASE("what a main task throws after a signal is said, unless the end of its loop made it") {
+    const auto status_of = [](std::exception_ptr error) {
+        return run_in_child([&error] {
+            return run_main([](std::exception_ptr thrown) -> Task<> {
+                static_cast<void>(raise(SIGTERM));
+                try {
+                    co_await eddy::sleep_forever();
+                } catch (const eddy::Cancelled&) {
+                }
+                std::rethrow_exception(thrown);
+            }(error));
+        });
+    };
+    const ChildResult failed =
+        status_of(std::make_exception_ptr(std::runtime_error("cannot save")));
+    CHECK(failed.exit_code == 1);
+    CHECK(failed.errors.find("cannot save") != std::string::npos);
+    const ChildResult cancelled =
+        status_of(std::make_exception_ptr(eddy::JobCancelled("a helper was cancelled")));
+    CHECK(cancelled.exit_code == 128 + SIGTERM);
+    const ChildResult closed =
+        status_of(std::make_exception_ptr(eddy::LoopClosed("the loop is ending")));
+    CHECK(closed.exit_code == 128 + SIGTERM);
 }

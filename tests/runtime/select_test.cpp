@@ -593,3 +593,31 @@ EDDY_TEST_CASE("yield in a select is chosen when nothing else can happen at once
 }  // namespace
 
 EDDY_WAIT_MATRIX("select", SelectFixture)
+
+namespace {
+
+/// Opens the gate when it is started, and then fails.
+class OpensAndFails final : public eddy::Waiter {
+public:
+    explicit OpensAndFails(Gate& gate) noexcept : gate_(gate) {}
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start() const {
+        gate_.open();
+        throw std::runtime_error("after the fact");
+    }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "OpensAndFails"; }
+
+private:
+    void unlink() noexcept override {}
+    Gate& gate_;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("an operation that fails to start after another one has won does not undo that") {
+    Gate gate;
+    const auto got = co_await eddy::select(gate.wait(), OpensAndFails(gate));
+    CHECK(got.index() == 0);
+    CHECK(gate.waiters() == 0);
+}

@@ -6,14 +6,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <semaphore>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
+#include <eddy/clock.hpp>
 #include <eddy/error.hpp>
+#include <eddy/from_callback.hpp>
 #include <eddy/join_handle.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/observer.hpp>
 #include <eddy/run.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
@@ -249,4 +256,84 @@ TEST_CASE("a deadline is never early, whatever the resolution of timers, and wit
         CHECK(eddy::run(early_ones(), {}, {.timer_resolution = resolution}) == 0);
     }
     CHECK(eddy::run(early_ones_without_descriptors()) == 0);
+}
+
+namespace {
+
+/// Real time, told by somebody else.
+class OtherClock final : public eddy::Clock {
+public:
+    [[nodiscard]] eddy::TimePoint now() const noexcept override { return steady().now(); }
+};
+
+}  // namespace
+
+TEST_CASE("a clock of one's own that only tells the time is slept by, and settles") {
+    OtherClock clock;
+    bool settled = false;
+    const eddy::TimePoint begun = clock.now();
+    eddy::Loop loop({.clock = &clock});
+    loop.run([](bool& flag) -> eddy::Task<> {
+        std::optional<eddy::Completion<void>> answer;
+        auto asks = eddy::spawn([&answer]() -> eddy::Task<> {
+            co_await eddy::from_callback<void>(
+                [&answer](eddy::Completion<void> given) { answer.emplace(std::move(given)); });
+        });
+        auto answers = eddy::spawn([&answer]() -> eddy::Task<> {
+            co_await eddy::sleep_for(2ms);
+            answer->resolve();
+        });
+        co_await eddy::testing::settle();  // not while somebody waits for the world
+        flag = asks.done();
+        co_await asks;
+        co_await answers;
+    }(settled));
+    CHECK(settled);
+    CHECK(clock.now() - begun >= 2ms);
+}
+
+namespace {
+
+/// A virtual clock that nobody moves.
+class StoppedClock final : public eddy::Clock {
+public:
+    [[nodiscard]] eddy::TimePoint now() const noexcept override { return eddy::TimePoint(1h); }
+    [[nodiscard]] bool is_virtual() const noexcept override { return true; }
+};
+
+/// Says when its loop sleeps until the world wakes it.
+class SleepsForEver final : public eddy::Observer {
+public:
+    [[nodiscard]] std::uint32_t hooks() const noexcept override { return polls; }
+    void before_poll(eddy::Duration timeout) override {
+        if (timeout == eddy::Duration::max()) {
+            sleeps.release();
+        }
+    }
+    std::counting_semaphore<> sleeps{0};
+};
+
+}  // namespace
+
+TEST_CASE("in virtual time that nobody moves only the world wakes a loop") {
+    StoppedClock clock;
+    SleepsForEver observer;
+    eddy::Loop loop({.clock = &clock, .observer = &observer});
+    eddy::testing::Gate gate;
+    std::thread other([&gate, &observer, handle = loop.handle()] {
+        observer.sleeps.acquire();
+        CHECK(handle.post([&gate] { gate.open(); }));
+    });
+    bool slept = false;
+    loop.run([](eddy::testing::Gate& opened, bool& woken) -> eddy::Task<> {
+        auto sleeper = eddy::spawn([&woken]() -> eddy::Task<> {
+            co_await eddy::sleep_for(1ns);
+            woken = true;
+        });
+        co_await opened.wait();
+        sleeper.cancel();
+        co_await sleeper.wait();
+    }(gate, slept));
+    other.join();
+    CHECK_FALSE(slept);
 }

@@ -132,6 +132,32 @@ EDDY_TEST_CASE("a child that returns without having started is InvalidState") {
     });
 }
 
+EDDY_TEST_CASE_FIFO("start in a group whose last job has ended is InvalidState") {
+    bool refused = false;
+    bool ran = false;
+    eddy::JoinHandle<void> late;
+    co_await with_task_group([&](TaskGroup& group) -> Task<> {
+        group.spawn([]() -> Task<> { co_await eddy::sleep_for(1ms); });
+        late = eddy::spawn([&]() -> Task<> {
+            co_await eddy::sleep_for(1ms);
+            CHECK(group.size() == 0);  // the host has not gone on yet, but is about to
+            auto start = group.start([&ran](Started<>) -> Task<> {
+                ran = true;
+                co_return;
+            });
+            try {
+                co_await std::move(start);
+            } catch (const eddy::InvalidState&) {
+                refused = true;
+            }
+        });
+        co_return;
+    });
+    co_await late.wait();
+    CHECK(refused);
+    CHECK_FALSE(ran);
+}
+
 EDDY_TEST_CASE("started twice is InvalidState for the child, before and after start has returned") {
     std::exception_ptr at_once;
     std::exception_ptr later;

@@ -2,6 +2,7 @@
 #include <eddy/task_local.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,7 @@
 #include <eddy/testing/cancel_at.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/gate.hpp>
+#include <eddy/testing/settle.hpp>
 #include <eddy/yield.hpp>
 
 namespace {
@@ -170,4 +172,26 @@ TEST_CASE("outside a loop nothing is bound") { CHECK(request_id.get() == nullptr
 TEST_CASE("bindings end when their job is cancelled at any checkpoint") {
     const auto count = eddy::testing::cancel_at_each_checkpoint([] { return keeps_its_own("x"); });
     CHECK(count >= 10);
+}
+
+namespace {
+
+Task<> binds(int count, Gate& gate) {
+    const auto bound = depth.bind(count);
+    if (count != 0) {
+        co_await binds(count - 1, gate);
+    } else {
+        eddy::spawn([](Gate& until) -> Task<> { co_await until.wait(); }, std::ref(gate)).detach();
+    }
+}
+
+}  // namespace
+
+EDDY_TEST_CASE_FIFO(
+    "a hundred thousand bindings go in a bounded stack, with the last job to see them") {
+    Gate gate;
+    co_await binds(100'000, gate);
+    CHECK(depth.get() == nullptr);
+    co_await eddy::testing::settle();
+    gate.open();
 }

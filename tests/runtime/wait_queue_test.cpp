@@ -102,6 +102,42 @@ EDDY_TEST_CASE("grants go in order of arrival, whatever the order of ready jobs"
     CHECK_FALSE(lock.held());
 }
 
+namespace {
+
+/// Waits for its turn; the urgent ones before all others.
+class Turn final : public eddy::QueuedWaiter {
+public:
+    explicit Turn(eddy::WaitQueue& queue, bool urgent) noexcept : queue_(queue), urgent_(urgent) {}
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start() noexcept { urgent_ ? queue_.push_front(*this) : queue_.push_back(*this); }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "Turn"; }
+
+private:
+    eddy::WaitQueue& queue_;
+    bool urgent_;
+};
+
+Task<> waits_its_turn(eddy::WaitQueue& queue, int name, bool urgent, std::vector<int>& order) {
+    co_await Turn(queue, urgent);
+    order.push_back(name);
+}
+
+}  // namespace
+
+EDDY_TEST_CASE_FIFO("who is put in front is woken first") {
+    eddy::WaitQueue queue;
+    std::vector<int> order;
+    for (int i = 0; i < 4; ++i) {
+        eddy::spawn(waits_its_turn(queue, i, i % 2 == 1, order)).detach();
+        co_await settle();
+    }
+    CHECK(queue.size() == 4);
+    queue.wake_all();
+    co_await settle();
+    CHECK(order == std::vector<int>{3, 1, 0, 2});
+}
+
 EDDY_TEST_CASE("a cancelled waiter leaves the queue at the moment of the cancel") {
     Gate gate;
     std::vector<int> order;

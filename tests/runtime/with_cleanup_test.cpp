@@ -2,6 +2,7 @@
 #include <eddy/with_cleanup.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,8 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
+
+#include "heap_hooks.hpp"
 
 namespace {
 
@@ -150,3 +153,23 @@ EDDY_TEST_CASE("a task with cleanup that never starts runs neither") {
     CHECK(runs == 0);
     co_return;
 }
+
+#if EDDY_HEAP_HOOKS
+EDDY_TEST_CASE("without memory for both failures the body's is thrown and the other one reported") {
+    const auto body = std::make_exception_ptr(std::runtime_error("body"));
+    const auto cleanup = std::make_exception_ptr(std::runtime_error("cleanup"));
+    std::string thrown;
+    {
+        eddy::testing::FailAllocation none(0);
+        try {
+            eddy::detail::throw_failures(body, cleanup);
+        } catch (const std::runtime_error& error) {
+            none.stop();
+            thrown = error.what();
+        }
+    }
+    CHECK(thrown == "body");
+    CHECK(eddy::testing::expected_failures().size() == 1);
+    co_return;
+}
+#endif

@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include <eddy/call_later.hpp>
 #include <eddy/detail/turn.hpp>
 #include <eddy/error.hpp>
 #include <eddy/join_handle.hpp>
@@ -400,4 +401,18 @@ EDDY_TEST_CASE("options make a scope around a task, an operation and a handle, t
     CHECK(of_job == std::optional<int>(42));
     const auto inside = co_await with_scope(second, with_scope(second, eddy::sleep_for(500ms)));
     CHECK(inside == std::optional<bool>(true));
+}
+
+EDDY_TEST_CASE("a scope of the caller's around a handle ends the wait, and not the job") {
+    auto job = eddy::spawn([]() -> Task<int> {
+        co_await eddy::sleep_for(2s);
+        co_return 5;
+    });
+    eddy::CancelScope given_up;
+    auto canceller = eddy::call_later(1s, [&given_up] { given_up.cancel(); });
+    const auto none = co_await with_scope(given_up, job);
+    CHECK_FALSE(none.has_value());
+    eddy::CancelScope patient;
+    const auto some = co_await with_scope(patient, std::move(job));
+    CHECK(some == 5);
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <atomic>
+#include <barrier>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -210,5 +213,50 @@ TEST_CASE("eight threads run a loop each") {
     for (const auto& lane : lanes) {
         CHECK(lane->sum == 499'500);
         CHECK(lane->loop.statistics().jobs_alive == 0);
+    }
+}
+
+EDDY_TEST_CASE("a job is not awaited in another loop while it runs") {
+    auto job = eddy::spawn(sleeps());
+    co_await eddy::yield();
+    auto wait = job.wait();
+    std::thread([&wait] {
+        const auto main = [&wait]() -> eddy::Task<> {
+            bool refused = false;
+            try {
+                co_await wait;
+            } catch (const eddy::WrongThread&) {
+                refused = true;
+            }
+            CHECK(refused);
+        };
+        eddy::run(main());
+    }).join();
+    job.cancel();
+    co_await job.wait();
+}
+
+TEST_CASE("more loops at once than there are places for their threads leave nothing behind") {
+    constexpr std::ptrdiff_t count = 70;
+    for (int round = 0; round < 2; ++round) {
+        std::barrier all_run(count);
+        std::atomic<int> refused{0};
+        std::vector<std::thread> threads;
+        for (std::ptrdiff_t i = 0; i < count; ++i) {
+            threads.emplace_back([&] {
+                const auto main = [&]() -> eddy::Task<> {
+                    all_run.arrive_and_wait();
+                    co_return;
+                };
+                eddy::Loop loop;
+                const eddy::LoopHandle handle = loop.handle();
+                loop.run(main());
+                refused += handle.post([] {}) ? 0 : 1;
+            });
+        }
+        for (std::thread& thread : threads) {
+            thread.join();
+        }
+        CHECK(refused == count);
     }
 }

@@ -112,6 +112,15 @@ EDDY_TEST_CASE("a line of exactly the limit passes, one byte more is refused at 
     CHECK(late);
 }
 
+EDDY_TEST_CASE("at the end of the stream a CR is no end of a line, and counts") {
+    MemoryStream stream = co_await stream_of("four\r");
+    BufferedReader reader(stream);
+    const bool refused = co_await throws<eddy::LimitExceeded>(line_of(reader, 4));
+    CHECK(refused);
+    const auto line = co_await reader.read_line(5);
+    CHECK(line == "four\r");
+}
+
 EDDY_TEST_CASE("the default limit is 64 KiB") {
     std::string text(64 * 1024, 'x');
     MemoryStream stream = co_await stream_of(text + "\n" + text + "x\n");

@@ -214,6 +214,22 @@ EDDY_TEST_CASE("cancelling the race cancels every attempt") {
     CHECK(network.open == 0);
 }
 
+EDDY_TEST_CASE("a connector may fail with whatever it likes, and the message has it") {
+    const auto connector = [](Address) -> Task<int> {
+        throw std::runtime_error("no such network");
+        co_return 0;
+    };
+    const std::vector<Address> both = {four_a, four_b};
+    std::string text;
+    try {
+        static_cast<void>(co_await eddy::connect_first(both, connector, 1ms, "somewhere"));
+    } catch (const IoError& error) {
+        text = error.what();
+    }
+    CHECK(text.find("192.0.2.1:80: no such network") != std::string::npos);
+    CHECK(text.find("192.0.2.2:80: no such network") != std::string::npos);
+}
+
 EDDY_NET_TEST("connecting to a name finds who listens") {
     TcpListener listener = TcpListener::listen(Address::loopback(0));
     TcpStream client = co_await eddy::connect("localhost", listener.local_address().port());

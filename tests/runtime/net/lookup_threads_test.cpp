@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
 #include <cstddef>
+#include <netdb.h>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -203,6 +204,42 @@ Task<int> look_up_without_threads() {
     const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
     const Addresses again = co_await eddy::resolve("localhost", 80);  // the one that is there
     co_return again.empty() ? 5 : 0;
+}
+
+EDDY_NET_TEST_FIFO("what the resolver says is an error, and libuv's number of it") {
+    struct Answer {
+        int status;
+        const char* text;
+    };
+    for (const Answer& answer : {Answer{EAI_AGAIN, "temporary failure"},
+                                 Answer{EAI_BADFLAGS, "bad ai_flags value"},
+                                 Answer{EAI_FAIL, "permanent failure"},
+                                 Answer{EAI_FAMILY, "ai_family not supported"},
+                                 Answer{EAI_MEMORY, "out of memory"},
+                                 Answer{EAI_NONAME, "unknown node or service"},
+                                 Answer{EAI_SERVICE, "service not available for socket type"},
+                                 Answer{EAI_SOCKTYPE, "socket type not supported"},
+#if defined(EAI_ADDRFAMILY)
+                                 Answer{EAI_ADDRFAMILY, "address family not supported"},
+#endif
+#if defined(EAI_NODATA)
+                                 Answer{EAI_NODATA, "no address"},
+#endif
+                                 Answer{EAI_OVERFLOW, "argument buffer overflow"}}) {
+        const std::string name = "status." + std::to_string(-answer.status);
+        const auto error = co_await error_of(eddy::resolve(name, 80));
+        const std::error_code code = as<IoError>(error).code();
+        CHECK(code.category() == eddy::resolve_category());
+        CHECK(std::string(code.category().name()) == "resolve");
+        CHECK_MESSAGE(code.message() == answer.text, name);
+        CHECK(std::string(as<IoError>(error).what()).starts_with("resolve " + name));
+    }
+}
+
+EDDY_NET_TEST_FIFO("an error of the system in the resolver is that error") {
+    const std::string name = "status." + std::to_string(-EAI_SYSTEM);
+    const auto error = co_await error_of(eddy::resolve(name, 80));
+    CHECK(as<IoError>(error).code() == std::errc::io_error);
 }
 
 TEST_CASE("without a thread to be had a lookup is an error, and later ones are not") {

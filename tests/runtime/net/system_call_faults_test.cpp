@@ -248,6 +248,41 @@ EDDY_NET_TEST("a peer that vanished without a word is broken when the kernel giv
     CHECK(holds<BrokenResource>(later));
 }
 
+EDDY_NET_TEST("a connection that is there at once need not be waited for") {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    TcpStream client = co_await [](Address to) -> Task<TcpStream> {
+        FailNth at_once(SystemCall::connect, FaultPlan::connects_at_once, 1);
+        TcpStream stream = co_await eddy::connect(to);
+        CHECK(at_once.failed() == 1);
+        co_return stream;
+    }(listener.local_address());
+    TcpStream server = co_await listener.accept();
+    co_await client.write_all("x");
+    const std::string text = co_await read_text(server);
+    CHECK(text == "x");
+}
+
+TEST_CASE("a loop that cannot handle signals as it is asked to does not run, and leaves nothing") {
+    const std::size_t fds = open_fds();
+    for (const std::size_t nth : {1U, 2U}) {
+        bool ran = false;
+        const auto main = [&ran]() -> Task<> {
+            ran = true;
+            co_return;
+        };
+        {
+            eddy::Loop loop;
+            const FailNth plan(SystemCall::sigaction, EINVAL, nth);
+            CHECK_THROWS_AS(loop.run(main(), {.handle_signals = true}), IoError);
+            CHECK(plan.failed() == 1);
+        }
+        CHECK_FALSE(ran);
+        eddy::Loop().run(main(), {.handle_signals = true});
+        CHECK(ran);
+    }
+    CHECK(open_fds() == fds);
+}
+
 }  // namespace
 
 #endif

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <cstdarg>
+#include <cstdlib>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <mutex>
 #include <netdb.h>
 #include <pthread.h>
@@ -42,10 +45,10 @@ Resolver& resolver() {
 
 std::string_view name_of(SystemCall call) noexcept {
     constexpr std::string_view names[] = {
-        "socket",         "bind",       "listen",        "connect",       "accept4", "getsockname",
-        "getsockopt",     "setsockopt", "shutdown",      "recv",          "send",    "sendmsg",
-        "epoll_ctl",      "epoll_ctl",  "ioctl",         "epoll_create1", "eventfd", "pipe2",
-        "pthread_create", "socketpair", "timerfd_create"};
+        "socket",         "bind",       "listen",         "connect",       "accept4", "getsockname",
+        "getsockopt",     "setsockopt", "shutdown",       "recv",          "send",    "sendmsg",
+        "epoll_ctl",      "epoll_ctl",  "ioctl",          "epoll_create1", "eventfd", "pipe2",
+        "pthread_create", "socketpair", "timerfd_create", "sigaction"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -144,6 +147,7 @@ private:
 #if EDDY_SYSTEM_CALL_FAULTS
 
 using eddy::testing::fails;
+using eddy::testing::FaultPlan;
 using eddy::testing::most;
 using eddy::testing::next;
 using eddy::testing::SystemCall;
@@ -169,6 +173,13 @@ int connect(int fd, const sockaddr* address, socklen_t length) {
     static auto* const real = next<int(int, const sockaddr*, socklen_t)>("connect");
     if (fails(SystemCall::connect)) {
         const int error = errno;
+        if (error == FaultPlan::connects_at_once) {
+            const int flags = fcntl(fd, F_GETFL);
+            fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+            const int result = real(fd, address, length);
+            fcntl(fd, F_SETFL, flags);
+            return result;
+        }
         if (error == EINTR && address->sa_family != AF_UNIX) {
             static_cast<void>(real(fd, address, length));
             errno = error;
@@ -272,9 +283,20 @@ int timerfd_create(clockid_t clock, int flags) noexcept {
     return fails(SystemCall::timerfd_create) ? -1 : real(clock, flags);
 }
 
+int sigaction(int number, const struct sigaction* wanted, struct sigaction* before) noexcept {
+    static auto* const real =
+        next<int(int, const struct sigaction*, struct sigaction*)>("sigaction");
+    return fails(SystemCall::sigaction) ? -1 : real(number, wanted, before);
+}
+
 int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
     using Signature = int(const char*, const char*, const addrinfo*, addrinfo**);
     static auto* const real = next<Signature>("getaddrinfo");
+    constexpr std::string_view with_status = "status.";
+    if (host != nullptr && std::string_view(host).starts_with(with_status)) {
+        errno = EIO;
+        return -std::atoi(host + with_status.size());
+    }
     if (host == nullptr || !std::string_view(host).starts_with("blocked.")) {
         return real(host, service, hints, result);
     }

@@ -44,6 +44,7 @@ enum class SystemCall : std::uint8_t {
     pthread_create,
     socketpair,
     timerfd_create,
+    sigaction,
 };
 
 [[nodiscard]] std::string_view name_of(SystemCall call) noexcept;
@@ -51,6 +52,9 @@ enum class SystemCall : std::uint8_t {
 /// What goes wrong, on the thread that made it, for as long as it lives. One at a time.
 class FaultPlan {
 public:
+    /// Of `connect`, instead of an errno: it waits until it is connected.
+    static constexpr int connects_at_once = -1;
+
     FaultPlan() noexcept;
     FaultPlan(const FaultPlan&) = delete;
     FaultPlan& operator=(const FaultPlan&) = delete;
@@ -88,6 +92,9 @@ private:
     std::size_t calls_ = 0;
     std::size_t failed_ = 0;
 };
+
+/// A lookup of "status.3" fails as if the resolver had returned -3, which is what it calls
+/// `EAI_AGAIN`; with an errno of EIO, where that matters.
 
 /// While it lives, lookups of names that begin with "blocked." take as long; in the whole process.
 class BlockedResolver final {

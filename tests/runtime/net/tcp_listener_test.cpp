@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
 
+#include <eddy/detail/awaiting.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/run.hpp>
@@ -51,6 +54,41 @@ EDDY_NET_TEST("jobs that accept are served in order of arrival") {
     CHECK(order == std::vector<int>{0, 1, 2, 3});
     CHECK(listener.statistics().accepted == 4);
     CHECK(listener.statistics().waiters == 0);
+}
+
+EDDY_NET_TEST("a listener that is closed drops a connection whose job died") {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    TcpStream client = co_await eddy::connect(listener.local_address());
+    co_await settle();
+    auto op = listener.accept();
+    bool accepted = op.try_now();
+    if (!accepted) {  // the loop has not seen it
+        co_await eddy::sleep_for(1ms);
+        accepted = op.try_now();
+    }
+    REQUIRE(accepted);
+    using eddy::detail::WaiterAccess;
+    WaiterAccess::commit_at_once(op, *eddy::detail::thread_state.job);
+    WaiterAccess::abandon_own(op);
+    listener.close();
+    const std::string end = co_await read_text(client);
+    CHECK(end.empty());
+}
+
+Task<> keep_listening(std::optional<TcpListener>& kept) {
+    kept.emplace(TcpListener::listen(Address::loopback(0)));
+    TcpStream client = co_await eddy::connect(kept->local_address());
+    const TcpStream server = co_await kept->accept();
+}
+
+TEST_CASE("a listener that outlives its loop is closed") {
+    std::optional<TcpListener> kept;
+    const std::size_t before = open_fds();
+    eddy::run(keep_listening(kept));
+    REQUIRE(kept);
+    CHECK(open_fds() == before);
+    CHECK_FALSE(kept->is_open());
+    std::thread([&] { kept.reset(); }).join();  // nothing is left in it that minds
 }
 
 EDDY_NET_TEST("connections wait in the backlog until somebody accepts them") {

@@ -9,6 +9,7 @@
 
 #include <eddy/loop.hpp>
 #include <eddy/net/buffered_reader.hpp>
+#include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
@@ -217,6 +218,33 @@ EDDY_TEST_CASE("half a write is not passed off as a whole by the stream it went 
     CHECK(last == Ending::broken);
 }
 
+EDDY_TEST_CASE("several large pieces are written in order, and none of them is forgotten") {
+    auto [a, b] = memory_stream_pair({.capacity = 3000});
+    Timed stream(std::move(a), {.idle = 1h});
+    const std::vector<std::string> texts = {
+        std::string(40'000, 'a'), "", std::string(30'000, 'b'), "c"};
+    auto reader = eddy::spawn(
+        [](MemoryStream& from, std::size_t size) -> Task<std::string> {
+            std::string all;
+            std::array<std::byte, 1024> buffer{};
+            while (all.size() < size) {
+                const std::size_t count = co_await from.read_some(buffer);
+                all.append(reinterpret_cast<const char*>(buffer.data()), count);
+            }
+            co_return all;
+        },
+        std::ref(b),
+        std::size_t{70'001});
+    std::vector<std::span<const std::byte>> pieces;
+    for (const std::string& text : texts) {
+        pieces.push_back(std::as_bytes(std::span(text)));
+    }
+    co_await stream.write_all(std::span<const std::span<const std::byte>>(pieces));
+    const std::string all = co_await reader;
+    CHECK(all == texts[0] + texts[2] + texts[3]);
+    co_await stream.write_all("it is whole");  // and not torn
+}
+
 EDDY_TEST_CASE("a timed stream passes a reset on, and says when it was moved from") {
     auto [a, b] = memory_stream_pair();
     Timed stream(std::move(a), {.idle = 1h});
@@ -325,6 +353,16 @@ TEST_CASE("a timed stream may outlive its loop") {
     }(stream));
     CHECK(loop.statistics().deadlines == 0);
     stream.reset();
+}
+
+TEST_CASE("a timed stream whose loop is over says so") {
+    std::optional<Timed> stream;
+    auto [a, b] = memory_stream_pair();
+    eddy::run([](std::optional<Timed>& kept, MemoryStream inner) -> Task<> {
+        kept.emplace(std::move(inner), StreamTimeouts{.idle = 1h});
+        co_return;
+    }(stream, std::move(a)));
+    CHECK_THROWS_AS(eddy::run(drain(*stream)), eddy::LoopClosed);
 }
 
 #if EDDY_HEAP_HOOKS && EDDY_FRAME_POOL

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <sys/resource.h>
+#include <system_error>
 #include <utility>
 
 #include <eddy/error.hpp>
@@ -224,6 +226,31 @@ struct UnixPair {
     static constexpr bool resets = false;
     static Task<std::pair<UnixStream, UnixStream>> make() { co_return UnixStream::pair(); }
 };
+
+EDDY_NET_TEST("a backlog is at least one") {
+    CHECK_THROWS_AS(static_cast<void>(UnixListener::listen("/tmp/eddy-none", {.backlog = 0})),
+                    std::invalid_argument);
+    co_return;
+}
+
+EDDY_NET_TEST("a pair without descriptors for it is an error") {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{3, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    std::error_code code;
+    std::string text;
+    try {
+        static_cast<void>(UnixStream::pair());
+    } catch (const IoError& error) {
+        code = error.code();
+        text = error.what();
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(code == std::errc::too_many_files_open);
+    CHECK(text.starts_with("socketpair: "));
+    co_return;
+}
 
 }  // namespace
 

@@ -299,6 +299,16 @@ EDDY_TEST_CASE("what cannot be caught is refused") {
     co_return;
 }
 
+EDDY_TEST_CASE(
+    "a signal that the system keeps for itself is an error, and nothing is left of the set") {
+    const int reserved = SIGRTMIN - 1;
+    CHECK_THROWS_AS(SignalSet({SIGUSR1, reserved}), eddy::IoError);
+    SignalSet set({SIGUSR1});
+    static_cast<void>(raise(SIGUSR1));
+    const int number = co_await set.next();
+    CHECK(number == SIGUSR1);
+}
+
 EDDY_TEST_CASE("a signal set refuses other threads") {
     SignalSet signals{SIGUSR1};
     bool refused = false;
