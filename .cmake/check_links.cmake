@@ -128,7 +128,8 @@ foreach(page IN LISTS pages)
     if(NOT page MATCHES "CHANGELOG")
         set(homes "" "${folder}" "${folder}src/" "${folder}include/eddy/" "${folder}include/eddy/detail/"
             runtime/include/eddy/ primitives/include/eddy/ executor/include/eddy/
-            primitives/src/ executor/src/ runtime/include/eddy/detail/ samples/)
+            primitives/src/ executor/src/ runtime/include/eddy/detail/ samples/
+            runtime/include/ primitives/include/ executor/include/ tests/support/include/)
         string(REGEX MATCHALL "`[A-Za-z0-9_./*-]+\\.(hpp|cpp|md|sh|cmake|query|\\*)`(: (`[A-Za-z_:~]+`(, )?)+)?"
             mentions "${flat}")
         foreach(mention IN LISTS mentions)
