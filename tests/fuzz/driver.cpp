@@ -11,7 +11,6 @@
 // Exit status: 0 none failed, 70 one did, 2 wrong arguments.
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -30,6 +29,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include <vector>
+
+#ifdef EDDY_FUZZ_WITH_DOCTEST
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+#endif
 
 #include "fuzz.hpp"
 
