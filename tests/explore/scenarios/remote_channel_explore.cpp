@@ -89,9 +89,9 @@ EXPLORE("remote channel: two threads send, a job receives all", .surprises = 0) 
     std::thread b;
     {
         auto [to, from] = eddy::open_remote_channel<Item>(1);
-        loop.spawn([&got, from = std::move(from)] { return receive_all(from, got); });
-        a = std::thread([&sent_a, to = to] { send(to, 1, 2, sent_a); });
-        b = std::thread([&sent_b, to = std::move(to)] { send(to, 10, 1, sent_b); });
+        loop.spawn([&got, in = std::move(from)] { return receive_all(in, got); });
+        a = std::thread([&sent_a, out = to] { send(out, 1, 2, sent_a); });
+        b = std::thread([&sent_b, out = std::move(to)] { send(out, 10, 1, sent_b); });
     }
     loop.run();
     loop.end();
@@ -114,9 +114,9 @@ EXPLORE("remote channel: a job sends, two threads receive", .surprises = 0) {
     std::thread b;
     {
         auto [to, from] = eddy::open_remote_channel<Item>(1);
-        loop.spawn([to = std::move(to)] { return send_two(to); });
-        a = std::thread([&, from = from] { receive(from, got_a); });
-        b = std::thread([&, from = std::move(from)] { receive(from, got_b); });
+        loop.spawn([out = std::move(to)] { return send_two(out); });
+        a = std::thread([&, in = from] { receive(in, got_a); });
+        b = std::thread([&, in = std::move(from)] { receive(in, got_b); });
     }
     loop.run();
     loop.end();
@@ -134,9 +134,9 @@ EXPLORE("remote channel: the receiver goes, and no sender stays behind", .surpri
     std::thread b;
     {
         auto [to, from] = eddy::open_remote_channel<Item>(1);
-        loop.spawn([&got, from = std::move(from)] { return receive_one(from, got); });
-        a = std::thread([&sent_a, to = to] { send(to, 1, 2, sent_a); });
-        b = std::thread([&sent_b, to = std::move(to)] { send(to, 10, 1, sent_b); });
+        loop.spawn([&got, in = std::move(from)] { return receive_one(in, got); });
+        a = std::thread([&sent_a, out = to] { send(out, 1, 2, sent_a); });
+        b = std::thread([&sent_b, out = std::move(to)] { send(out, 10, 1, sent_b); });
     }
     loop.run();
     a.join();
@@ -154,9 +154,9 @@ EXPLORE("remote channel: a receiver that is cancelled takes nothing along") {
     std::thread a;
     std::thread b;
     auto [to, from] = eddy::open_remote_channel<Item>(3);
-    loop.spawn([&got, from = from] { return receive_all(from, got); });
-    a = std::thread([&sent_a, to = to] { send(to, 1, 2, sent_a); });
-    b = std::thread([&sent_b, to = std::move(to)] { send(to, 10, 1, sent_b); });
+    loop.spawn([&got, in = from] { return receive_all(in, got); });
+    a = std::thread([&sent_a, out = to] { send(out, 1, 2, sent_a); });
+    b = std::thread([&sent_b, out = std::move(to)] { send(out, 10, 1, sent_b); });
     loop.core().run_turn();
     loop.cancel();
     loop.run();
