@@ -248,6 +248,17 @@ EDDY_NET_TEST("a peer that vanished without a word is broken when the kernel giv
     CHECK(holds<BrokenResource>(later));
 }
 
+EDDY_NET_TEST("a socket that meets itself has been refused") {
+    const Address nobody = [] {
+        TcpListener listener = TcpListener::listen(Address::loopback(0));
+        return listener.local_address();
+    }();
+    const FailNth itself(SystemCall::connect, FaultPlan::meets_itself, 1);
+    const auto error = co_await error_of(eddy::connect(nobody));
+    CHECK(itself.failed() == 1);
+    CHECK(as<IoError>(error).code() == std::errc::connection_refused);
+}
+
 EDDY_NET_TEST("a connection that is there at once need not be waited for") {
     TcpListener listener = TcpListener::listen(Address::loopback(0));
     TcpStream client = co_await [](Address to) -> Task<TcpStream> {
@@ -260,6 +271,21 @@ EDDY_NET_TEST("a connection that is there at once need not be waited for") {
     co_await client.write_all("x");
     const std::string text = co_await read_text(server);
     CHECK(text == "x");
+}
+
+TEST_CASE(
+    "a loop that cannot watch a timer of its own sleeps by libuv's, and asks no second time") {
+    eddy::Loop loop;
+    const FailNth plan(SystemCall::watch, ENOSPC, 1, FailNth::always);
+    const auto main = []() -> Task<> {
+        for (int i = 0; i < 2; ++i) {
+            const eddy::TimePoint begun = eddy::now();
+            co_await eddy::sleep_for(std::chrono::milliseconds(2));
+            CHECK(eddy::now() - begun >= std::chrono::milliseconds(2));
+        }
+    };
+    loop.run(main());
+    CHECK(plan.failed() == 1);
 }
 
 TEST_CASE("a loop that cannot handle signals as it is asked to does not run, and leaves nothing") {

@@ -173,6 +173,10 @@ int connect(int fd, const sockaddr* address, socklen_t length) {
     static auto* const real = next<int(int, const sockaddr*, socklen_t)>("connect");
     if (fails(SystemCall::connect)) {
         const int error = errno;
+        if (error == FaultPlan::meets_itself) {
+            static_cast<void>(bind(fd, address, length));
+            return real(fd, address, length);
+        }
         if (error == FaultPlan::connects_at_once) {
             const int flags = fcntl(fd, F_GETFL);
             fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);

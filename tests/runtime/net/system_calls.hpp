@@ -54,6 +54,8 @@ class FaultPlan {
 public:
     /// Of `connect`, instead of an errno: it waits until it is connected.
     static constexpr int connects_at_once = -1;
+    /// The same: its own address is the one it calls, as the kernel may choose.
+    static constexpr int meets_itself = -2;
 
     FaultPlan() noexcept;
     FaultPlan(const FaultPlan&) = delete;
