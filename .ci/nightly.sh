@@ -72,16 +72,16 @@ stage_storms() {
     ./tests/storms.sh
 }
 
-# Twenty minutes, half of them for whole programs.
+# Twenty minutes: half of them for whole programs, the other half for all others.
 stage_fuzz_longer() {
     local -a others=()
     local source name
     for source in tests/fuzz/*_fuzz.cpp; do
         name=$(basename "$source" _fuzz.cpp)
-        [ "$name" = program ] || others+=("$name")
+        [[ " program scopes " = *" $name "* ]] || others+=("$name")
     done
-    ./tests/fuzz.sh 600 program
-    ./tests/fuzz.sh $((600 / ${#others[@]})) "${others[@]}"
+    ./tests/fuzz.sh 600 program scopes
+    ./tests/fuzz.sh $((600 * $(eddy_jobs) / ${#others[@]})) "${others[@]}"
 }
 
 # Ten times the schedules and programs of the stage "seeds", days with other weather, and more

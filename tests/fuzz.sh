@@ -10,6 +10,37 @@ set -eu
 cd "$(dirname "$0")/.."
 . ./.ci/deps.sh
 
+found=build/fuzz/found
+one() { # TARGET SECONDS
+    name=$1
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    cp tests/fuzz/corpus/"$name"/* "$corpus"
+    log=build/fuzz/$name.log
+    options=''
+    [ ! -f "tests/fuzz/$name.dict" ] || options="-dict=tests/fuzz/$name.dict"
+    # shellcheck disable=SC2086  # One option or none.
+    if build/fuzz/tests/fuzz/"fuzz_$name" -max_total_time="$2" -timeout=30 \
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$found/$name-" \
+        $options "$corpus" >"$log" 2>&1; then
+        awk -v name="$name" '
+            /^stat::number_of_executed_units:/ { runs = $2 }
+            /^stat::average_exec_per_sec:/ { each = $2 }
+            END { printf "fuzz: %-20s %9d inputs, none failed, %7d a second\n", name, runs, each
+                  exit runs == 0 }' "$log"
+    else
+        tail -n 60 "$log"
+        input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+        echo "fuzz: $name FAILED; replay: build/fuzz/tests/fuzz/fuzz_$name ${input:-(see $log)}" >&2
+        return 1
+    fi
+}
+
+if [ "${1:-}" = --one ]; then
+    one "$2" "$3"
+    exit
+fi
+
 seconds=5
 case "${1:-}" in
 [0-9]*)
@@ -32,33 +63,8 @@ fi
 ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS
-found=build/fuzz/found
 mkdir -p "$found"
-failed=''
-for name in "$@"; do
-    corpus=build/fuzz/corpus/$name
-    mkdir -p "$corpus"
-    cp tests/fuzz/corpus/"$name"/* "$corpus"
-    log=build/fuzz/$name.log
-    options=''
-    [ ! -f "tests/fuzz/$name.dict" ] || options="-dict=tests/fuzz/$name.dict"
-    # shellcheck disable=SC2086  # One option or none.
-    if build/fuzz/tests/fuzz/"fuzz_$name" -max_total_time="$seconds" -timeout=30 \
-        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$found/$name-" \
-        $options "$corpus" >"$log" 2>&1; then
-        awk -v name="$name" '
-            /^stat::number_of_executed_units:/ { runs = $2 }
-            /^stat::average_exec_per_sec:/ { each = $2 }
-            END { printf "fuzz: %-20s %9d inputs, none failed, %7d a second\n", name, runs, each
-                  exit runs == 0 }' "$log"
-    else
-        tail -n 60 "$log"
-        input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-        echo "fuzz: $name FAILED; replay: build/fuzz/tests/fuzz/fuzz_$name ${input:-(see $log)}" >&2
-        failed="$failed $name"
-    fi
-done
-if [ -n "$failed" ]; then
-    echo "FAILED:$failed" >&2
+printf '%s\n' "$@" | xargs -P "$(eddy_jobs)" -I '{}' ./tests/fuzz.sh --one '{}' "$seconds" || {
+    echo 'FAILED: see above' >&2
     exit 1
-fi
+}
