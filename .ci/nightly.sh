@@ -84,8 +84,15 @@ stage_fuzz_longer() {
     ./tests/fuzz.sh $((600 * $(eddy_jobs) / ${#others[@]})) "${others[@]}"
 }
 
-# Ten times the schedules and programs of the stage "seeds", days with other weather, and more
-# interleavings than every day.
+# Interleavings with three pre-emptions; every day there are two.
+stage_explore() {
+    eddy_deps build tests
+    build dev
+    local -x EDDY_EXPLORE_PREEMPTIONS=3 EDDY_TEST_TIMEOUT=1500
+    test_preset dev -R '^explore: [a-z_]+$'
+}
+
+# Ten times the schedules and programs of the stage "seeds", and days with other weather.
 stage_seeds_more() {
     ./tests/seeds.sh $((10 * seeds))
     EDDY_SEEDS=10000 build/release/tests/executor_tests -sf='*scenario_order*'
