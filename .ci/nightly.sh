@@ -88,7 +88,7 @@ stage_fuzz_longer() {
 stage_explore() {
     eddy_deps build tests
     build dev
-    local -x EDDY_EXPLORE_PREEMPTIONS=3 EDDY_TEST_TIMEOUT=1500
+    local -x EDDY_EXPLORE_PREEMPTIONS=3
     test_preset dev -R '^explore: [a-z_]+$'
 }
 
