@@ -65,7 +65,11 @@ Task<int> job_body(World& world, Operations block, std::size_t number, int* live
     if (live != nullptr) {
         ++*live;
     }
-    co_await run_block(world, block);
+    if (world.ledger.torn && number % 2 == 1) {
+        co_await shield(run_block(world, block));  // lives until it is destroyed
+    } else {
+        co_await run_block(world, block);
+    }
     co_return static_cast<int>(number);
 }
 

@@ -226,6 +226,7 @@ bool may_throw(const World& world, Op op, const std::exception& error) {
                        Op::flight,
                        Op::once,
                        Op::completed,
+                       Op::through_portal,
                        Op::mapped});
     }
     if (is<BusyResource>(error)) {
