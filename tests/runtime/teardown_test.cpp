@@ -23,6 +23,7 @@
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/virtual_clock.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "test_kit.hpp"
 
@@ -243,6 +244,38 @@ TEST_CASE("a pending start dies with its child") {
     }(end.graves));
     CHECK(end.graves == Graves{"child"});
     CHECK(end.observer.abandoned.size() == 2);
+}
+
+TEST_CASE("whoever starts a child in the group of others may die after that group") {
+    Ending end;
+    end.run([](Graves& graves) -> Task<> {
+        // On both sides, for jobs die in the order of the tree.
+        const auto target = std::make_shared<TaskGroup*>(nullptr);
+        const auto start = [](std::shared_ptr<TaskGroup*> group, Graves* all) -> Task<> {
+            while (*group == nullptr) {
+                co_await eddy::yield();
+            }
+            const auto child = [](eddy::Started<> started, Graves* where) -> Task<> {
+                struct Starts {  // in its death, too
+                    explicit Starts(const eddy::Started<>& s) : tell(s) {}
+                    ~Starts() { tell(); }
+                    const eddy::Started<>& tell;
+                } const starts(started);
+                const Grave grave(*where, "child");
+                co_await ignores();
+            };
+            co_await (*group)->start(child, all);
+        };
+        eddy::spawn(start, target, &graves).detach();
+        const auto host = [](TaskGroup& group, std::shared_ptr<TaskGroup*> here) -> Task<> {
+            *here = &group;
+            co_await ignores();
+        };
+        eddy::spawn(with_task_group(host, target)).detach();
+        eddy::spawn(start, target, &graves).detach();
+        co_await let_run();
+    }(end.graves));
+    CHECK(end.graves == Graves{"child", "child"});
 }
 
 TEST_CASE("a job that never got to run is destroyed unstarted") {

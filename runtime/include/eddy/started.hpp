@@ -30,6 +30,9 @@ public:
     /// Throws: `InvalidState` the second time.
     static void child_started(StartHost* host, bool& called);
 
+    /// The group is destroyed, at the end of the loop: who still waits for a start in it lives on.
+    static void group_gone(Nursery& group) noexcept;
+
     /// The child has moved or ended: leaves. Throws its failure, `Cancelled`, or that it ended
     /// without having started.
     void leave_after(Job& child, bool called);
@@ -38,7 +41,10 @@ private:
     void child_ended(Job&) noexcept override {}
     void leave_scope() noexcept;
 
-    Nursery& group_;
+    // Invariant: while it is entered and its group lives, it is in the list of that.
+    Nursery* group_;
+    StartHost* prev_ = nullptr;
+    StartHost* next_ = nullptr;
     Job& job_;
     Job* child_ = nullptr;
     bool moved_ = false;

@@ -7,12 +7,17 @@
 
 namespace eddy::inline v0_1::detail {
 
-StartHost::StartHost(Nursery& group) : group_(group), job_(require_job("TaskGroup::start")) {
+StartHost::StartHost(Nursery& group) : group_(&group), job_(require_job("TaskGroup::start")) {
     group.require_same_loop("TaskGroup::start");
     if (group.closed) {
         throw InvalidState("start: this group has been left");
     }
-    ++group_.pending_starts;
+    ++group.pending_starts;
+    next_ = group.starts;
+    if (next_ != nullptr) {
+        next_->prev_ = this;
+    }
+    group.starts = this;
     enter(job_);
 }
 
@@ -24,8 +29,21 @@ void StartHost::leave_scope() noexcept {
     }
     entered_ = false;
     leave(job_);
-    --group_.pending_starts;
-    group_.wake_host_if_empty();
+    if (group_ == nullptr) {
+        return;
+    }
+    (prev_ != nullptr ? prev_->next_ : group_->starts) = next_;
+    if (next_ != nullptr) {
+        next_->prev_ = prev_;
+    }
+    --group_->pending_starts;
+    group_->wake_host_if_empty();
+}
+
+void StartHost::group_gone(Nursery& group) noexcept {
+    for (StartHost* host = group.starts; host != nullptr; host = host->next_) {
+        host->group_ = nullptr;
+    }
 }
 
 void StartHost::child_started(StartHost* host, bool& called) {
@@ -33,20 +51,21 @@ void StartHost::child_started(StartHost* host, bool& called) {
         throw InvalidState("started was called before: a child starts once");
     }
     called = true;
-    if (host == nullptr || host->child_->ended) {
+    if (host == nullptr || host->child_->ended || host->group_ == nullptr) {
         return;
     }
+    Nursery& group = *host->group_;
     // A cancelled caller keeps the child: moving in would let it escape. A group that is cancelled
     // as well takes it in: the caller may be what the child waits for, and stays no longer than it
     // has to.
-    if (host->scope.effective && !host->group_.scope.effective) {
+    if (host->scope.effective && !group.scope.effective) {
         return;
     }
     Job& child = *host->child_;
     --host->live;
-    ++host->group_.live;
-    child.nursery = &host->group_;
-    child.own_scope().move_under(host->group_.scope);
+    ++group.live;
+    child.nursery = &group;
+    child.own_scope().move_under(group.scope);
     host->moved_ = true;
     host->wake_host_if_empty();
 }

@@ -11,6 +11,7 @@
 namespace eddy::inline v0_1 {
 
 TaskGroup::~TaskGroup() {
+    detail::StartHost::group_gone(*this);
     while (!failures_.empty()) {
         failures_.pop_front().release();
     }

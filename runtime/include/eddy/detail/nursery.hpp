@@ -11,6 +11,7 @@
 namespace eddy::inline v0_1::detail {
 
 class LoopCore;
+class StartHost;
 
 /// A scope with jobs in it, and somebody who waits until they are gone.
 ///
@@ -29,6 +30,7 @@ public:
     LoopCore* core = nullptr;  // whose jobs these are
     std::size_t live = 0;
     std::size_t pending_starts = 0;  // children that may still move in
+    StartHost* starts = nullptr;     // whose they are, linked: they hear of this one's end
     bool closed = false;             // the job that waits has left, or is about to
 
     /// `host`, the job that opened the nursery and will wait in it, enters and leaves the scope.
