@@ -9,32 +9,21 @@
 
 // clang-format off: it would make stairs of the lists.
 // Every operation, by what it is about. Those of the first list have other operations inside.
-#define FUZZ_OPERATIONS_WITH_BODY(X)                                                          \
-    X(end)                                                                                    \
-    X(spawn)                                                                                  \
-    X(scope)                                                                                  \
-    X(move_on)                                                                                \
-    X(fail_after)                                                                             \
-    X(shield) X(group) X(group_spawn) X(group_start) X(join_set) X(race) X(gather) X(settled) \
-        X(cleanup) X(detach) X(catch_failures) X(repeat) X(lock) X(read_lock) X(write_lock)   \
-            X(semaphore) X(limiter) X(condition_wait) X(keyed) X(flight) X(once) X(completed) \
-                X(mapped) X(retried)
-#define FUZZ_LEAVES(X)                                                                             \
-    X(sleep)                                                                                       \
-    X(sleep_until)                                                                                 \
-    X(yield)                                                                                       \
-    X(checkpoint)                                                                                  \
-    X(fail)                                                                                        \
-    X(cancel_job) X(wait_job) X(join_job) X(cancel_scope) X(move_deadline) X(set_shield)           \
-        X(cancel_group) X(limiter_total) X(condition_notify) X(barrier) X(latch) X(rate) X(put)    \
-            X(get) X(try_queue) X(shut_queue) X(send) X(receive) X(reserve) X(close_channel)       \
-                X(broadcast) X(subscribe) X(watch_set) X(watch_next) X(oneshot_send)               \
-                    X(oneshot_receive) X(promise_set) X(future_get) X(event_set) X(event_wait)     \
-                        X(gate_change) X(gate_wait) X(notify) X(notified) X(count) X(count_wait)   \
-                            X(select_items) X(select_grants) X(select_put) X(select_job) X(again)  \
-                                X(write) X(read) X(end_stream) X(post) X(call_later)               \
-                                    X(cancel_call) X(offload) X(callback) X(tick) X(cancel_handle) \
-                                        X(through_portal)
+#define FUZZ_OPERATIONS_WITH_BODY(X) \
+    X(end) X(spawn) X(scope) X(move_on) X(fail_after) X(shield) X(group) X(group_spawn) \
+    X(group_start) X(join_set) X(race) X(gather) X(settled) X(cleanup) X(detach) \
+    X(catch_failures) X(repeat) X(lock) X(read_lock) X(write_lock) X(semaphore) X(limiter) \
+    X(condition_wait) X(keyed) X(flight) X(once) X(completed) X(mapped) X(retried)
+#define FUZZ_LEAVES(X) \
+    X(sleep) X(sleep_until) X(yield) X(checkpoint) X(fail) X(cancel_job) X(wait_job) X(join_job) \
+    X(cancel_scope) X(move_deadline) X(set_shield) X(cancel_group) X(limiter_total) \
+    X(condition_notify) X(barrier) X(latch) X(rate) X(put) X(get) X(try_queue) X(shut_queue) \
+    X(send) X(receive) X(reserve) X(close_channel) X(broadcast) X(subscribe) X(watch_set) \
+    X(watch_next) X(oneshot_send) X(oneshot_receive) X(promise_set) X(future_get) X(event_set) \
+    X(event_wait) X(gate_change) X(gate_wait) X(notify) X(notified) X(count) X(count_wait) \
+    X(select_items) X(select_grants) X(select_put) X(select_job) X(again) X(write) X(read) \
+    X(end_stream) X(post) X(call_later) X(cancel_call) X(offload) X(callback) X(tick) \
+    X(cancel_handle) X(through_portal)
 // clang-format on
 
 namespace eddy::fuzz {
