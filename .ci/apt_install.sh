@@ -40,18 +40,16 @@ for folder in "$root/etc/postgresql-common" "$clusters"; do
 done
 echo 'create_main_cluster = false' >"$clusters/eddy.conf"
 
-installed() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^.i'; }
-new=
-for package in "$@"; do
-    installed "$package" || new="$new $package"
-done
+installed() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^.i. *//p'; }
+before=$(installed)
 
 apt-get update -q </dev/null ||  # a broken foreign repository must not stop us
     echo 'eddy: apt-get update failed, going on with the package lists at hand'
 DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
     -o DPkg::Lock::Timeout=120 "$@" </dev/null
 
-for package in $new; do
+# Of what came along, too.
+for package in $(installed | grep -vxF -e "$before"); do
     dpkg-query -L "$package" 2>/dev/null |
         sed -n 's,^\(/usr\)\{0\,1\}/lib/systemd/system/\([^/@]*\.service\)$,\2,p' |
         while read -r unit; do

@@ -27,13 +27,13 @@ stage_containers() {
     test_folder build/containers
 }
 
-# What distributions compile with, and clang's optimiser.
+# What distributions compile with, and clang's optimiser; and no test leans on a precompiled header.
 stage_hardened() {
     # shellcheck disable=SC2046  # A list of words.
     eddy_deps build tests clang $(eddy_sample_needs)
     cmake --preset clang -B build/hardened -DEDDY_WERROR=ON -DEDDY_HARDEN=ON \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS="-D_GLIBCXX_ASSERTIONS" \
-        -DCMAKE_CXX_FLAGS_RELEASE="-O2 -g1 -DNDEBUG" -DEDDY_TEST_PCH=ON -DEDDY_TEST_BY_FILE=ON \
+        -DCMAKE_CXX_FLAGS_RELEASE="-O2 -g1 -DNDEBUG" -DEDDY_TEST_PCH=OFF -DEDDY_TEST_BY_FILE=ON \
         -DEDDY_TEST_STATIC=OFF
     cmake --build build/hardened --parallel "$(eddy_jobs)" -- -k 0
     test_folder build/hardened
@@ -81,7 +81,8 @@ stage_fuzz_longer() {
         [[ " program scopes " = *" $name "* ]] || others+=("$name")
     done
     ./tests/fuzz.sh 600 program scopes
-    ./tests/fuzz.sh $((600 * $(eddy_jobs) / ${#others[@]})) "${others[@]}"
+    local each=$((600 * $(eddy_jobs) / ${#others[@]}))
+    ./tests/fuzz.sh $((each < 600 ? each : 600)) "${others[@]}"
 }
 
 # Interleavings with three pre-emptions; every day there are two.
@@ -100,4 +101,53 @@ stage_seeds_more() {
     for seed in 2 3 4 5 6; do
         ./tests/simulate.sh 24 $seed
     done
+}
+
+# What the compiler of the library must not do to the tests either.
+stage_lint_tests() {
+    # shellcheck disable=SC2046  # A list of words.
+    eddy_deps build tests lint $(eddy_sample_needs)
+    build dev
+    test_preset dev -L lint
+}
+
+# Builds what depends on libuv or on how a loop is woken, and all that it wakes.
+build_wake() { # EDDY_WAKE
+    cmake --preset dev -B build/libuv -DEDDY_WERROR=ON -DEDDY_WAKE="$1" \
+        -DCMAKE_PREFIX_PATH="$libuv13" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 \
+        -DCMAKE_CXX_FLAGS_DEBUG=-D_GLIBCXX_ASSERTIONS -DEDDY_TEST_SOURCES="$woken" \
+        -DEDDY_TEST_BY_FILE=ON -DEDDY_TEST_STATIC=OFF -DEDDY_TEST_INSTALL=OFF \
+        -DEDDY_BUILD_SAMPLES=OFF
+    cmake --build build/libuv --parallel "$(eddy_jobs)" --target runtime_tests executor_tests
+}
+
+# All ways to wake a loop, on this libuv and on a current one.
+stage_wake() {
+    eddy_deps build tests libuv
+    local woken='executor/|runtime/(attach|inbox|post|loop|fork|signals|shutdown|teardown)'
+    local libuv13 current systems auto=eventfd
+    libuv13=$(./.ci/libuv13.sh)
+    current=$libuv13/lib
+    systems=$(pkg-config --variable=libdir libuv)
+    ! pkg-config --atleast-version=1.45 libuv || auto=uv_async
+
+    build_wake eventfd
+    test_wake build/libuv "$current" eventfd "^($woken)"
+    build_wake uv_async
+    test_wake build/libuv "$systems" uv_async "^($woken)"
+    build_wake auto
+    test_wake build/libuv "$current" uv_async "^($woken)"
+    test_wake build/libuv "$systems" "$auto" '^runtime/(inbox|post)'
+}
+
+# The users that the stage "install" leaves out.
+stage_install_more() {
+    # shellcheck disable=SC2046  # A list of words.
+    eddy_deps build tests clang $(eddy_sample_needs)
+    install_rows=""
+    install_failed=""
+    install_row "static, g++, C++23" -DCMAKE_CXX_STANDARD=23
+    install_row "shared, clang, C++23" -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=23 \
+        -DCMAKE_CXX_COMPILER=clang++-19
+    install_verdict
 }

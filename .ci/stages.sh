@@ -10,19 +10,11 @@ build() { # PRESET [CMAKE ARGUMENTS]
     cmake --build --preset "$1" --parallel "$(eddy_jobs)" -- -k 0
 }
 
-# A test that is skipped fails its stage, unless .ci/skips says why it may be.
-checked_ctest() { # BUILD FOLDER, ARGUMENTS OF CTEST
-    local results=$PWD/$1/tests.xml status=0
-    rm -f "$results"
-    ctest "${@:2}" --output-junit "$results" --test-output-size-passed 1000000 || status=$?
-    ./.ci/skipped.sh "$results" || status=1
-    return $status
-}
 test_preset() { # PRESET [ARGUMENTS OF CTEST]
-    checked_ctest "build/$1" --preset "$@"
+    ./.ci/ctest.sh "build/$1" --preset "$@"
 }
 test_folder() { # BUILD FOLDER [ARGUMENTS OF CTEST]
-    checked_ctest "$1" --test-dir "$1" --output-on-failure --no-tests=error -j 2 "${@:2}"
+    ./.ci/ctest.sh "$1" --test-dir "$1" --output-on-failure --no-tests=error -j 2 "${@:2}"
 }
 
 # The lint has a stage of its own.
@@ -48,9 +40,11 @@ stage_headers() {
     cmake --build --preset dev --parallel "$(eddy_jobs)" --target all_verify_interface_header_sets
 }
 
-# The lint needs tools that tests/run.sh does not install, so the first configuration may lack it.
+# Of what others use and read; that of the tests, which fail when they are compiled wrongly, is for
+# the night. It needs tools that tests/run.sh does not install: the first configuration may lack it.
 stage_lint() {
     build dev
+    local -x EDDY_LINT_ONLY='^(runtime|primitives|executor|samples|tests/(support|scenarios))/'
     test_preset dev -L lint
 }
 
@@ -87,16 +81,6 @@ stage_fuzz() {
     ./tests/fuzz.sh 5
 }
 
-# Builds what depends on libuv or on how a loop is woken, and all that it wakes.
-build_wake() { # EDDY_WAKE
-    cmake --preset dev -B build/libuv -DEDDY_WERROR=ON -DEDDY_WAKE="$1" \
-        -DCMAKE_PREFIX_PATH="$libuv13" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 \
-        -DCMAKE_CXX_FLAGS_DEBUG=-D_GLIBCXX_ASSERTIONS -DEDDY_TEST_SOURCES="$woken" \
-        -DEDDY_TEST_BY_FILE=ON -DEDDY_TEST_STATIC=OFF -DEDDY_TEST_INSTALL=OFF \
-        -DEDDY_BUILD_SAMPLES=OFF
-    cmake --build build/libuv --parallel "$(eddy_jobs)" --target runtime_tests executor_tests
-}
-
 # test_wake FOLDER LIBRARIES WAKE REGEX: on the libuv in the folder LIBRARIES, by which a loop must be
 # woken so.
 test_wake() {
@@ -109,39 +93,29 @@ test_wake() {
     test_folder "$1" -R "$4"
 }
 
-# A current libuv, and all ways to wake a loop. A shared libuv may be exchanged below a program: so
-# what was compiled against the system's runs on a current one, all of it, and the other way round.
+# A current libuv. A shared libuv may be exchanged below a program: so what was compiled against the
+# system's runs on it, all of it. The other ways to wake a loop are for the night: stage "wake".
 stage_libuv() {
     eddy_deps build tests libuv
-    local libuv13 current systems auto=eventfd
-    local woken='executor/|runtime/(attach|inbox|post|loop|fork|signals|shutdown|teardown)'
+    local libuv13
     libuv13=$(./.ci/libuv13.sh)
-    current=$libuv13/lib
-    systems=$(pkg-config --variable=libdir libuv)
-    ! pkg-config --atleast-version=1.45 libuv || auto=uv_async
-
     [ -x build/dev/tests/executor_tests ] || build dev
-    test_wake build/dev "$current" uv_async '^(runtime|executor)/'
-    build_wake eventfd
-    test_wake build/libuv "$current" eventfd "^($woken)"
-    build_wake uv_async
-    test_wake build/libuv "$systems" uv_async "^($woken)"
-    build_wake auto
-    test_wake build/libuv "$current" uv_async "^($woken)"
-    test_wake build/libuv "$systems" "$auto" '^runtime/(inbox|post)'
+    test_wake build/dev "$libuv13/lib" uv_async '^(runtime|executor)/'
 }
 
-# Users of installed libraries: each of shared and static, g++ and clang, C++20 and C++23 at least once,
-# and libc++. tests/run.sh has tested static libraries of g++ in C++20, file by file, and the sources.
+# Users of installed libraries: shared and static, g++ and clang, and libc++; C++23 comes by night,
+# stage "install_more". tests/run.sh has tested static libraries of g++ in C++20, file by file, and the
+# sources.
 stage_install() {
     install_rows=""
     install_failed=""
     install_row "shared, g++, C++20" -DBUILD_SHARED_LIBS=ON
-    install_row "static, g++, C++23" -DCMAKE_CXX_STANDARD=23
-    install_row "shared, clang, C++23" -DBUILD_SHARED_LIBS=ON -DCMAKE_CXX_STANDARD=23 \
-        -DCMAKE_CXX_COMPILER=clang++-19
     install_row "static, clang, C++20, libc++, no spdlog" -DCMAKE_CXX_COMPILER=clang++-19 -DEDDY_LOG=OFF \
         "-DCMAKE_CXX_FLAGS=-stdlib=libc++ -fexperimental-library"
+    install_verdict
+}
+
+install_verdict() {
     printf '\n%s\n' "$install_rows"
     [ -z "$install_failed" ]
 }

@@ -19,7 +19,7 @@ if [ "$what" = all ]; then
     cmake --build --preset coverage --parallel "$(eddy_jobs)"
     rm -rf $build/profiles
     mkdir $build/profiles
-    ctest --preset coverage
+    ./.ci/ctest.sh $build --preset coverage
 fi
 
 # Whatever ran: test programs and samples. What they link of the library is counted together.

@@ -12,11 +12,4 @@ werror=OFF
 [ -z "${CI:-}" ] || werror=ON
 cmake --preset dev -DEDDY_WERROR="$werror"
 cmake --build --preset dev --parallel "$(eddy_jobs)"
-[ -n "${CI:-}" ] || exec ctest --preset dev "$@"
-# There, what is skipped fails, unless .ci/skips says why it may be.
-status=0
-results=$PWD/build/dev/tests.xml
-rm -f "$results"
-ctest --preset dev "$@" --output-junit "$results" --test-output-size-passed 1000000 || status=$?
-./.ci/skipped.sh "$results" || status=1
-exit $status
+exec ./.ci/ctest.sh build/dev --preset dev "$@"

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/expect.sh"
 script=$here/../../.ci/apt_install.sh
 
-# A "server" that is new, and a "library" that was there.
+# A "server" that is new, with what "comes" along, and a "library" that was there.
 mkdir "$work/bin"
 cat >"$work/bin/apt-get" <<'SH'
 #!/bin/sh
@@ -20,15 +20,19 @@ exit "${APT_STATUS:-0}"
 SH
 cat >"$work/bin/dpkg-query" <<'SH'
 #!/bin/sh
-for package; do :; done
-case "$1 $package" in
--W*) [ "$package" = server ] || echo 'ii ' ;;
+case "$1 $2" in
+-W*)
+    echo 'ii  library'
+    echo 'rc  removed'
+    [ ! -e "$EDDY_ROOT/seen" ] || printf 'ii  server\nii  comes\n'
+    ;;
 '-L server')
     echo /usr/lib/systemd/system/server.service
     echo /lib/systemd/system/server-other.service
     echo /lib/systemd/system/server@.service
     echo /usr/bin/server
     ;;
+'-L comes') echo /lib/systemd/system/comes.service ;;
 '-L library') echo /lib/systemd/system/library.service ;;
 esac
 SH
@@ -53,7 +57,7 @@ install() {
 left() { (cd "$EDDY_ROOT" && find . -type f ! -name seen && find ./etc -mindepth 1) | sort | tr '\n' ' '; }
 seen() { tr '\n' ',' <"$EDDY_ROOT/seen"; }
 quiet='policy 101,create_main_cluster = false,'
-disabled='disable server.service,disable server-other.service,'
+disabled='disable server.service,disable server-other.service,disable comes.service,'
 
 fresh_root
 expect 'it installs' 0 "$(install)"

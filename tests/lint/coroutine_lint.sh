@@ -6,7 +6,8 @@
 #
 # BUILD_DIR has a compile_commands.json (default: the build/dev of this checkout). Without FILE, all
 # sources of library, tests and samples that contain a coroutine are checked, with the headers that
-# they include. A line is exempt when it, or a comment line above it, says
+# they include; with EDDY_LINT_ONLY set, those of them whose path below ROOT matches that regular
+# expression. A line is exempt when it, or a comment line above it, says
 #
 #   // eddy-lint: ok <reason>
 #
@@ -56,6 +57,7 @@ fi
 # purpose.
 with_coroutines() {
     while IFS= read -r file; do
+        [[ ${file#"$root"/} =~ ${EDDY_LINT_ONLY:-.} ]] || continue
         case ${file#"$root"/} in
             tests/canary/* | tests/lint/*) ;;
             runtime/* | primitives/* | executor/* | tests/* | samples/*)

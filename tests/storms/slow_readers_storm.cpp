@@ -133,8 +133,8 @@ Task<> storm(std::size_t count, Result& result) {
 bool slow_readers(std::size_t count) {
     const std::size_t room = storms::raise_descriptor_limit() / 2;
     if (room < count) {
-        std::printf("only %zu: the hard limit of descriptors is low\n", room);
-        count = room;
+        std::printf("[skipped] only %zu: the limit of descriptors is low\n", room);
+        count = std::max<std::size_t>(room, 1);
     }
     Result result;
     Leavers leavers;
@@ -159,6 +159,6 @@ bool slow_readers(std::size_t count) {
     return good;
 }
 
-const storms::Registered registered({"slow_readers", "slow readers", 1'000, 5'000, slow_readers});
+const storms::Registered registered({"slow_readers", "slow readers", 1'000, 2'000, slow_readers});
 
 }  // namespace

@@ -33,14 +33,19 @@ public:
 /// observer.
 class Failures final {
 public:
-    [[nodiscard]] std::size_t make() {
-        all_.emplace_back();
-        return all_.size() - 1;
-    }
+    struct One {
+        explicit One(std::size_t number) noexcept : tag(number) {}
+        const std::size_t tag;
+        std::atomic<bool> thrown = false;
+        bool seen = false;
+    };
+
+    /// Stays where it is.
+    [[nodiscard]] One& make() { return all_.emplace_back(all_.size()); }
     /// By whoever throws it, on any thread.
-    [[noreturn]] void raise(std::size_t tag) {
-        all_[tag].thrown = true;
-        throw Tagged(tag);
+    [[noreturn]] static void raise(One& one) {
+        one.thrown = true;
+        throw Tagged(one.tag);
     }
     /// It has come out, or an ExceptionGroup with several has. Others are not counted.
     void caught(const std::exception_ptr& error) {
@@ -63,10 +68,6 @@ public:
     }
 
 private:
-    struct One {
-        std::atomic<bool> thrown = false;
-        bool seen = false;
-    };
     void seen(const Tagged& tagged) {
         One& one = all_[tagged.tag()];
         FUZZ_REQUIRE(one.thrown && !one.seen);

@@ -121,9 +121,9 @@ Task<> cancel_call(World& world, const Node& node) {
     co_return;
 }
 
-int work(int number, Failures* failures, std::size_t tag) {
-    if (failures != nullptr) {
-        failures->raise(tag);
+int work(int number, Failures::One* failure) {
+    if (failure != nullptr) {
+        Failures::raise(*failure);
     }
     return 2 * number;
 }
@@ -138,10 +138,8 @@ Task<> offload(World& world, const Node& node) {
     options.on_cancel = abandons ? OnCancel::abandon : OnCancel::wait;
     // One that is left alone owns what it touches, and drops its failure.
     const bool fails = !abandons && node.b % 4 == 2 && !world.ledger.torn;
-    const std::size_t tag = fails ? world.failures.make() : 0;
-    Failures* const failures = fails ? &world.failures : nullptr;
-    const int doubled =
-        co_await run_in_executor(*world.pool, options, &work, int{node.a}, failures, tag);
+    Failures::One* const failure = fails ? &world.failures.make() : nullptr;
+    const int doubled = co_await run_in_executor(*world.pool, options, &work, int{node.a}, failure);
     FUZZ_REQUIRE(doubled == 2 * node.a);
 }
 

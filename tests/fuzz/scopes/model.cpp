@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <utility>
 
@@ -65,8 +66,9 @@ struct Job {
 
 class Model final {
 public:
-    Model(const Tree& tree, std::uint64_t order)
+    Model(const Tree& tree, std::uint64_t order, const Ends* seen)
         : tree_(tree),
+          seen_(seen),
           in_order_(order == 0),
           random_(order),
           ends_(tree.steps.size()),
@@ -83,10 +85,7 @@ public:
         start(0, tree_.main, nobody, 0);
         for (;;) {
             while (!ready_.empty()) {
-                const std::size_t place = in_order_ ? 0 : random_() % ready_.size();
-                const std::size_t job = ready_[place];
-                ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(place));
-                go_on(job);
+                step(in_order_ ? 0 : pick());
             }
             if (!next_moment()) {
                 return std::move(ends_);
@@ -95,6 +94,39 @@ public:
     }
 
 private:
+    void step(std::size_t place) {
+        const std::size_t job = ready_[place];
+        ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(place));
+        go_on(job);
+    }
+    /// Who is next: a random one of those with whom what was seen is not left. There are too many
+    /// orders to try them all, and of most one step tells that it was not that.
+    [[nodiscard]] std::size_t pick() {
+        std::vector<std::size_t> places(ready_.size());
+        std::iota(places.begin(), places.end(), std::size_t{0});
+        std::shuffle(places.begin(), places.end(), random_);
+        for (const std::size_t place : places) {
+            Model trial(*this);
+            trial.step(place);
+            if (trial.agrees()) {
+                return place;
+            }
+        }
+        return places.front();
+    }
+    /// So far.
+    [[nodiscard]] bool agrees() const {
+        for (std::size_t i = 0; i < ends_.size(); ++i) {
+            const End& mine = ends_[i];
+            const End& seen = (*seen_)[i];
+            if ((mine.way != Way::not_run && !(mine == seen)) ||
+                (mine.deadline != 0 && mine.deadline != seen.deadline)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     [[nodiscard]] bool effective(std::size_t scope) const {
         for (; scope != nobody; scope = scopes_[scope].parent) {
             if (scopes_[scope].cancelled) {
@@ -428,6 +460,7 @@ private:
     }
 
     const Tree& tree_;
+    const Ends* seen_;
     bool in_order_;
     std::mt19937_64 random_;
     std::int64_t now_ = 0;
@@ -440,6 +473,10 @@ private:
 
 }  // namespace
 
-Ends predict(const Tree& tree, std::uint64_t order) { return Model(tree, order).run(); }
+Ends predict(const Tree& tree) { return Model(tree, 0, nullptr).run(); }
+
+Ends predict_like(const Tree& tree, std::uint64_t order, const Ends& seen) {
+    return Model(tree, order, &seen).run();
+}
 
 }  // namespace eddy::fuzz
