@@ -437,8 +437,8 @@ void ThreadPool::Impl::shutdown(Duration grace) noexcept {
     const std::size_t left = detach_threads();
     lock.unlock();
     join_ended();
-    if (left > own) {
-        report_left(left - own);
+    if (left != 0) {
+        report_left(left);
     }
 }
 
@@ -472,13 +472,15 @@ void ThreadPool::Impl::stop_running(Lock& lock) noexcept {
     }
 }
 
-/// Returns how many of them run a call: the others end by themselves, whatever the grace was.
+/// Returns how many of them, this one apart, run a call: the others end by themselves, whatever the
+/// grace was.
 std::size_t ThreadPool::Impl::detach_threads() noexcept {
     detached_ = true;
     std::size_t running = 0;
     for (const WorkerRef& worker : workers_) {
+        const bool other = worker->thread.get_id() != std::this_thread::get_id();
         worker->thread.detach();
-        if (worker->current != nullptr) {
+        if (other && worker->current != nullptr) {
             ++running;
         }
     }

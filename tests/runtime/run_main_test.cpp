@@ -221,3 +221,13 @@ TEST_CASE("what a main task throws after a signal is said, unless the end of its
         status_of(std::make_exception_ptr(eddy::LoopClosed("the loop is ending")));
     CHECK(closed.exit_code == 128 + SIGTERM);
 }
+
+TEST_CASE("what others have written moves no cursor, and a failure's own lines stay") {
+    const ChildResult child = run_in_child([] {
+        const auto error =
+            std::make_exception_ptr(std::runtime_error("no \x1b[2Jhost\nusage:\tprogram HOST"));
+        return run_main(throws(error));
+    });
+    CHECK(child.exit_code == 1);
+    CHECK(child.errors.find("no \\x1b[2Jhost\nusage:\tprogram HOST\n") != std::string::npos);
+}

@@ -20,7 +20,7 @@ struct Scenario {
     std::string_view expected;  ///< `Trace::text()` of a run that nobody cancels
 };
 
-/// All of them: each operation of the library stands in one at least.
+/// All of them: nearly every operation of the library stands in one at least.
 [[nodiscard]] std::vector<Scenario> all_scenarios();
 
 /// Those of each file.

@@ -19,9 +19,8 @@ bool RoomLog::contains(std::uint64_t from, const std::vector<std::string>& lines
         return true;
     }
     const auto skipped = static_cast<std::ptrdiff_t>(std::max(from, first_) - first_);
-    const auto begin = std::find(lines_.begin() + skipped, lines_.end(), lines.front());
-    const auto left = static_cast<std::size_t>(lines_.end() - begin);
-    return left >= lines.size() && std::equal(lines.begin(), lines.end(), begin);
+    const auto begin = lines_.begin() + skipped;
+    return std::search(begin, lines_.end(), lines.begin(), lines.end()) != lines_.end();
 }
 
 void RoomLog::forget() {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <string>
 
 #include "world.hpp"
 
@@ -20,7 +22,15 @@ int main(int count, char** arguments) {
         return 2;
     }
     const auto begun = std::chrono::steady_clock::now();
-    const simulation::WorldReport report = simulation::simulate(options);
+    const std::string again = "again: tests/simulate.sh " + std::to_string(options.hours) + " " +
+                              std::to_string(options.seed) + " " + std::to_string(options.clients);
+    simulation::WorldReport report;
+    try {
+        report = simulation::simulate(options);
+    } catch (const std::exception& error) {
+        std::printf("FOUND: the world ended with \"%s\"; %s\n", error.what(), again.c_str());
+        return 1;
+    }
     const double took =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 
@@ -52,10 +62,7 @@ int main(int count, char** arguments) {
         std::printf("FOUND: %s\n", finding.c_str());
     }
     if (report.finding_count != 0) {
-        std::printf("%llu findings; again: tests/simulate.sh %u %llu\n",
-                    wide(report.finding_count),
-                    options.hours,
-                    wide(options.seed));
+        std::printf("%llu findings; %s\n", wide(report.finding_count), again.c_str());
         return 1;
     }
     return 0;

@@ -7,15 +7,21 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
+#include <eddy/broadcast.hpp>
+#include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
+#include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "chat_room.hpp"
+#include "heap_hooks.hpp"
 #include "lossy_stream.hpp"
+#include "room_log.hpp"
 #include "world.hpp"
 
 namespace {
@@ -103,8 +109,30 @@ Task<> outlasts_its_drain(MemoryStream stream, eddy::Server&) {
     co_await eddy::shield(echo_back(stream));
 }
 
+std::vector<std::vector<std::byte>>& kept() {
+    static std::vector<std::vector<std::byte>> blocks;
+    return blocks;
+}
+
+/// Keeps some memory of each connection.
+Task<> keeps_memory(MemoryStream stream, eddy::Server&) {
+    kept().emplace_back(4096);
+    co_await echo_back(stream);
+}
+
 Task<> loses_a_line(MemoryStream stream, chat_room::Room& room, eddy::Server& server) {
     return chat_room::chat(simulation::LossyStream(std::move(stream)), room, server);
+}
+
+Task<> fill(simulation::RoomLog& log, std::vector<std::string> lines) {
+    eddy::Broadcast<std::string> room(16);
+    auto listening = eddy::spawn(log.run(room.subscribe()));
+    for (std::string& line : lines) {
+        room.try_send(std::move(line));
+    }
+    co_await eddy::testing::settle();
+    listening.cancel();
+    co_await listening.wait();
 }
 
 }  // namespace
@@ -158,3 +186,30 @@ TEST_CASE("a room that loses a line for one of its members is found") {
     options.chat = loses_a_line;
     CHECK(found(simulate(options), "has not seen what was said"));
 }
+
+TEST_CASE("the log of a room knows a piece that begins like another one") {
+    simulation::Findings findings;
+    simulation::RoomLog log(findings);
+    eddy::run(fill(log, {"here", "left", "here", "x", "y"}));
+    CHECK(log.contains(0, {"here", "x"}));
+    CHECK(log.contains(2, {"here", "x", "y"}));
+    CHECK(log.contains(5, {}));
+    CHECK_FALSE(log.contains(3, {"here", "x"}));
+    CHECK_FALSE(log.contains(0, {"here", "y"}));
+    CHECK_FALSE(log.contains(0, {"y", "z"}));
+}
+
+#if EDDY_HEAP_HOOKS
+
+TEST_CASE("a service whose memory grows from hour to hour is found") {
+    WorldOptions options = smaller_world();
+    options.clients = 4;
+    options.hours = 8;
+    options.echo = keeps_memory;
+    CHECK(found(simulate(options), "memory grows from hour to hour"));
+    kept().clear();
+    options.echo = nullptr;
+    CHECK_FALSE(found(simulate(options), "memory grows from hour to hour"));
+}
+
+#endif

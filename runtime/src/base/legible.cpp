@@ -24,18 +24,17 @@ void append_bytes(std::string& to, std::string_view bytes) {
     }
 }
 
-}  // namespace
-
-std::string legible(std::string_view text) {
+std::string write_legibly(std::string_view text, bool keeps_lines) {
     std::string written;
     written.reserve(text.size());
     while (!text.empty()) {
         const FirstCharacter character = first_character(text);
         const std::string_view bytes = text.substr(0, character.length != 0 ? character.length : 1);
-        if (bytes == "\n") {
-            written += "\\n";
-        } else if (bytes == "\t") {
-            written += "\\t";
+        const bool line_or_tab = bytes == "\n" || bytes == "\t";
+        if (line_or_tab && !keeps_lines) {
+            written += bytes == "\n" ? "\\n" : "\\t";
+        } else if (line_or_tab) {
+            written += bytes;
         } else if (character.length == 0 || is_control(character.point)) {
             append_bytes(written, bytes);
         } else {
@@ -45,5 +44,11 @@ std::string legible(std::string_view text) {
     }
     return written;
 }
+
+}  // namespace
+
+std::string legible(std::string_view text) { return write_legibly(text, false); }
+
+std::string legible_lines(std::string_view text) { return write_legibly(text, true); }
 
 }  // namespace eddy::inline v0_1::detail

@@ -11,4 +11,7 @@ namespace eddy::inline v0_1::detail {
 /// "\x1b", a line feed as "\n". So nobody forges a line, sets a title or moves the cursor.
 [[nodiscard]] std::string legible(std::string_view text);
 
+/// The same for a text that may have lines of its own: they stay, and so do tabulators.
+[[nodiscard]] std::string legible_lines(std::string_view text);
+
 }  // namespace eddy::inline v0_1::detail

@@ -5,6 +5,8 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
+#include "base/legible.hpp"
+
 namespace eddy::inline v0_1::detail {
 
 namespace {
@@ -17,7 +19,7 @@ void print(const std::exception_ptr& error) {
             print(failure);
         }
     } catch (...) {
-        say_on_stderr(describe(std::current_exception()));
+        say_on_stderr(legible_lines(describe(std::current_exception())));
     }
 }
 

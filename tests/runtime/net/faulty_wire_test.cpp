@@ -201,16 +201,15 @@ EDDY_TEST_CASE("a stall lets nothing through for its time, not even an end, and 
     co_await line.wire;
 }
 
-EDDY_TEST_CASE("a half-open peer says nothing, and cannot be told from one that thinks") {
-    Line line({.stall_after = 1});
+Task<> hears_nothing(Line& line, MemoryStream& gone, MemoryStream& other) {
     co_await line.client.write_all(std::string_view("hello"));
     co_await eddy::testing::settle();  // the wire has taken it
-    line.client.close_reset();
+    gone.close_reset();
     const auto reads = [](MemoryStream& stream) -> Task<> {
         std::array<std::byte, 16> buffer{};
         static_cast<void>(co_await stream.read_some(buffer));
     };
-    const bool heard = co_await eddy::move_on_after(24h, reads(line.server));
+    const bool heard = co_await eddy::move_on_after(24h, reads(other));
     CHECK_FALSE(heard);
     line.wire.cancel();
     try {
@@ -218,6 +217,29 @@ EDDY_TEST_CASE("a half-open peer says nothing, and cannot be told from one that 
     } catch (const eddy::JobCancelled&) {
     }
     CHECK(line.report.over);
+}
+
+EDDY_TEST_CASE("a half-open peer says nothing, and cannot be told from one that thinks") {
+    Line line({.stall_after = 1});
+    co_await hears_nothing(line, line.client, line.server);
+}
+
+EDDY_TEST_CASE("nor does one whose peer has gone") {
+    Line line({.stall_after = 1});
+    co_await hears_nothing(line, line.server, line.client);
+}
+
+EDDY_TEST_CASE("a reset that a stall held up comes when it is over") {
+    Line line({.stall_after = 1, .stall_for = 1min});
+    co_await line.client.write_all(std::string_view("hello"));
+    co_await eddy::testing::settle();
+    line.server.close_reset();
+    const eddy::TimePoint before = eddy::now();
+    std::string none;
+    const bool well = co_await ends_well(line.client, none);
+    CHECK_FALSE(well);
+    CHECK(eddy::now() - before == 1min);
+    co_await line.wire;
 }
 
 EDDY_TEST_CASE("when a side breaks, the other one sees a reset") {

@@ -99,9 +99,14 @@ Task<> carry_all(R& from, W& to, Wire& wire, std::uint64_t& count) {
 /// One direction. When it breaks, so does the other one.
 template <Stream R, Stream W>
 Task<> carry(R& from, W& to, Wire& wire, std::uint64_t& count) {
+    bool broken = false;
     try {
         co_await carry_all(from, to, wire, count);
     } catch (const std::exception&) {  // a side is gone, or the wire was cut
+        broken = true;
+    }
+    if (broken) {
+        co_await wire.travel(0);  // nobody hears of it before a stall is over
         tear(from);
         tear(to);
     }
@@ -118,8 +123,8 @@ Task<> carry(R& from, W& to, Wire& wire, std::uint64_t& count) {
 ///
 /// The same seed does the same. One piece at a time travels each way, so `delay` limits the rate,
 /// too: what comes meanwhile waits with its writer. An end is passed on at once, a reset as a
-/// reset; what was under way is lost then. While the wire stalls it takes nothing, and does not see
-/// that a side has gone.
+/// reset; what was under way is lost then. While the wire stalls it takes one piece more each way,
+/// at most, and passes nothing on, not that a side has gone either.
 ///
 /// Throws:       nothing of the streams: when one breaks, the other one is reset, and it returns.
 ///               `std::invalid_argument` for a piece of zero.
