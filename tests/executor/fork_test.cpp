@@ -215,8 +215,8 @@ TEST_CASE("a Portal, a handle and a remote channel lead nowhere in a child, and 
 TEST_CASE("a child may copy a sender, which is as useless as the first") {
     auto [sender, receiver] = open_remote_channel<int>(1);
     run([]() -> Task<> { co_return; }());  // from the first loop on, forks are counted
-    check_well(run_in_child([&sender = sender] {
-        const RemoteSender<int> copy = sender;
+    check_well(run_in_child([&parents = sender] {
+        const RemoteSender<int> copy = parents;
         return !refused<BrokenResource>([&] { return copy.try_send(2); }) ? 1 : 0;
     }));
     const bool sent = sender.try_send(1);

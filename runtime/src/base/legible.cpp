@@ -33,9 +33,7 @@ std::string write_legibly(std::string_view text, bool keeps_lines) {
         const bool line_or_tab = bytes == "\n" || bytes == "\t";
         if (line_or_tab && !keeps_lines) {
             written += bytes == "\n" ? "\\n" : "\\t";
-        } else if (line_or_tab) {
-            written += bytes;
-        } else if (character.length == 0 || is_control(character.point)) {
+        } else if (!line_or_tab && (character.length == 0 || is_control(character.point))) {
             append_bytes(written, bytes);
         } else {
             written += bytes;

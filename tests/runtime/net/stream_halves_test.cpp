@@ -103,7 +103,7 @@ EDDY_NET_TEST("a write whose stream is closed by another operation of its select
     auto [stream, peer] = UnixStream::pair();
     co_await fill(stream);
     eddy::WaitQueue queue;
-    CallsOut closes(queue, [&stream = stream] { stream.close(); });
+    CallsOut closes(queue, [&open = stream] { open.close(); });
     bool told = false;
     try {
         co_await eddy::select(stream.write_some(bytes_of("x")), closes);

@@ -105,8 +105,6 @@ public:
     [[nodiscard]] bool has_no_room() const noexcept {
         return server_.active_ - server_.held_ >= server_.limit_;
     }
-    /// It is held until the result goes.
-    [[nodiscard]] Held hold() noexcept;
     /// Waits until a connection has ended.
     [[nodiscard]] Freed freed() noexcept;
 
@@ -158,7 +156,7 @@ private:
 /// not take it from each other.
 class ServeRun::Held final {
 public:
-    explicit Held(Server& server) noexcept : server_(server) { ++server_.held_; }
+    explicit Held(ServeRun& run) noexcept : server_(run.server_) { ++server_.held_; }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held() { --server_.held_; }
@@ -166,8 +164,6 @@ public:
 private:
     Server& server_;
 };
-
-inline ServeRun::Held ServeRun::hold() noexcept { return Held(server_); }
 
 class ServeRun::Freed final : public QueuedWaiter {
 public:
@@ -249,12 +245,14 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
         } else {
             run.accept_succeeded();
             std::optional<ServedConnection> connection(std::in_place, state);
+            std::optional<ServeRun::Held> held;
             if (run.over_full()) {  // another listener of the server was faster
-                const auto held = run.hold();
-                while (run.has_no_room()) {
-                    co_await run.freed();
-                }
+                held.emplace(run);
             }
+            while (held && run.has_no_room()) {
+                co_await run.freed();
+            }
+            held.reset();
             try {
                 run.limit_silence(*stream);
                 group.spawn(serve_one(std::move(*connection), std::move(*stream), state),
