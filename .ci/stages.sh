@@ -134,12 +134,13 @@ install_row() { # WHAT CMAKE ARGUMENTS
     install_rows+=$(printf '%-45s %4d s   %s' "$1" $((SECONDS - begin)) "$verdict")$'\n'
 }
 
-# Builds everything in the release mode, the benchmarks too. The seeds run all test cases of it, the
-# scenarios four times as many; and the services of the samples live through a day.
+# The release mode, with the benchmarks; the samples are built so by night. The seeds run all test cases
+# of it, the scenarios four times as many; and the services of the samples live through a day.
 stage_seeds() {
-    build release
+    build release -DEDDY_BUILD_SAMPLES=OFF -DEDDY_UNITY=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12
     test_preset release -LE '^(runtime|primitives|executor|simulation|fuzz)$'
-    EDDY_STRESS=1000000 ./tests/seeds.sh "$seeds"
+    ./tests/seeds.sh "$seeds"
+    EDDY_STRESS=1000000 EDDY_SEEDS=0 build/release/tests/executor_tests -sf='*offload_stress*'
     EDDY_SEEDS=$((4 * seeds)) build/release/tests/executor_tests -sf='*scenario_order*'
     ./tests/simulate.sh 24 1
 }

@@ -44,7 +44,7 @@ else
         one "$name" "$tests/storms/storms" "$name" --full
     done
     one idle "$tests/idle_connections" --connections 10000 --check
-    one bytes env EDDY_STRESS=10000 EDDY_SEEDS=0 "$tests/runtime_tests" -sf='*socket_storm_test*'
+    one bytes env EDDY_IO_SEEDS=10000 EDDY_SEEDS=0 "$tests/runtime_tests" -sf='*socket_storm_test*'
     one offloads env EDDY_STRESS=1000000 "$tests/executor_tests" -sf='*offload_stress*'
 fi
 printf '\n=== storms ===\n%s' "$table"

@@ -306,6 +306,10 @@ TEST_CASE("many threads submit while the loop ends: every future is ready with o
 
 namespace {
 
+/// Has nothing to read: the standard library counts who has an exception where the thread sanitizer
+/// does not see it.
+struct DoesNotMove : std::exception {};
+
 /// Each object that is moved from it has one move less; without any left the move throws.
 class Moves final {
 public:
@@ -314,13 +318,13 @@ public:
     Moves& operator=(const Moves&) = delete;
     Moves(Moves&& other) : left_(other.left_ - 1) {
         if (left_ < 0) {
-            throw std::runtime_error("it does not move");
+            throw DoesNotMove();
         }
     }
     Moves& operator=(Moves&& other) {
         left_ = other.left_ - 1;
         if (left_ < 0) {
-            throw std::runtime_error("it does not move");
+            throw DoesNotMove();
         }
         return *this;
     }
@@ -337,9 +341,8 @@ Ending ending_of(Get get) {
     try {
         static_cast<void>(get());
         return Ending::value;
-    } catch (const std::runtime_error& error) {
-        return error.what() == std::string("it does not move") ? Ending::move_failed
-                                                               : Ending::other;
+    } catch (const DoesNotMove&) {
+        return Ending::move_failed;
     } catch (...) {
         return Ending::other;
     }

@@ -146,9 +146,9 @@ EDDY_TEST_CASE_FIFO("a wire that splits and jitters loses nothing, and is the sa
     }
 }
 
-// EDDY_STRESS=10000 as many seeds as that.
+// EDDY_IO_SEEDS=10000 as many seeds as that.
 EDDY_TEST_CASE_FIFO("bytes that travel in ones, twos and threes arrive as they were sent") {
-    const char* count = std::getenv("EDDY_STRESS");
+    const char* count = std::getenv("EDDY_IO_SEEDS");
     const std::uint64_t seeds = count != nullptr ? std::strtoull(count, nullptr, 10) : 100;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         Line line({.seed = seed, .jitter = 1ms, .piece = 3, .split = true}, seed);

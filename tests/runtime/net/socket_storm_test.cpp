@@ -114,9 +114,9 @@ Task<> weather(S& one, S& other, unsigned seed) {
     CHECK(storm.faults > 0);
 }
 
-/// Under each schedule; EDDY_STRESS=10000 asks for as many.
+/// Under each schedule; EDDY_IO_SEEDS=10000 asks for as many.
 unsigned storm_count() {
-    const char* const text = std::getenv("EDDY_STRESS");
+    const char* const text = std::getenv("EDDY_IO_SEEDS");
     return text != nullptr ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 100;
 }
 
