@@ -23,6 +23,19 @@
 
 #include "offload_kit.hpp"
 
+// A std::promise moves its value within std::call_once. The thread sanitizer's does not hear of an
+// exception that leaves it, and the next call waits for ever.
+#define ONCE_LETS_EXCEPTIONS_OUT 1
+#if defined(__SANITIZE_THREAD__)
+#undef ONCE_LETS_EXCEPTIONS_OUT
+#define ONCE_LETS_EXCEPTIONS_OUT 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef ONCE_LETS_EXCEPTIONS_OUT
+#define ONCE_LETS_EXCEPTIONS_OUT 0
+#endif
+#endif
+
 using namespace eddy;
 using namespace eddy::testing;
 using namespace std::chrono_literals;
@@ -361,6 +374,8 @@ void check_endings(Call call) {
 
 }  // namespace
 
+#if ONCE_LETS_EXCEPTIONS_OUT
+
 EDDY_TEST_CASE("a result that cannot be moved is an error of the future, whichever move fails") {
     const Portal portal;
     co_await in_thread([&portal] {
@@ -370,6 +385,8 @@ EDDY_TEST_CASE("a result that cannot be moved is an error of the future, whichev
         });
     });
 }
+
+#endif
 
 EDDY_TEST_CASE("a result that cannot be moved comes out of the call, whichever move fails") {
     const Portal portal;
