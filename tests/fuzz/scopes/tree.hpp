@@ -77,7 +77,8 @@ void parse(Bytes bytes, Tree& tree);
 /// What the model says, when jobs that are ready at the same moment run first in first out.
 [[nodiscard]] Ends predict(const Tree& tree);
 
-/// And in the random order with this number, other than 0, as far as that can lead to what was seen.
+/// And in the random order with this number, other than 0, as far as that can lead to what was
+/// seen.
 [[nodiscard]] Ends predict_like(const Tree& tree, std::uint64_t order, const Ends& seen);
 
 /// For who looks at one.
