@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/copy.hpp>
 
+#include <exception>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -9,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/error.hpp>
 #include <eddy/net/timed_stream.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -262,3 +264,14 @@ EDDY_TEST_CASE_FIFO("a warm copy allocates nothing per message") {
 }
 
 #endif
+
+TEST_CASE("what streams throw when they have ended is told from other failures") {
+    using eddy::detail::says_stream_ended;
+    CHECK(says_stream_ended(std::make_exception_ptr(eddy::BrokenResource("gone"))));
+    CHECK(says_stream_ended(std::make_exception_ptr(eddy::ClosedResource("closed"))));
+    CHECK(says_stream_ended(std::make_exception_ptr(eddy::EndOfStream("cut short"))));
+    CHECK(says_stream_ended(std::make_exception_ptr(eddy::TimedOut("silent"))));
+    CHECK_FALSE(says_stream_ended(std::make_exception_ptr(eddy::LoopClosed("over"))));
+    CHECK_FALSE(says_stream_ended(std::make_exception_ptr(std::runtime_error("other"))));
+    CHECK_FALSE(says_stream_ended(std::make_exception_ptr(7)));
+}
