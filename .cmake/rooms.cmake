@@ -31,6 +31,8 @@ set(core_headers
     job_line
     select
     shared_node
+    then
+    wait_owner
     yield
 )
 set(uv_headers signal_wait)

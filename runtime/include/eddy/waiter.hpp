@@ -15,7 +15,7 @@ namespace eddy::inline v0_1 {
 
 namespace detail {
 class Job;
-class SelectBase;
+class WaitOwner;
 struct WaiterAccess;
 }  // namespace detail
 
@@ -131,6 +131,11 @@ protected:
         return true;
     }
 
+    /// Something may have come for a queued wait that it has not looked at yet: it looks now, and
+    /// commits if that is enough. Called before a cancellation asks it to `abort`, so that what
+    /// came first wins. For waits that are made of several; the others know at once.
+    virtual void catch_up() noexcept {}
+
     /// The loop is over and its grace too: cuts the wait off from the outside world at once, so
     /// that the frame may die. True: done, the await throws `LoopClosed`. For waits in flight.
     [[nodiscard]] virtual bool sever() noexcept { return false; }
@@ -138,18 +143,18 @@ protected:
     /// Both wait in the same `select`, so that one of them happens at most: they give each other
     /// nothing, and do not count twice where arrivals count. (True of `*this`: it is in a select.)
     [[nodiscard]] bool rivals(const Waiter& other) const noexcept {
-        return select_ != nullptr && other.select_ != nullptr && job_ == other.job_;
+        return owner_ != nullptr && other.owner_ != nullptr && job_ != nullptr &&
+               job_ == other.job_;
     }
 
 private:
     friend struct detail::WaiterAccess;
-    friend class detail::SelectBase;
 
     /// See the table. `failed`: what to throw waits in the job, until it is resumed.
     enum class State : std::uint8_t { idle, done, queued, committed, aborted, failed };
 
     detail::Job* job_ = nullptr;
-    detail::SelectBase* select_ = nullptr;  // who else must hear of the commit; null unless queued
+    detail::WaitOwner* owner_ = nullptr;  // hears of the commit in place of the job; else null
     State state_ = State::idle;
 };
 

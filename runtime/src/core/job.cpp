@@ -45,6 +45,10 @@ JobExtras& Job::ensure_extras() {
 }
 
 void Job::abort_wait() noexcept {
+    if (wait == nullptr) {
+        return;
+    }
+    WaiterAccess::catch_up(*wait);
     if (wait == nullptr || !WaiterAccess::abort(*wait)) {
         return;
     }

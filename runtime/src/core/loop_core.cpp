@@ -61,6 +61,9 @@ void LoopCore::run_callbacks_and_jobs() {
     if (!ready.empty()) {
         run_ready();
     }
+    if (turn_end_.linked() && !inherited()) [[unlikely]] {  // it is the parent that sends
+        run_turn_end();
+    }
 }
 
 void LoopCore::deliver_inbox() {
@@ -108,13 +111,25 @@ void LoopCore::run_callbacks() noexcept {
     }
     turn.limit(Turn::half);
     while (callback_batch_.linked() && turn.next()) {
-        auto& callback = static_cast<LoopCallback&>(*callback_batch_.next);
-        callback.unlink_self();
-        try {
-            callback.call();
-        } catch (...) {
-            report_failure(nullptr, std::current_exception(), "callback");
-        }
+        call(static_cast<LoopCallback&>(*callback_batch_.next));
+    }
+}
+
+/// Not bounded: there are at most as many as the turn had pieces of work.
+void LoopCore::run_turn_end() noexcept {
+    ListLink batch;
+    batch.take(turn_end_);
+    while (batch.linked()) {
+        call(static_cast<LoopCallback&>(*batch.next));
+    }
+}
+
+void LoopCore::call(LoopCallback& callback) noexcept {
+    callback.unlink_self();
+    try {
+        callback.call();
+    } catch (...) {
+        report_failure(nullptr, std::current_exception(), "callback");
     }
 }
 

@@ -7,7 +7,7 @@
 
 namespace eddy::inline v0_1::detail {
 
-using State = WaiterAccess::State;
+using WaitState = WaiterAccess::State;
 
 void SelectBase::begin() {
     for (const Waiter* operation : operations_) {
@@ -28,20 +28,20 @@ void SelectBase::taken() noexcept { release(*operations_[winner_]); }
 /// From here on nothing points from the operation to this frame: it may be awaited again when this
 /// is gone.
 void SelectBase::release(Waiter& operation) noexcept {
-    WaiterAccess::state(operation) = State::done;
-    WaiterAccess::select(operation) = nullptr;
+    WaiterAccess::state(operation) = WaitState::done;
+    WaiterAccess::owner(operation) = nullptr;
 }
 
 // --- starting ----------------------------------------------------------------------------------
 
 bool SelectBase::prepare(std::size_t index) noexcept {
     Waiter& operation = *operations_[index];
-    if (WaiterAccess::state(operation) == State::queued) {
+    if (WaiterAccess::state(operation) == WaitState::queued) {
         return false;  // the same object twice: it waits already
     }
     WaiterAccess::job(operation) = WaiterAccess::job(*this);
-    WaiterAccess::select(operation) = this;
-    WaiterAccess::state(operation) = State::queued;
+    WaiterAccess::owner(operation) = this;
+    WaiterAccess::state(operation) = WaitState::queued;
     starting_ = index;
     return true;
 }
@@ -94,7 +94,7 @@ void SelectBase::finish_if_alone() noexcept {
         return;
     }
     for (Waiter* operation : operations_) {
-        if (WaiterAccess::state(*operation) == State::queued) {
+        if (WaiterAccess::state(*operation) == WaitState::queued) {
             return;
         }
     }
@@ -114,7 +114,7 @@ bool SelectBase::withdraw_losers() noexcept {
     const bool outer = std::exchange(withdrawing_, true);
     bool all = true;
     for (std::size_t i = 0; i < operations_.size(); ++i) {
-        if (i != starting_ && WaiterAccess::state(*operations_[i]) == State::queued) {
+        if (i != starting_ && WaiterAccess::state(*operations_[i]) == WaitState::queued) {
             all = withdraw(i) && all;
         }
     }
@@ -126,7 +126,7 @@ bool SelectBase::withdraw_losers() noexcept {
 void SelectBase::pass_on_losers() noexcept {
     for (std::size_t i = 0; i < operations_.size(); ++i) {
         Waiter& operation = *operations_[i];
-        if (i != winner_ && WaiterAccess::state(operation) == State::committed) {
+        if (i != winner_ && WaiterAccess::state(operation) == WaitState::committed) {
             release(operation);
             WaiterAccess::pass_on(operation);
         }
@@ -138,10 +138,22 @@ bool SelectBase::abort() noexcept {
     return winner_ == nobody && withdraw_losers();
 }
 
+void SelectBase::catch_up() noexcept {
+    for (Waiter* operation : operations_) {
+        if (winner_ != nobody) {
+            return;
+        }
+        if (WaiterAccess::state(*operation) == WaitState::queued) {
+            WaiterAccess::catch_up(*operation);
+        }
+    }
+}
+
 bool SelectBase::sever() noexcept {
     bool severed = false;
     for (Waiter* operation : operations_) {
-        if (WaiterAccess::state(*operation) == State::queued && WaiterAccess::sever(*operation)) {
+        if (WaiterAccess::state(*operation) == WaitState::queued &&
+            WaiterAccess::sever(*operation)) {
             release(*operation);
             severed = true;
         }
@@ -156,7 +168,7 @@ bool SelectBase::sever() noexcept {
 void SelectBase::unlink() noexcept {
     withdrawing_ = true;
     for (Waiter* operation : operations_) {
-        if (WaiterAccess::state(*operation) == State::queued) {
+        if (WaiterAccess::state(*operation) == WaitState::queued) {
             release(*operation);
             WaiterAccess::unlink(*operation);
         }

@@ -3,8 +3,8 @@
 
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/detail/select_base.hpp>
 #include <eddy/detail/thread_state.hpp>
+#include <eddy/detail/wait_owner.hpp>
 #include <eddy/require.hpp>
 
 namespace eddy::inline v0_1 {
@@ -12,8 +12,8 @@ namespace eddy::inline v0_1 {
 void Waiter::commit() noexcept {
     EDDY_ASSERT(state_ == State::queued);
     state_ = State::committed;
-    if (select_ != nullptr) [[unlikely]] {
-        select_->committed(*this, false);
+    if (owner_ != nullptr) [[unlikely]] {
+        owner_->committed(*this, false);
         return;
     }
     job_->wait = nullptr;
@@ -23,8 +23,8 @@ void Waiter::commit() noexcept {
 void Waiter::commit_willing() noexcept {
     EDDY_ASSERT(state_ == State::queued);
     state_ = State::committed;
-    if (select_ != nullptr) [[unlikely]] {
-        select_->committed(*this, true);
+    if (owner_ != nullptr) [[unlikely]] {
+        owner_->committed(*this, true);
         return;
     }
     job_->wait = nullptr;

@@ -21,8 +21,9 @@ struct EDDY_API WaiterAccess {
 
     static State& state(Waiter& waiter) noexcept { return waiter.state_; }
     static Job*& job(Waiter& waiter) noexcept { return waiter.job_; }
-    static SelectBase*& select(Waiter& waiter) noexcept { return waiter.select_; }
+    static WaitOwner*& owner(Waiter& waiter) noexcept { return waiter.owner_; }
     static bool abort(Waiter& waiter) noexcept { return waiter.abort(); }
+    static void catch_up(Waiter& waiter) noexcept { waiter.catch_up(); }
     static bool sever(Waiter& waiter) noexcept { return waiter.sever(); }
     static void unlink(Waiter& waiter) noexcept { waiter.unlink(); }
     static void pass_on(Waiter& waiter) noexcept { waiter.pass_on(); }

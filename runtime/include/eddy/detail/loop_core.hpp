@@ -203,7 +203,7 @@ public:
     /// True when something can run at once: the poll must not block.
     [[nodiscard]] bool has_work() const noexcept {
         return !ready.empty() || undelivered_ != nullptr || callbacks_.linked() ||
-               callback_batch_.linked();
+               callback_batch_.linked() || turn_end_.linked();
     }
 
     /// Nothing can run and a poll has found nothing: settled waiters first, then virtual time.
@@ -232,6 +232,15 @@ public:
         }
     }
     void drop_callback(LoopCallback& callback) noexcept { callback.unlink_self(); }
+    /// Called once at the end of this turn, after its jobs and before the next poll: what several
+    /// of them have said goes out together. What it queues itself is for the end of the next turn.
+    /// `drop_callback` for this too.
+    void queue_at_turn_end(LoopCallback& callback) noexcept {
+        callback.insert_before(turn_end_);
+        if (ready.must_wake()) [[unlikely]] {
+            ready.wake();
+        }
+    }
 
     // --- the end -------------------------------------------------------------------------------
     /// Calls `fn(job)` for every job that is alive, parents before children.
@@ -304,6 +313,8 @@ private:
     void observe_step(Job& job, bool over) noexcept;
     void finish(Job& job) noexcept;
     void run_callbacks() noexcept;
+    void run_turn_end() noexcept;
+    void call(LoopCallback& callback) noexcept;
     void made_woken(Job& job) noexcept;
     void made_ready(Job& job) noexcept;
     void disable_observer(Observer& observer) noexcept;
@@ -324,6 +335,7 @@ private:
     TimePoint last_fired_ = TimePoint::min();  // the time of the last turn with a due deadline
     ListLink callbacks_;
     ListLink callback_batch_;    // those whose turn has come; what they queue is for the next one
+    ListLink turn_end_;          // callbacks for the end of the present turn, or the next
     bool willing_owed_ = false;  // none of the willing ran in the last turn
     ListLink close_listeners_;
     std::vector<Watching> observers_;

@@ -6,23 +6,21 @@
 
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/export.hpp>
+#include <eddy/detail/wait_owner.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::inline v0_1::detail {
 
 /// One wait made of several, of which exactly one happens: the type-free half of `select`.
 ///
-/// Each operation is queued in its own place with `select_` pointing here. The first commit takes
+/// Each operation is queued in its own place with this as its owner. The first commit takes
 /// the others out before anything else can happen. One that refuses to leave (it is in flight) is
 /// waited for, and what it brings is passed on, as if its frame had died.
 ///
 /// Taking an operation out may let its queue grant another one of ours: that grant is passed on
 /// too.
-class EDDY_API SelectBase : public Waiter {
+class EDDY_API SelectBase : public Waiter, private WaitOwner {
 public:
-    /// One of the operations was committed by its waker, or `willing` to let others go first.
-    void committed(Waiter& operation, bool willing) noexcept;
-
     [[nodiscard]] const char* what() const noexcept override { return "select"; }
 
 protected:
@@ -51,10 +49,12 @@ protected:
     std::size_t winner_ = nobody;
 
 private:
+    void committed(Waiter& operation, bool willing) noexcept override;
     void unlink() noexcept override;
     void pass_on() noexcept override;
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
+    void catch_up() noexcept override;
 
     static void release(Waiter& operation) noexcept;
     [[nodiscard]] bool withdraw(std::size_t index) noexcept;

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include <eddy/await_result.hpp>
+#include <eddy/detail/promise.hpp>
 
 /// What the parts above a connection are written against: buffered readers, frames, `copy`,
 /// timeouts, `serve`. A TCP connection is a `Stream`, and so are one over a Unix socket, one in
@@ -76,6 +77,26 @@ concept WriteStream = requires(S& stream,
     { stream.write_all(text) } -> AwaitsTo<void>;
     { stream.shutdown() } -> AwaitsTo<void>;
 };
+
+/// What a stream of your own returns from these is best an operation too, as from all of the
+/// library: it can be selected, and be a part of another one. `then` makes one out of that of the
+/// stream inside. A task is only awaited; what says that it needs operations refuses it.
+namespace detail {
+template <class S>
+concept ReadsByOperation = ReadStream<S> && requires(S& stream, std::span<std::byte> into) {
+    requires WaitOperation<decltype(stream.read_some(into))>;
+};
+template <class S>
+concept WritesByOperation =
+    WriteStream<S> && requires(S& stream,
+                               std::span<const std::byte> bytes,
+                               std::span<const std::span<const std::byte>> several) {
+        requires WaitOperation<decltype(stream.write_some(bytes))>;
+        requires WaitOperation<decltype(stream.write_all(bytes))>;
+        requires WaitOperation<decltype(stream.write_all(several))>;
+        requires WaitOperation<decltype(stream.shutdown())>;
+    };
+}  // namespace detail
 
 /// Both, owned by one object: moved, never copied, closed by its destructor or before by `close`.
 /// A stream may be moved, closed and destroyed while operations on it wait.

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/outer_wait.hpp>
+
+#include <exception>
+#include <utility>
+
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/thread_state.hpp>
+
+namespace eddy::inline v0_1::detail {
+
+using WaitState = WaiterAccess::State;
+
+// --- one inside another ------------------------------------------------------------------------
+
+void OuterWait::enter(Waiter& op) noexcept {
+    WaiterAccess::job(op) = WaiterAccess::job(*this);
+    WaiterAccess::owner(op) = this;
+    WaiterAccess::state(op) = WaitState::queued;
+    inner_ = &op;
+}
+
+void OuterWait::holds(Waiter& op) noexcept {
+    WaiterAccess::state(op) = WaitState::committed;
+    inner_ = &op;
+}
+
+void OuterWait::left() noexcept {
+    Waiter& op = *std::exchange(inner_, nullptr);
+    WaiterAccess::state(op) = WaitState::done;
+    WaiterAccess::owner(op) = nullptr;
+}
+
+void OuterWait::committed(Waiter& operation, bool willing) noexcept {
+    static_cast<void>(operation);
+    willing ? commit_willing() : commit();
+}
+
+void OuterWait::unlink() noexcept {
+    if (inner_ == nullptr) {
+        return;
+    }
+    Waiter& op = *inner_;
+    const bool queued = WaiterAccess::state(op) == WaitState::queued;
+    left();
+    queued ? WaiterAccess::unlink(op) : WaiterAccess::pass_on(op);
+}
+
+void OuterWait::pass_on() noexcept {
+    if (inner_ != nullptr) {
+        Waiter& op = *inner_;
+        left();
+        WaiterAccess::pass_on(op);
+    }
+}
+
+bool OuterWait::abort() noexcept {
+    if (inner_ != nullptr) {
+        if (!WaiterAccess::abort(*inner_)) {
+            return false;
+        }
+        left();
+    }
+    return true;
+}
+
+bool OuterWait::sever() noexcept {
+    if (inner_ == nullptr || !WaiterAccess::sever(*inner_)) {
+        return false;
+    }
+    left();
+    return true;
+}
+
+void OuterWait::catch_up() noexcept {
+    if (inner_ != nullptr) {
+        WaiterAccess::catch_up(*inner_);
+    }
+}
+
+// --- one after another -------------------------------------------------------------------------
+
+void SteppedWait::committed(Waiter& operation, bool willing) noexcept {
+    static_cast<void>(operation);
+    static_cast<void>(willing);
+    pending_ = true;
+    thread_state.core->queue_callback(*this);
+}
+
+void SteppedWait::advance() noexcept {
+    pending_ = false;
+    left();
+    try {
+        collect();
+        if (!asked_to_end_) {
+            const bool enough = proceed();
+            if (!enough) {
+                return;
+            }
+        }
+    } catch (...) {
+        failure_ = std::current_exception();
+    }
+    commit();
+}
+
+/// Nobody waits for it any more, but it has brought something.
+void SteppedWait::keep() noexcept {
+    pending_ = false;
+    thread_state.core->drop_callback(*this);
+    left();
+    try {
+        collect();
+    } catch (...) {  // the operation has not happened, and its stream says the same again
+    }
+}
+
+void SteppedWait::unlink() noexcept {
+    pending_ ? keep() : OuterWait::unlink();
+    given_up();
+}
+
+void SteppedWait::pass_on() noexcept {
+    OuterWait::pass_on();
+    failure_ = nullptr;
+    given_up();
+}
+
+bool SteppedWait::abort() noexcept {
+    if (pending_) {
+        keep();
+    } else if (!OuterWait::abort()) {
+        asked_to_end_ = true;
+        return false;
+    }
+    given_up();
+    return true;
+}
+
+bool SteppedWait::sever() noexcept {
+    if (pending_ || !OuterWait::sever()) {
+        return false;
+    }
+    given_up();
+    return true;
+}
+
+void SteppedWait::catch_up() noexcept {
+    OuterWait::catch_up();
+    if (pending_) {
+        thread_state.core->drop_callback(*this);
+        advance();
+    }
+}
+
+void SteppedWait::throw_failure() {
+    if (failure_) {
+        std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+    asked_to_end_ = false;
+    throw make_aborted(*WaiterAccess::job(*this));
+}
+
+}  // namespace eddy::inline v0_1::detail
