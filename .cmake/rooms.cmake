@@ -30,6 +30,7 @@ set(core_headers
     expression_task
     job_line
     select
+    select_range
     shared_node
     then
     wait_owner

@@ -69,7 +69,12 @@ public:
     [[nodiscard]] bool try_now();
     void start();
     void take();
+    [[nodiscard]] const char* what() const noexcept override;
+
+private:
+    void unlink() noexcept override;
 };
+[[nodiscard]] RefusedOperation refused_operation();
 
 /// What is no operation.
 template <class A>
@@ -262,3 +267,5 @@ template <class... A>
 }
 
 }  // namespace eddy::inline v0_1
+
+#include <eddy/select_range.hpp>
