@@ -34,6 +34,7 @@
 #include <eddy/task_group.hpp>
 #include <eddy/task_local.hpp>
 #include <eddy/testing/gate.hpp>
+#include <eddy/wait_jobs.hpp>
 #include <eddy/with_cleanup.hpp>
 
 #if EDDY_HEAP_HOOKS
@@ -365,6 +366,22 @@ TEST_CASE("a shortage in a select, and in metrics") {
         Gate gate;
         const auto won = co_await eddy::select(gate.wait(), eddy::sleep_for(1s));
         static_cast<void>(won.index());
+    });
+}
+
+TEST_CASE("a shortage in a select over a list, and in a wait for jobs") {
+    survives_shortage_in_job([]() -> Task<> {
+        std::vector<Gate> gates(3);
+        eddy::call_later(1s, [&gates] { gates[1].open(); });
+        const auto first = co_await eddy::select(gates, [](Gate& gate) { return gate.wait(); });
+        CHECK(first.index == 1);
+        std::vector<eddy::JoinHandle<int>> jobs;
+        jobs.push_back(eddy::spawn(gives(1)));
+        jobs.push_back(eddy::spawn(gives(2)));
+        const auto some = co_await eddy::wait(jobs, eddy::WaitUntil::first_completed);
+        CHECK(!some.done.empty());
+        const auto all = co_await eddy::wait(jobs);
+        CHECK(all.pending.empty());
     });
 }
 

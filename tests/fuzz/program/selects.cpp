@@ -47,6 +47,15 @@ Task<> grants(World& world, const Node& node) {
     }
 }
 
+/// Over a list: whichever channel has something, and that alone gives it.
+Task<> receive_any(World& world) {
+    const Entry entry(world);
+    auto chosen = co_await select(
+        world.channels, [](World::ChannelEnds& channel) { return channel.receiver.receive(); });
+    entry.passed();
+    got(world.ledger, world.channels[chosen.index].items, chosen.value);
+}
+
 Task<> put(World& world, const Node& node) {
     const Duration delay = duration_of(node.a);
     Item item = world.make_item();
@@ -105,7 +114,7 @@ Task<> select_operation(World& world, const Node& node) {
         case Op::select_items:
             return items(world, node);
         case Op::select_grants:
-            return grants(world, node);
+            return node.b % 4 == 3 ? receive_any(world) : grants(world, node);
         case Op::select_put:
             return put(world, node);
         case Op::select_job:
