@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -53,7 +54,8 @@ StreamStatistics Socket::statistics() const noexcept {
     return {.bytes_read = bytes_read_,
             .bytes_written = bytes_written_,
             .reading = reader_ != nullptr,
-            .writing = writer_ != nullptr};
+            .writing = writer_ != nullptr,
+            .awaiting_hang_up = leaver_ != nullptr};
 }
 
 // --- reading -----------------------------------------------------------------------------------
@@ -89,6 +91,9 @@ bool Socket::try_readable(const SocketReadable& wait) {
     if (!receive(read)) {
         require_watched(read.what());
         return false;
+    }
+    if (read.count_ == 0) {
+        heed_end(read.error_);
     }
     if (read.error_ != 0) {
         fail(read.what(), read.error_);
@@ -175,6 +180,54 @@ void Socket::fail_reading(int error) noexcept {
     }
 }
 
+// --- the peer's end ----------------------------------------------------------------------------
+
+/// Only the first time the kernel is asked: from then on it tells.
+bool Socket::try_hang_up(const SocketHangUp& wait) {
+    check_open(wait.what());
+    if ((read_bars_ & read_dropped) != 0) {
+        fail(wait.what(), SocketWait::closed);
+    }
+    if (leaver_ != nullptr) {
+        throw BusyResource(prefix(wait.what()) +
+                           ": another job waits for the peer of this stream to hang up");
+    }
+    if (hung_up_) {
+        return true;
+    }
+    require_watched(wait.what());
+    if (!is_armed(disconnected) && has_hung_up()) {
+        hung_up();
+    }
+    return hung_up_;
+}
+
+void Socket::start_hang_up(SocketHangUp& wait) noexcept {
+    leaver_ = &wait;
+    arm(disconnected);
+}
+
+/// An error counts: it is the connection's end. A call that fails does not know; the loop will.
+bool Socket::has_hung_up() const noexcept {
+    pollfd state{.fd = fd(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&state, 1, 0) == 1;
+}
+
+/// What an operation was told. After that one has ended: if both are of one select, it has them
+/// unlink each other.
+void Socket::heed_end(int error) noexcept {
+    if (error == 0 || error == SocketWait::silent || is_fault_of_peer(error)) {
+        hung_up();
+    }
+}
+
+void Socket::hung_up() noexcept {
+    hung_up_ = true;
+    if (SocketHangUp* leaver = std::exchange(leaver_, nullptr)) {
+        leaver->end(0);
+    }
+}
+
 // --- writing -----------------------------------------------------------------------------------
 
 void Socket::fail_writing(int error) noexcept {
@@ -210,6 +263,7 @@ bool Socket::try_write_parts(SocketWrite& write) {
 bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
     const bool ended = send(write, count);
     if (write.error_ != 0) {
+        heed_end(write.error_);
         fail(write.what(), write.error_);
     }
     if (!ended) {
@@ -289,6 +343,7 @@ void Socket::shut_down(const char* what) {
         write_bars_ |= write_shut;
         if (::shutdown(fd(), SHUT_WR) != 0) {
             fail_writing(errno);
+            heed_end(write_error_);
             fail(what, write_error_);
         }
     }
@@ -342,8 +397,13 @@ void Socket::serve_reader() noexcept {
     }
     auto& read = static_cast<SocketRead&>(*reader_);
     if (receive(read)) [[likely]] {
+        const bool over = read.count_ == 0;
+        const int error = read.error_;
         reader_ = nullptr;
-        read.end(read.error_);
+        read.end(error);
+        if (over) [[unlikely]] {
+            heed_end(error);
+        }
     } else {
         arm(readable);  // libuv disarms what has an error
     }
@@ -352,7 +412,11 @@ void Socket::serve_reader() noexcept {
 void Socket::serve_writer() noexcept {
     if (send(*writer_, send_once(*writer_))) {
         SocketWrite& write = *std::exchange(writer_, nullptr);
-        write.end(write.error_);
+        const int error = write.error_;
+        write.end(error);
+        if (error != 0) {
+            heed_end(error);
+        }
     } else {
         arm(writable);
     }
@@ -383,6 +447,10 @@ void Socket::on_ready(unsigned events) noexcept {
             serve_writer();
         }
     }
+    if ((events & disconnected) != 0) {
+        unwanted |= disconnected;
+        hung_up();
+    }
     if (unwanted != 0) {
         disarm(unwanted);
     }
@@ -409,6 +477,7 @@ void Socket::peer_was_silent() noexcept {
         write_bars_ |= write_torn;
         write->end(SocketWait::silent);
     }
+    hung_up();
 }
 
 // --- the end -----------------------------------------------------------------------------------
@@ -433,14 +502,22 @@ void Socket::close(bool reset) noexcept {
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
     }
+    if (SocketHangUp* leaver = std::exchange(leaver_, nullptr)) {
+        leaver->end(SocketWait::closed);
+    }
 }
 
 void Socket::drop_reader() noexcept {
     read_bars_ |= read_dropped;
     if ((write_bars_ & write_dropped) != 0) {
         close(false);
-    } else if (SocketReader* reader = std::exchange(reader_, nullptr)) {
+        return;
+    }
+    if (SocketReader* reader = std::exchange(reader_, nullptr)) {
         reader->end(SocketWait::closed);
+    }
+    if (SocketHangUp* leaver = std::exchange(leaver_, nullptr)) {
+        leaver->end(SocketWait::closed);
     }
 }
 

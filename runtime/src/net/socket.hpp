@@ -41,6 +41,9 @@ private:
 ///
 /// Reading stays armed from the first wait on, until an event finds nobody reading. Then there is
 /// `more_`: the next read asks the kernel before it waits.
+///
+/// Who waits for the peer to hang up is a third party. Watching for that stays armed from the first
+/// such wait on, until it has happened; it happens once.
 class Socket final : public PollHandle, public PeerWatch {
 public:
     /// Takes the descriptor over, also when it throws. `peer` is named in errors.
@@ -79,6 +82,10 @@ public:
         wait_stopped();
     }
     void lose_read() noexcept { read_bars_ |= read_lost; }
+
+    [[nodiscard]] bool try_hang_up(const SocketHangUp& wait);
+    void start_hang_up(SocketHangUp& wait) noexcept;
+    void stop_hang_up() noexcept { leaver_ = nullptr; }
 
     [[nodiscard]] bool try_write(SocketWrite& write);
     void start_write(SocketWrite& write) noexcept;
@@ -132,6 +139,9 @@ private:
     [[nodiscard]] std::ptrdiff_t send_parts(const SocketWrite& write) const noexcept;
     void serve_reader() noexcept;
     void serve_writer() noexcept;
+    void heed_end(int error) noexcept;  // zero: an orderly one
+    void hung_up() noexcept;
+    [[nodiscard]] bool has_hung_up() const noexcept;
     void fail_reading(int error) noexcept;
     void fail_writing(int error) noexcept;
     /// A write that minds these bars may start.
@@ -162,6 +172,7 @@ private:
     LoopBound bound_;
     SocketReader* reader_ = nullptr;
     SocketWrite* writer_ = nullptr;
+    SocketHangUp* leaver_ = nullptr;  // waits for the peer to hang up
     SocketConnect* connector_ = nullptr;
     std::uint64_t bytes_read_ = 0;
     std::uint64_t bytes_written_ = 0;
@@ -170,7 +181,8 @@ private:
     int write_error_ = 0;
     SocketKind kind_;
     More more_ = More::no;
-    bool spared_ = false;  // it had bytes when it was accepted, so it is not watched yet
+    bool hung_up_ = false;  // the peer; implies leaver_ == nullptr
+    bool spared_ = false;   // it had bytes when it was accepted, so it is not watched yet
     std::uint8_t read_bars_ = 0;
     std::uint8_t write_bars_ = 0;
 };

@@ -63,6 +63,15 @@ void SocketRead::pass_on() noexcept {
     SocketWait::pass_on();
 }
 
+// --- the peer's end ----------------------------------------------------------------------------
+
+bool SocketHangUp::try_now() {
+    error_ = 0;  // of an await before
+    return socket().try_hang_up(*this);
+}
+void SocketHangUp::start() noexcept { socket_->start_hang_up(*this); }
+void SocketHangUp::unlink() noexcept { socket_->stop_hang_up(); }
+
 // --- writing -----------------------------------------------------------------------------------
 
 bool SocketWrite::try_now() {

@@ -67,7 +67,7 @@ void PollHandle::on_event(uv_poll_t* handle, int status, int events) {
     }
     if (status < 0) [[unlikely]] {
         self.armed_ = 0;  // libuv has stopped it; the system call that follows says what is wrong
-        self.on_ready(readable | writable);
+        self.on_ready(readable | writable | disconnected);
         return;
     }
     self.on_ready(static_cast<unsigned>(events));

@@ -28,6 +28,7 @@ class PollHandle : private CloseListener {
 public:
     static constexpr unsigned readable = UV_READABLE;
     static constexpr unsigned writable = UV_WRITABLE;
+    static constexpr unsigned disconnected = UV_DISCONNECT;  // the peer sends no more, or is gone
 
     PollHandle(const PollHandle&) = delete;
     PollHandle& operator=(const PollHandle&) = delete;
@@ -74,11 +75,14 @@ protected:
         }
     }
     void disarm(unsigned events) noexcept;
+    [[nodiscard]] bool is_armed(unsigned events) const noexcept {
+        return (armed_ & events) == events;
+    }
 
     /// Closes the descriptor, and the handle with it. Does nothing to a closed one.
     void close_handle() noexcept;
 
-    /// What has happened; an error is both events. Runs in the poll: it may commit waiters, arm,
+    /// What has happened; an error is all events. Runs in the poll: it may commit waiters, arm,
     /// disarm and close.
     virtual void on_ready(unsigned events) noexcept = 0;
     /// The loop ends, no job is left: the derived class closes itself.

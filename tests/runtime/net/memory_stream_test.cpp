@@ -74,6 +74,30 @@ private:
     std::array<std::byte, 1> buffer_{};
 };
 
+class HangUpFixture {
+public:
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = true;
+    explicit HangUpFixture(eddy::testing::VirtualClock&) {}
+    Task<> prepare() { co_return; }
+    auto operation() { return pairs_[0].first.wait_hang_up(); }
+    Task<> wait() { return hang_up(pairs_[next_++ % 2].first); }
+    Task<> wait_again() { return hang_up(pairs_[2].first); }
+    void complete() {
+        for (auto& pair : pairs_) {
+            CHECK(pair.second.shutdown().try_now());
+        }
+    }
+    bool intact() const { return pairs_[0].first.is_open(); }
+
+private:
+    static Task<> hang_up(MemoryStream& stream) { co_await stream.wait_hang_up(); }
+
+    std::array<std::pair<MemoryStream, MemoryStream>, 3> pairs_ = {
+        memory_stream_pair(), memory_stream_pair(), memory_stream_pair()};
+    std::size_t next_ = 0;
+};
+
 class AcceptFixture {
 public:
     static constexpr bool waits = true;
@@ -105,6 +129,7 @@ private:
 EDDY_STREAM_CONTRACT("a memory stream", MemoryPair)
 EDDY_STREAM_CONTRACT("a memory stream that splits", SplitPair)
 EDDY_WAIT_MATRIX("MemoryStream::read_some", ReadFixture)
+EDDY_WAIT_MATRIX("MemoryStream::wait_hang_up", HangUpFixture)
 EDDY_WAIT_MATRIX("MemoryListener::accept", AcceptFixture)
 
 EDDY_TEST_CASE("a write waits while its reader does not read, and keeps to the capacity") {

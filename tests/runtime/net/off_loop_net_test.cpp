@@ -38,6 +38,7 @@ std::vector<OffLoopCall> stream_calls(S& stream) {
         off_loop_await("read_some", [&] { return stream.read_some(one_byte); }),
         off_loop_await("write_some", [&] { return stream.write_some(one_byte); }),
         off_loop_await("write_all", [&] { return stream.write_all(one_byte); }),
+        off_loop_await("wait_hang_up", [&] { return stream.wait_hang_up(); }),
         off_loop_await("shutdown", [&] { return stream.shutdown(); }),
     };
 }

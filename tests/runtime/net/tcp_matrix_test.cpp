@@ -53,6 +53,7 @@ public:
         }
     }
 
+    void hang_up() const { CHECK(::shutdown(fd_, SHUT_WR) == 0); }
     void write_byte() const { CHECK(::write(fd_, "x", 1) == 1); }
     void read_what_is_there() const {
         std::vector<char> buffer(1U << 20U);
@@ -107,7 +108,7 @@ struct StreamFixture {
         bool idle = true;
         for (const Connection<Stream>& each : connections) {
             const eddy::StreamStatistics now = each.server.statistics();
-            idle = idle && !now.reading && !now.writing;
+            idle = idle && !now.reading && !now.writing && !now.awaiting_hang_up;
         }
         return idle;
     }
@@ -150,6 +151,27 @@ private:
 };
 
 EDDY_WAIT_MATRIX("TcpStream::read_some", ReadFixture)
+
+template <class Kind>
+struct HangUpFixture : StreamFixture<Kind> {
+    using StreamFixture<Kind>::StreamFixture;
+    auto operation() { return this->connections[0].server.wait_hang_up(); }
+    Task<> wait() { return hang_up(this->one_of_two()); }
+    Task<> wait_again() { return hang_up(this->third()); }
+    void complete() {
+        for (const auto& each : this->connections) {
+            each.client.hang_up();
+        }
+    }
+
+private:
+    static Task<> hang_up(typename Kind::Stream& stream) { co_await stream.wait_hang_up(); }
+};
+using TcpHangUpFixture = HangUpFixture<Tcp>;
+using UnixHangUpFixture = HangUpFixture<Unix>;
+
+EDDY_WAIT_MATRIX("TcpStream::wait_hang_up", TcpHangUpFixture)
+EDDY_WAIT_MATRIX("UnixStream::wait_hang_up", UnixHangUpFixture)
 
 /// Over Unix sockets, whose room is what the peer has not read. TCP's may grow on its own, whenever
 /// the kernel comes to carry what was sent to the other end.

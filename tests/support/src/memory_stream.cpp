@@ -89,12 +89,30 @@ public:
         reader_ = nullptr;
         reader_watch_.wait_stopped();
     }
+    [[nodiscard]] bool try_hang_up() const {
+        if (reader_closed_) {
+            throw ClosedResource("wait_hang_up: this stream is closed");
+        }
+        if (leaver_ != nullptr) {
+            throw BusyResource("wait_hang_up: another job waits for this peer to hang up");
+        }
+        return ended_ || reset_ || writer_silent_;
+    }
+    void wait(MemoryHangUp& leaver) {
+        if (try_hang_up()) {
+            leaver.commit();
+        } else {
+            leaver_ = &leaver;
+        }
+    }
+    void forget(MemoryHangUp&) noexcept { leaver_ = nullptr; }
     [[nodiscard]] bool read_waits() const noexcept { return reader_ != nullptr; }
     [[nodiscard]] bool write_waits() const noexcept { return writer_ != nullptr; }
     /// The side that writes here has said nothing for too long, or the one that reads.
     void writer_is_silent() noexcept {
         writer_silent_ = true;
         end_read(MemoryEnd::silent);
+        end_hang_up(MemoryEnd::done);
     }
     void reader_is_silent() noexcept {
         reader_silent_ = true;
@@ -105,6 +123,7 @@ public:
     void close_reader() noexcept {
         reader_closed_ = true;
         end_read(MemoryEnd::closed);
+        end_hang_up(MemoryEnd::closed);
         end_write(MemoryEnd::broken);
     }
 
@@ -178,6 +197,7 @@ public:
         reset_ = true;
         size_ = 0;
         end_read(MemoryEnd::broken);
+        end_hang_up(MemoryEnd::done);
         end_write(MemoryEnd::broken);
     }
 
@@ -205,6 +225,7 @@ private:
         if (reader_ != nullptr && size_ == 0) {
             end_read(MemoryEnd::done);
         }
+        end_hang_up(MemoryEnd::done);
     }
     void serve_reader() noexcept {
         if (reader_->takes_bytes_) {
@@ -216,6 +237,12 @@ private:
         if (MemoryReader* read = std::exchange(reader_, nullptr)) {
             read->end_ = how;
             read->commit();
+        }
+    }
+    void end_hang_up(MemoryEnd how) noexcept {
+        if (MemoryHangUp* leaver = std::exchange(leaver_, nullptr)) {
+            leaver->end_ = how;
+            leaver->commit();
         }
     }
     void end_write(MemoryEnd how) noexcept {
@@ -285,6 +312,7 @@ private:
     MemoryWatch& reader_watch_;
     MemoryWatch& writer_watch_;
     MemoryReader* reader_ = nullptr;
+    MemoryHangUp* leaver_ = nullptr;  // on the reader's side; implies that the writer has not ended
     MemoryWrite* writer_ = nullptr;
 };
 
@@ -341,6 +369,21 @@ std::size_t MemoryReader::finish() {
         throw eddy::detail::PeerGone("read_some: the connection was reset by the other side");
     }
     return length_;
+}
+
+bool MemoryHangUp::try_now() {
+    end_ = MemoryEnd::done;
+    return checked(link_, what()).pipes[side_].try_hang_up();
+}
+
+void MemoryHangUp::start() { link_->pipes[side_].wait(*this); }
+
+void MemoryHangUp::unlink() noexcept { link_->pipes[side_].forget(*this); }
+
+void MemoryHangUp::take() {
+    if (end_ == MemoryEnd::closed) {
+        throw ClosedResource("wait_hang_up: this stream was closed while a job waited");
+    }
 }
 
 MemoryWrite::MemoryWrite(std::shared_ptr<MemoryLink> link,
@@ -409,6 +452,7 @@ detail::MemoryRead MemoryStream::read_some(std::span<std::byte> into) {
 detail::MemoryReadable MemoryStream::wait_readable() {
     return detail::MemoryReadable(link_, side_);
 }
+detail::MemoryHangUp MemoryStream::wait_hang_up() { return detail::MemoryHangUp(link_, side_); }
 detail::MemoryWriteSome MemoryStream::write_some(std::span<const std::byte> bytes) {
     return detail::MemoryWriteSome(link_, side_, bytes);
 }

@@ -134,6 +134,21 @@ public:
     void take() { conclude(); }
 };
 
+/// Until the peer has hung up. Beside the reader and the writer, and no wait for the peer to say
+/// something: a limit on silence does not count it.
+class EDDY_API SocketHangUp final : public SocketWait {
+public:
+    explicit SocketHangUp(Socket* socket) noexcept : SocketWait(socket) {}
+    [[nodiscard]] const char* what() const noexcept override { return "wait_hang_up"; }
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    void take() { conclude(); }
+
+private:
+    void unlink() noexcept override;
+};
+
 /// Both kinds of writes: where they are in what they send.
 class EDDY_API SocketWrite : public SocketWait {
 public:

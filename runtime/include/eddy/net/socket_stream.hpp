@@ -19,6 +19,7 @@ struct EDDY_VISIBLE StreamStatistics {
     std::uint64_t bytes_written = 0;  ///< taken by the kernel
     bool reading = false;             ///< a job waits for bytes
     bool writing = false;             ///< a job waits for room
+    bool awaiting_hang_up = false;    ///< a job waits for the peer to hang up
 };
 
 struct EDDY_VISIBLE ListenerStatistics {
@@ -135,6 +136,24 @@ public:
         return detail::SocketReadable(socket_.get());
     }
 
+    /// Waits until the peer has hung up: it has ended its side in good order (also while there are
+    /// bytes that nobody has read), has reset the connection, or is known to be gone. At once, if
+    /// that has happened before. So work ends that nobody waits for any more:
+    ///
+    ///     const auto first = co_await select(done.wait(), stream.wait_hang_up());
+    ///
+    /// Trap: a peer may say all it wants to say, half-close, and read on: the end of its side is
+    /// the same event. `nc -N` does, HTTP clients hardly ever. And that a machine has vanished is
+    /// not seen before something was written, or keepalive has found out.
+    ///
+    /// A third party, beside one reader and one writer: a second one gets `BusyResource`. It reads
+    /// nothing, and does not count for `ServeOptions::silence`.
+    ///
+    /// Cost: four system calls, the first time; nothing for streams on which nobody does this.
+    [[nodiscard]] detail::SocketHangUp wait_hang_up() noexcept {
+        return detail::SocketHangUp(socket_.get());
+    }
+
     /// How `serve` holds its peer to a limit: see `ServeOptions::silence`.
     ///
     /// Throws: `InvalidState` for a stream that was moved from, `WrongThread`.
@@ -174,6 +193,10 @@ public:
     }
     [[nodiscard]] detail::SocketReadable wait_readable() noexcept {
         return detail::SocketReadable(socket_.get());
+    }
+    /// Ends with `ClosedResource` when this half is closed.
+    [[nodiscard]] detail::SocketHangUp wait_hang_up() noexcept {
+        return detail::SocketHangUp(socket_.get());
     }
 
     /// Reads no more. What destroying it does.

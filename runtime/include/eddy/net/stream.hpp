@@ -63,6 +63,20 @@ concept WaitsReadable = requires(S& stream) {
 };
 }  // namespace detail
 
+/// And `wait_hang_up()`: waits until the peer has ended its side, in good order or by a reset, also
+/// while there are bytes that nobody has read. One job may, beside a reader and a writer; it reads
+/// nothing, and `close` ends it with `ClosedResource`. What nobody waits for any more can end then:
+///
+///     const auto first = co_await select(done.wait(), stream.wait_hang_up());
+///
+/// A peer that half-closes has ended its side too, and may still wait for an answer.
+namespace detail {
+template <class S>
+concept WaitsHangUp = requires(S& stream) {
+    { stream.wait_hang_up() } -> AwaitsTo<void>;
+};
+}  // namespace detail
+
 /// `write_some(bytes)`: waits for room and writes what fits, at least one byte; returns how many.
 /// `write_all`: one span, several as if they were one, or text. `shutdown`: this side writes no
 /// more; the other one reads the end of the stream, and may go on writing.

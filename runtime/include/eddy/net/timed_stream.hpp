@@ -84,6 +84,12 @@ public:
     {
         return readable(state());
     }
+    /// If the stream has it. Not timed: nobody is expected to hang up.
+    [[nodiscard]] auto wait_hang_up()
+        requires detail::WaitsHangUp<Inner>
+    {
+        return state()->stream.wait_hang_up();
+    }
     [[nodiscard]] Task<std::size_t> write_some(std::span<const std::byte> bytes) {
         return write_part(state(), bytes);
     }

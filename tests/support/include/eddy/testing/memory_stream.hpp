@@ -19,6 +19,7 @@ class MemoryStream;
 namespace detail {
 class MemoryRead;
 class MemoryReadable;
+class MemoryHangUp;
 class MemoryWriteSome;
 class MemoryWriteAll;
 class MemoryShutdown;
@@ -61,6 +62,7 @@ public:
 
     [[nodiscard]] detail::MemoryRead read_some(std::span<std::byte> into);
     [[nodiscard]] detail::MemoryReadable wait_readable();
+    [[nodiscard]] detail::MemoryHangUp wait_hang_up();
     [[nodiscard]] detail::MemoryWriteSome write_some(std::span<const std::byte> bytes);
     [[nodiscard]] detail::MemoryWriteAll write_all(std::span<const std::byte> bytes);
     [[nodiscard]] detail::MemoryWriteAll write_all(
@@ -140,6 +142,26 @@ public:
     [[nodiscard]] const char* what() const noexcept override {
         return "MemoryStream::wait_readable";
     }
+};
+
+class MemoryHangUp final : public Waiter {
+public:
+    MemoryHangUp(std::shared_ptr<MemoryLink> link, int side) noexcept
+        : link_(std::move(link)), side_(side) {}
+    [[nodiscard]] bool try_now();
+    void start();
+    void take();
+    [[nodiscard]] const char* what() const noexcept override {
+        return "MemoryStream::wait_hang_up";
+    }
+
+private:
+    friend class MemoryPipe;
+    void unlink() noexcept override;
+
+    std::shared_ptr<MemoryLink> link_;
+    int side_;
+    MemoryEnd end_ = MemoryEnd::done;
 };
 
 /// A write of any kind. Unless all fits, the first byte goes in `start`: an operation that `select`

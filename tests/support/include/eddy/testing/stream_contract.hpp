@@ -104,6 +104,80 @@ Task<Ending> waits_readable(S& stream) {
     co_return co_await ending([&] { return stream.wait_readable(); });
 }
 
+template <class S>
+Task<Ending> waits_hang_up(S& stream) {
+    co_return co_await ending([&] { return stream.wait_hang_up(); });
+}
+
+/// Of a stream that has it: the wait is beside a reader and a writer, takes nothing from them, and
+/// ends with the other side's end, whatever is unread, and for good.
+template <class A, class B>
+Task<> sees_an_end(A a, B b) {
+    auto cancelled = spawn(waits_hang_up(a));
+    auto reader = spawn(reads(a));
+    co_await settle();
+    const Ending second = co_await waits_hang_up(a);
+    CHECK(second == Ending::busy);
+    cancelled.cancel();
+    co_await cancelled.wait();
+    auto waiter = spawn(waits_hang_up(a));
+    co_await b.write_all(std::string_view("n"));
+    const Ending read = co_await reader;
+    CHECK(read == Ending::value);
+    co_await b.write_all(std::string_view("unread"));
+    co_await settle();
+    CHECK_FALSE(waiter.done());
+    co_await b.shutdown();
+    const Ending end = co_await waiter;
+    CHECK(end == Ending::value);
+    const Ending again = co_await waits_hang_up(a);
+    CHECK(again == Ending::value);
+    co_await a.write_all(std::string_view("answer"));  // it may still wait for one
+    const std::string answer = co_await read_text(b, 6);
+    CHECK(answer == "answer");
+    const std::string unread = co_await read_text(a, 100);
+    CHECK(unread == "unread");
+    const Ending still = co_await waits_hang_up(a);
+    CHECK(still == Ending::value);
+    a.close();
+    const Ending late = co_await waits_hang_up(a);
+    CHECK(late == Ending::closed);
+}
+
+template <class Pair>
+Task<> waits_for_hang_up() {
+    auto [a, b] = co_await Pair::make();
+    if constexpr (requires { a.wait_hang_up(); }) {
+        auto woken = spawn(waits_hang_up(a));
+        co_await settle();
+        a.close();
+        const Ending closed = co_await woken;
+        CHECK(closed == Ending::closed);
+
+        auto pair = co_await Pair::make();
+        auto held = std::make_optional(std::move(pair.first));
+        auto orphan = spawn(waits_hang_up(*held));
+        co_await settle();
+        held.reset();
+        const Ending destroyed = co_await orphan;
+        CHECK(destroyed == Ending::closed);
+
+        auto [e, f] = co_await Pair::make();
+        auto writer = spawn(writes(e, Pair::plenty));
+        auto waiter = spawn(waits_hang_up(e));
+        co_await settle();
+        CHECK_FALSE(waiter.done());
+        f.close_reset();
+        const Ending reset = co_await waiter;
+        CHECK(reset == Ending::value);
+        const Ending written = co_await writer;
+        CHECK(written == Ending::broken);
+
+        auto [c, d] = co_await Pair::make();
+        co_await sees_an_end(std::move(c), std::move(d));
+    }
+}
+
 /// Of a stream that has it: it waits like a read, reads nothing, and then a read does not wait.
 template <class A, class B>
 Task<> becomes_readable(A a, B b) {
@@ -345,4 +419,6 @@ Task<> reset_by_peer() {
         Pair, subject " never passes half a write off as a whole", cancelled_write)               \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " can wait until there is something, if it can", waits_until_readable)      \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " can wait until the other side hangs up or closes", waits_for_hang_up)     \
     EDDY_STREAM_CONTRACT_CASE(Pair, subject " tells of a reset", reset_by_peer)
