@@ -38,7 +38,8 @@ Server::Server(const ServeOptions& options)
       silence_(options.silence),
       first_pause_(options.first_pause),
       longest_pause_(std::max(options.longest_pause, options.first_pause)),
-      name_(options.name) {
+      name_(options.name),
+      refusal_(options.refusal) {
     if (options.first_pause <= Duration::zero() || options.drain < Duration::zero() ||
         options.unwind < Duration::zero() || options.silence <= Duration::zero()) {
         throw std::invalid_argument(

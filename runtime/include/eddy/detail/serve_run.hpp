@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -14,11 +16,13 @@
 #include <utility>
 
 #include <eddy/detail/caller_place.hpp>
+#include <eddy/detail/check_call.hpp>
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/list_link.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/silence_limit.hpp>
+#include <eddy/net/close_gracefully.hpp>
 #include <eddy/net/peer_watch.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
@@ -101,6 +105,11 @@ public:
     [[nodiscard]] bool over_full() const noexcept {
         return server_.active_ - server_.held_ > server_.limit_;
     }
+    /// Newcomers are told so at the limit. `may_refuse`: not too many are being told now.
+    [[nodiscard]] bool refuses() const noexcept { return !server_.refusal_.empty(); }
+    [[nodiscard]] bool may_refuse() const noexcept {
+        return refuses() && server_.refusing_ < most_refused && !server_.draining_;
+    }
     /// For one that is held.
     [[nodiscard]] bool has_no_room() const noexcept {
         return server_.active_ - server_.held_ >= server_.limit_;
@@ -124,9 +133,12 @@ public:
     /// There is no memory for its job: as a failed accept, which has none for the stream. It is
     /// gone, and its place has been given back.
     [[nodiscard]] Duration turned_away(const std::exception_ptr& error);
+    /// The same of one that was to be refused.
+    [[nodiscard]] Duration back_off(const std::exception_ptr& error);
 
 private:
     friend class eddy::Server;
+    friend class Refusal;
 
     struct Release {
         void operator()(ServeState* state) const noexcept { state->release(); }
@@ -141,7 +153,8 @@ private:
     void due() noexcept override;
     void leave_alone() noexcept;
     void leave_alone(Job& job) noexcept;
-    [[nodiscard]] Duration back_off(const std::exception_ptr& error);
+
+    static constexpr std::size_t most_refused = 64;  // at a time
 
     std::unique_ptr<ServeState, Release> state_;
     Server& server_;
@@ -197,10 +210,49 @@ private:
     bool handled_ = false;
 };
 
+/// A connection that is told that there is no room, from its accept until it is closed.
+class Refusal final {
+public:
+    explicit Refusal(ServeRun& run) noexcept : server_(&run.server_) {
+        ++server_->refusing_;
+        ++server_->counts_.refused;
+    }
+    Refusal(Refusal&& other) noexcept : server_(std::exchange(other.server_, nullptr)) {}
+    Refusal& operator=(Refusal&&) = delete;
+    ~Refusal() {
+        if (server_ != nullptr) {
+            --server_->refusing_;
+            server_->freed_.wake_all();
+        }
+    }
+
+    [[nodiscard]] std::string_view text() const noexcept { return server_->refusal_; }
+
+private:
+    Server* server_;  // outlives it: `serve` waits for those it refuses
+};
+
+template <class S>
+Task<> say_and_close(S& stream, std::string_view text) {
+    constexpr CloseOptions limits{.time = std::chrono::seconds(1), .bytes = 64UL * 1024};
+    co_await stream.write_all(text);
+    co_await close_gracefully(stream, limits);
+}
+
+/// The job of one that is refused. Nobody hears how that ends.
+template <class S>
+Task<> refuse(Refusal refusal, S stream) {
+    constexpr Duration time = std::chrono::seconds(1);
+    try {
+        co_await move_on_after(time, say_and_close(stream, refusal.text()));
+    } catch (const Cancelled&) {
+        throw;
+    } catch (...) {  // the peer is gone, or memory is short
+    }
+}
+
 template <class S, class H, class... Args>
 Task<> call_handler(H& handler, S& stream, Args&... args) {
-    static_assert(std::is_same_v<std::invoke_result_t<H&, S, Args&...>, Task<>>,
-                  "a connection handler is called as handler(stream, args...) and returns Task<>");
     return std::invoke(handler, std::move(stream), args...);
 }
 
@@ -220,12 +272,14 @@ Task<> serve_one(ServedConnection connection, S stream, ServeStateOf<H, Args...>
     connection.handled(error);
 }
 
+/// `refusals`: whose jobs refuse; null for none.
 template <class L, class State>
-Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& group) {
+Task<> accept_connections(
+    ServeRun& run, L& listener, State& state, TaskGroup& group, TaskGroup* refusals) {
     using S = accepted_t<L>;
     Duration pause{};
     while (true) {
-        while (run.full()) {
+        while (run.full() && !run.may_refuse()) {
             co_await run.freed();
         }
         std::optional<S> stream;
@@ -242,6 +296,16 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
                 co_return;
             }
             pause = *next;
+        } else if (refusals != nullptr && run.full() && run.may_refuse()) {
+            run.accept_succeeded();
+            try {
+                refusals->spawn(refuse(Refusal(run), std::move(*stream)),
+                                {.name = "refusal", .where = run.place});
+            } catch (const std::bad_alloc&) {
+                error = std::current_exception();
+            }
+            stream.reset();
+            pause = error ? run.back_off(error) : Duration::zero();  // those who are served go on
         } else {
             run.accept_succeeded();
             std::optional<ServedConnection> connection(std::in_place, state);
@@ -278,10 +342,10 @@ Task<> accept_connections(ServeRun& run, L& listener, State& state, TaskGroup& g
 }
 
 template <class L, class State>
-Task<> serve_listener(ServeRun& run, L& listener, State& state, TaskGroup& group) {
-    run.serve_in(group);
+Task<> serve_listener(
+    ServeRun& run, L& listener, State& state, TaskGroup& group, TaskGroup* refusals) {
     const auto outcome = co_await outcome_of(
-        with_scope(run.accepting, accept_connections(run, listener, state, group)));
+        with_scope(run.accepting, accept_connections(run, listener, state, group, refusals)));
     listener.close();
     if (outcome.error() && !outcome.cancelled()) {
         run.failure = outcome.error();
@@ -291,18 +355,83 @@ Task<> serve_listener(ServeRun& run, L& listener, State& state, TaskGroup& group
     }
 }
 
+/// Those who are refused are not of the group whose jobs a drain leaves alone.
+template <class L, class State>
+Task<> serve_and_refuse(ServeRun& run, L& listener, State& state, TaskGroup& group) {
+    run.serve_in(group);
+    if (!run.refuses()) {
+        co_await serve_listener(run, listener, state, group, nullptr);
+        co_return;
+    }
+    auto body = [&](TaskGroup& refusals) {
+        return serve_listener(run, listener, state, group, &refusals);
+    };
+    co_await with_task_group(body);
+}
+
 /// `L`: a reference, or the listener itself.
 template <class L, class H, class... Args>
 Task<> host_serve(Server& server, L listener, H handler, Args... args) {
     auto& state = *new ServeStateOf<H, Args...>(server, std::move(handler), std::move(args)...);
     ServeRun run(state);
     run.place = co_await caller_place();
-    auto body = [&](TaskGroup& group) { return serve_listener(run, listener, state, group); };
+    auto body = [&](TaskGroup& group) { return serve_and_refuse(run, listener, state, group); };
     const bool in_time = co_await with_scope(run.handlers, with_task_group(body));
     static_cast<void>(in_time);  // no: those that were left have been cancelled
     if (run.failure) {
         std::rethrow_exception(run.failure);
     }
+}
+
+/// With a server of its own.
+template <class L, class H, class... Args>
+Task<> host_serve_alone(KeptServeOptions options, L listener, H handler, Args... args) {
+    Server server(options.get());
+    co_await host_serve<std::remove_reference_t<L>&, H, Args...>(
+        server, listener, std::move(handler), std::move(args)...);
+}
+
+template <class... Args>
+inline constexpr bool ends_with_serve_options = false;
+template <class A>
+inline constexpr bool ends_with_serve_options<A> =
+    std::same_as<std::remove_cvref_t<A>, ServeOptions>;
+template <class A, class B, class... Args>
+inline constexpr bool ends_with_serve_options<A, B, Args...> = ends_with_serve_options<B, Args...>;
+
+/// What comes after a handler, and is not the options alone.
+template <class First, class... Args>
+concept NotServeOptions = sizeof...(Args) != 0 || !std::convertible_to<First, const ServeOptions&>;
+
+/// What no call of `serve` begins with.
+template <class First>
+concept BeginsNoServe =
+    !Listener<std::remove_reference_t<First>> && !std::convertible_to<First, const ServeOptions&> &&
+    (!std::same_as<std::remove_cvref_t<First>, Server> || !std::convertible_to<First, Server&>);
+
+/// A handler for the streams of a listener, as of forwarding references: in one line, what is wrong
+/// with it.
+template <class L, class H, class... Args>
+consteval bool check_handler() {
+    using S = accepted_t<std::remove_reference_t<L>>;
+    using Kept = std::decay_t<H>&;
+    if constexpr (!check_callable_kind<H>()) {
+    } else if constexpr (!std::is_invocable_v<Kept, S, std::decay_t<Args>&...>) {
+        static_assert(!ends_with_serve_options<H, Args...>,
+                      "options come first where handlers are given more than the connection: "
+                      "serve(options, listener, handler, args...)");
+        static_assert(ends_with_serve_options<H, Args...>,
+                      "the handler cannot be called as handler(stream, args...): it takes the "
+                      "listener's stream by value, then the arguments that come after it, which "
+                      "are kept as copies: pass std::ref(x) for a reference");
+    } else if constexpr (!std::same_as<std::invoke_result_t<Kept, S, std::decay_t<Args>&...>,
+                                       Task<>>) {
+        static_assert(always_false<H>, "a connection handler returns eddy::Task<>");
+    } else {
+        EDDY_CHECK_CALLABLE(H);
+        return safe_in_await<H>;
+    }
+    return false;
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -9,7 +8,6 @@
 #include <eddy/detail/serve_run.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
-#include <eddy/own.hpp>
 #include <eddy/task.hpp>
 
 namespace eddy::inline v0_1 {
@@ -31,8 +29,8 @@ namespace eddy::inline v0_1 {
 /// and what counts, says `ServeOptions::silence`. Against those who send a byte now and then,
 /// handlers have deadlines of their own (`TimedStream`, `fail_after`).
 ///
-/// At the connection limit nobody is accepted: newcomers wait in the system's queue. When accept
-/// fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
+/// At the connection limit nobody is accepted: newcomers wait in the system's queue, unless they are
+/// to be told (`ServeOptions::refusal`). When accept fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
 /// once; connections that are gone before they are accepted are passed over.
 ///
 /// A drain ends: handlers that go on when its time is over are cancelled, and those that have not
@@ -55,48 +53,57 @@ namespace eddy::inline v0_1 {
 template <class L, class H, class... Args>
     requires Listener<std::remove_reference_t<L>>
 [[nodiscard]] Task<> serve(Server& server, L&& listener, H&& handler, Args&&... args) {
-    EDDY_CHECK_CALLABLE(H);
-    return detail::host_serve<L, std::decay_t<H>, std::decay_t<Args>...>(
-        server, std::forward<L>(listener), std::forward<H>(handler), std::forward<Args>(args)...);
+    if constexpr (detail::check_handler<L, H, Args...>()) {
+        return detail::host_serve<L, std::decay_t<H>, std::decay_t<Args>...>(
+            server,
+            std::forward<L>(listener),
+            std::forward<H>(handler),
+            std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
-
-namespace detail {
-
-template <class L, class H>
-Task<> host_serve_alone(L listener, H handler, ServeOptions options) {
-    Server server(options);
-    co_await host_serve<std::remove_reference_t<L>&, H>(server, listener, std::move(handler));
-}
-
-}  // namespace detail
 
 /// The same with a server of its own: until it is cancelled, or the listener is closed.
+///
+///     co_await serve(listener, handle, std::ref(room));
+///     co_await serve({.max_connections = 100}, listener, handle, std::ref(room));
+template <class L, class H, class... Args>
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve(const ServeOptions& options, L&& listener, H&& handler, Args&&... args) {
+    if constexpr (detail::check_handler<L, H, Args...>()) {
+        return detail::host_serve_alone<L, std::decay_t<H>, std::decay_t<Args>...>(
+            detail::KeptServeOptions(options),
+            std::forward<L>(listener),
+            std::forward<H>(handler),
+            std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
+}
 template <class L, class H>
     requires Listener<std::remove_reference_t<L>>
 [[nodiscard]] Task<> serve(L&& listener, H&& handler, const ServeOptions& options = {}) {
-    EDDY_CHECK_CALLABLE(H);
-    return detail::host_serve_alone<L, std::decay_t<H>>(
-        std::forward<L>(listener), std::forward<H>(handler), options);
+    return serve(options, std::forward<L>(listener), std::forward<H>(handler));
+}
+template <class L, class H, class First, class... Args>
+    requires Listener<std::remove_reference_t<L>> && detail::NotServeOptions<First, Args...>
+[[nodiscard]] Task<> serve(L&& listener, H&& handler, First&& first, Args&&... args) {
+    return serve(ServeOptions(),
+                 std::forward<L>(listener),
+                 std::forward<H>(handler),
+                 std::forward<First>(first),
+                 std::forward<Args>(args)...);
 }
 
-/// These do not compile, and say why.
-template <class L, class H, class First, class... Args>
-    requires Listener<std::remove_reference_t<L>> &&
-             (sizeof...(Args) != 0 || !std::convertible_to<First, const ServeOptions&>)
-[[nodiscard]] Task<> serve(L&&, H&&, First&&, Args&&...) {
-    static_assert(detail::always_false<First>,
-                  "what handlers are given beside the connection comes after a Server: "
-                  "serve(server, listener, handler, args...)");
-    return detail::refused();
-}
+/// This does not compile, and says why.
 template <class First, class... Args>
-    requires(!Listener<std::remove_reference_t<First>> &&
-             !std::same_as<std::remove_cvref_t<First>, Server>)
+    requires detail::BeginsNoServe<First>
 [[nodiscard]] Task<> serve(First&&, Args&&...) {
     static_assert(detail::always_false<First>,
-                  "serve begins with a listener, or with a Server that has a name: "
-                  "serve(listener, handler, options), serve(server, listener, handler, "
-                  "args...)");
+                  "serve begins with a listener, with options, or with a Server that has a name: "
+                  "serve(listener, handler, args...), serve(options, listener, handler, args...), "
+                  "serve(server, listener, handler, args...)");
     return detail::refused();
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <concepts>
 #include <exception>
 #include <source_location>
 #include <type_traits>
@@ -57,11 +56,14 @@ Task<> host_serve_until_signal(Server& server, L listener, H handler, Args... ar
     }
 }
 
-template <class L, class H>
-Task<> host_serve_alone_until_signal(L listener, H handler, ServeOptions options) {
-    Server server(options);
-    co_await host_serve_until_signal<std::remove_reference_t<L>&, H>(
-        server, listener, std::move(handler));
+template <class L, class H, class... Args>
+Task<> host_serve_alone_until_signal(KeptServeOptions options,
+                                     L listener,
+                                     H handler,
+                                     Args... args) {
+    Server server(options.get());
+    co_await host_serve_until_signal<std::remove_reference_t<L>&, H, Args...>(
+        server, listener, std::move(handler), std::move(args)...);
 }
 
 }  // namespace detail
@@ -92,41 +94,63 @@ Task<> host_serve_alone_until_signal(L listener, H handler, ServeOptions options
 template <class L, class H, class... Args>
     requires Listener<std::remove_reference_t<L>>
 [[nodiscard]] Task<> serve_until_signal(Server& server, L&& listener, H&& handler, Args&&... args) {
-    EDDY_CHECK_CALLABLE(H);
-    return detail::host_serve_until_signal<L, std::decay_t<H>, std::decay_t<Args>...>(
-        server, std::forward<L>(listener), std::forward<H>(handler), std::forward<Args>(args)...);
+    if constexpr (detail::check_handler<L, H, Args...>()) {
+        return detail::host_serve_until_signal<L, std::decay_t<H>, std::decay_t<Args>...>(
+            server,
+            std::forward<L>(listener),
+            std::forward<H>(handler),
+            std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
 }
 
-/// The same with a server of its own.
+/// The same with a server of its own:
+///
+///     co_await serve_until_signal({.drain = 10s}, listener, handle, std::ref(room));
+template <class L, class H, class... Args>
+    requires Listener<std::remove_reference_t<L>>
+[[nodiscard]] Task<> serve_until_signal(const ServeOptions& options,
+                                        L&& listener,
+                                        H&& handler,
+                                        Args&&... args) {
+    if constexpr (detail::check_handler<L, H, Args...>()) {
+        return detail::host_serve_alone_until_signal<L, std::decay_t<H>, std::decay_t<Args>...>(
+            detail::KeptServeOptions(options),
+            std::forward<L>(listener),
+            std::forward<H>(handler),
+            std::forward<Args>(args)...);
+    } else {
+        return detail::refused();
+    }
+}
 template <class L, class H>
     requires Listener<std::remove_reference_t<L>>
 [[nodiscard]] Task<> serve_until_signal(L&& listener,
                                         H&& handler,
                                         const ServeOptions& options = {}) {
-    EDDY_CHECK_CALLABLE(H);
-    return detail::host_serve_alone_until_signal<L, std::decay_t<H>>(
-        std::forward<L>(listener), std::forward<H>(handler), options);
+    return serve_until_signal(options, std::forward<L>(listener), std::forward<H>(handler));
+}
+template <class L, class H, class First, class... Args>
+    requires Listener<std::remove_reference_t<L>> && detail::NotServeOptions<First, Args...>
+[[nodiscard]] Task<> serve_until_signal(L&& listener, H&& handler, First&& first, Args&&... args) {
+    return serve_until_signal(ServeOptions(),
+                              std::forward<L>(listener),
+                              std::forward<H>(handler),
+                              std::forward<First>(first),
+                              std::forward<Args>(args)...);
 }
 
-/// These do not compile, and say why.
-template <class L, class H, class First, class... Args>
-    requires Listener<std::remove_reference_t<L>> &&
-             (sizeof...(Args) != 0 || !std::convertible_to<First, const ServeOptions&>)
-[[nodiscard]] Task<> serve_until_signal(L&&, H&&, First&&, Args&&...) {
-    static_assert(detail::always_false<First>,
-                  "what handlers are given beside the connection comes after a Server: "
-                  "serve_until_signal(server, listener, handler, args...)");
-    return detail::refused();
-}
+/// This does not compile, and says why.
 template <class First, class... Args>
-    requires(!Listener<std::remove_reference_t<First>> &&
-             !std::same_as<std::remove_cvref_t<First>, Server>)
+    requires detail::BeginsNoServe<First>
 [[nodiscard]] Task<> serve_until_signal(First&&, Args&&...) {
     static_assert(detail::always_false<First>,
-                  "serve_until_signal begins with a listener, or with a Server that has a name: "
-                  "serve_until_signal(listener, handler, options), serve_until_signal(server, "
-                  "listener, handler, "
-                  "args...)");
+                  "serve_until_signal begins with a listener, with options, or with a Server that "
+                  "has a name: "
+                  "serve_until_signal(listener, handler, args...), serve_until_signal(options, "
+                  "listener, handler, args...), "
+                  "serve_until_signal(server, listener, handler, args...)");
     return detail::refused();
 }
 

@@ -18,6 +18,7 @@ namespace eddy::inline v0_1 {
 
 namespace detail {
 class ServeRun;
+class Refusal;
 class ServedConnection;
 }  // namespace detail
 
@@ -47,6 +48,12 @@ struct EDDY_VISIBLE ServeOptions {
     Duration first_pause = std::chrono::milliseconds(5);
     Duration longest_pause = std::chrono::milliseconds(100);
     std::string_view name = "connection";  ///< of the jobs; copied
+    /// What newcomers are told at the limit: they are accepted, get these bytes, and are closed so
+    /// that they can read them although what they have sent is unread (`close_gracefully`). Copied.
+    /// Nothing, unless it is given: then nobody is accepted at the limit, and newcomers wait in the
+    /// system's queue. Up to 64 at a time are being refused, for a second each, up to 64 KiB of
+    /// what they send; beyond that they wait in the queue after all. Not while the server drains.
+    std::string_view refusal = {};
 };
 
 struct EDDY_VISIBLE ServeStatistics {
@@ -61,6 +68,7 @@ struct EDDY_VISIBLE ServeStatistics {
     std::uint64_t aborted = 0;    ///< gone before they were accepted
     std::uint64_t pauses = 0;     ///< for want of descriptors, memory or leave
     std::uint64_t lost = 0;       ///< of `failed`: because their peer went away
+    std::uint64_t refused = 0;    ///< at the limit, with `refusal`; in none of the others
     bool draining = false;
 };
 
@@ -105,10 +113,11 @@ public:
 
 private:
     friend class detail::ServeRun;
+    friend class detail::Refusal;
     friend class detail::ServedConnection;
 
     // Invariant: active_ connections exist, held_ of them wait until there is room to serve them;
-    // freed_ is woken with each that ends.
+    // refusing_ others are being refused. freed_ is woken with each that ends.
     LoopBound bound_;
     std::size_t limit_;
     Duration drain_;
@@ -117,8 +126,10 @@ private:
     Duration first_pause_;
     Duration longest_pause_;
     std::string name_;
+    std::string refusal_;
     std::size_t active_ = 0;
     std::size_t held_ = 0;
+    std::size_t refusing_ = 0;
     bool draining_ = false;
     TimePoint end_ = never;  // of meaning once it drains
     ServeStatistics counts_;
@@ -141,5 +152,28 @@ private:
 };
 
 inline Server::DrainWait Server::wait_draining() { return DrainWait(*this); }
+
+namespace detail {
+
+/// Options for a server that a task will make, which may run when their texts are gone.
+class KeptServeOptions final {
+public:
+    explicit KeptServeOptions(const ServeOptions& options)
+        : options_(options), name_(options.name), refusal_(options.refusal) {}
+
+    [[nodiscard]] ServeOptions get() const noexcept {
+        ServeOptions options = options_;
+        options.name = name_;
+        options.refusal = refusal_;
+        return options;
+    }
+
+private:
+    ServeOptions options_;
+    std::string name_;
+    std::string refusal_;
+};
+
+}  // namespace detail
 
 }  // namespace eddy::inline v0_1

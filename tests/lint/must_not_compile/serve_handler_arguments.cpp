@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What handlers are given comes after a Server.
+// A handler is called with the stream and what comes after it; references are passed by std::ref.
 
 #include <functional>
 
@@ -8,10 +8,10 @@
 #include <eddy/task.hpp>
 
 struct Room {};
-eddy::Task<> handle(eddy::TcpStream stream, Room& room);
+eddy::Task<> handle(eddy::TcpStream stream, Room& room, int number);
 
-eddy::Task<> correct(eddy::Server& server, eddy::TcpListener& listener, Room& room) {
-    co_await eddy::serve(server, listener, handle, std::ref(room));
+eddy::Task<> correct(eddy::TcpListener& listener, Room& room) {
+    co_await eddy::serve(listener, handle, std::ref(room), 1);
 }
 
 #ifdef EDDY_MUST_NOT_COMPILE
