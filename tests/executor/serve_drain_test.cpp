@@ -9,7 +9,9 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/net/connect.hpp>
 #include <eddy/net/serve.hpp>
+#include <eddy/net/tcp.hpp>
 #include <eddy/run.hpp>
 #include <eddy/run_in_executor.hpp>
 #include <eddy/spawn.hpp>
@@ -136,6 +138,41 @@ TEST_CASE("a server whose handler awaits a call of an hour ends within drain, un
     CHECK(count_of("left alone, its server has drained and it has not ended: connection #",
                    result.errors) == 1);
     CHECK(count_of("cut off after its grace period from what it waited for, and ended: connection",
+                   result.errors) == 1);
+    CHECK(count_of("1 call still ran", result.errors) == 1);
+    CHECK(count_of("[eddy]", result.errors) == 3);
+}
+
+namespace {
+
+Task<> told_twice(Server& server) {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    auto serving = spawn(serve_until_signal(server, listener, [](TcpStream) -> Task<> {
+        co_await run_in_executor([] { std::this_thread::sleep_for(1h); });
+    }));
+    const TcpStream client = co_await connect(listener.local_address());
+    co_await until([] { return default_pool().statistics().running == 1; });
+    static_cast<void>(raise(SIGTERM));
+    co_await server.wait_draining();
+    static_cast<void>(raise(SIGTERM));
+    co_await serving;
+    CHECK(server.statistics().left == 1);
+}
+
+}  // namespace
+
+TEST_CASE("a second signal ends a server whose handler awaits a call, and its program, now") {
+    const auto start = std::chrono::steady_clock::now();
+    const auto result = run_in_child([] {
+        Server server({.drain = 1h, .unwind = 20ms, .name = "visitor"});
+        return run_main(told_twice(server), {.grace = 1h});
+    });
+    CHECK(std::chrono::steady_clock::now() - start < 20s);
+    CHECK(result.exit_code == 0);
+    CHECK(count_of("left alone, its server has drained and it has not ended: visitor #",
+                   result.errors) == 1);
+    CHECK(count_of("serve_drain_test.cpp:", result.errors) >= 2);  // where it waits, and came from
+    CHECK(count_of("cut off after its grace period from what it waited for, and ended: visitor",
                    result.errors) == 1);
     CHECK(count_of("1 call still ran", result.errors) == 1);
     CHECK(count_of("[eddy]", result.errors) == 3);

@@ -212,7 +212,8 @@ void Loop::Impl::begin_grace() {
         end_jobs();
         return;
     }
-    const TimePoint end = after(core.clock->now(), grace_);
+    const Duration patience = attached ? grace_ : std::min(grace_, core.most_grace);
+    const TimePoint end = after(core.clock->now(), patience);
     grace_timer_.started = true;
     grace_end_ = end;
     untimed_grace_end_ = never;
@@ -229,7 +230,7 @@ void Loop::Impl::begin_grace() {
         }
     }
     if (virtual_time_) {
-        real_grace_end_ = after(Clock::steady().now(), std::max(grace_, least_real_grace));
+        real_grace_end_ = after(Clock::steady().now(), std::max(patience, least_real_grace));
     }
 }
 

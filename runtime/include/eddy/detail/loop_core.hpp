@@ -97,6 +97,7 @@ protected:
 /// | loop, driver    | `Loop`, when it is made, begins and ends                                 |
 /// | abandoned       | `Loop`, while a grace is over                                            |
 /// | signal_takers   | `SignalsTaken`                                                           |
+/// | most_grace      | `serve_until_signal`, at a second signal                                 |
 /// | runs_on         | `Loop`, at its beginning and end; other threads read it                  |
 class EDDY_API LoopCore {
 public:
@@ -131,9 +132,10 @@ public:
     WaitQueue settled;  // woken when everything else waits
     std::shared_ptr<Inbox> inbox;
     Loop* loop;
-    Driver* driver = nullptr;            // where handles and requests are opened
-    AbandonedJobs* abandoned = nullptr;  // at the end, if jobs have outlasted the grace
-    std::size_t signal_takers = 0;       // that see to SIGINT and SIGTERM in its place
+    Driver* driver = nullptr;               // where handles and requests are opened
+    AbandonedJobs* abandoned = nullptr;     // at the end, if jobs have outlasted the grace
+    std::size_t signal_takers = 0;          // that see to SIGINT and SIGTERM in its place
+    Duration most_grace = Duration::max();  // of a run: somebody has been told to end it now
 
     // --- whose it is ---------------------------------------------------------------------------
     /// The identity of the thread that runs it, or on which it is attached; 0 before and after.

@@ -31,7 +31,7 @@ private:
     SignalSet signals_;
 };
 
-EDDY_API Task<> drain_on_signals(Server& server, SignalSet& signals);
+EDDY_API Task<> drain_on_signals(Server& server, SignalSet& signals, Duration unwind);
 
 /// The serving itself, so that what it throws comes out raw and not in a group.
 template <class L, class H, class... Args>
@@ -40,7 +40,7 @@ Task<> host_serve_until_signal(Server& server, L listener, H handler, Args... ar
     SignalsTaken taken;
     std::exception_ptr failure;
     auto body = [&](TaskGroup& group) -> Task<> {
-        group.spawn(drain_on_signals(server, taken.signals()), {.where = place});
+        group.spawn(drain_on_signals(server, taken.signals(), server.unwind()), {.where = place});
         auto serving = host_serve<std::remove_reference_t<L>&, H, Args...>(
             server, listener, std::move(handler), std::move(args)...);
         const auto outcome = co_await outcome_of(std::move(serving));
@@ -84,7 +84,9 @@ Task<> host_serve_alone_until_signal(KeptServeOptions options,
 ///     }
 ///
 /// Meanwhile `RunOptions::handle_signals` leaves both signals to it: they do not cancel the loop.
-/// Signals after the second change nothing. Once it has returned, SIGINT and SIGTERM are the loop's
+/// The second one also leaves the loop's grace (`RunOptions::grace`) no longer than
+/// `ServeOptions::unwind`, so that the program ends then, whatever a handler that was left alone
+/// waits for. Signals after the second change nothing. Once it has returned, SIGINT and SIGTERM are the loop's
 /// again (`RunOptions::handle_signals`); but a number that has come already does what it does by
 /// default. Several may serve at a time.
 ///

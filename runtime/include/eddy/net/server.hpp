@@ -97,6 +97,8 @@ public:
     [[nodiscard]] ServeStatistics statistics() const;
     [[nodiscard]] std::size_t max_connections() const noexcept { return limit_; }
     [[nodiscard]] bool draining() const;
+    /// `ServeOptions::unwind`.
+    [[nodiscard]] Duration unwind() const noexcept { return unwind_; }
 
     /// Accepts no more, closes the listeners, and lets the handlers that run finish: until
     /// `patience` from now, at once if that is not above zero, then they are cancelled;
