@@ -3,8 +3,8 @@
 //
 // `serve` runs a job for each connection, up to a limit. SIGINT or SIGTERM drain it: nobody new is
 // accepted, connections have ten seconds to finish, a second signal ends them at once. Who says
-// nothing for a minute is disconnected, so that nobody holds a place for ever. Try it with
-// `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
+// nothing for a minute is disconnected, so that nobody holds a place for ever; who comes when there
+// is none is told. Try it with `nc 127.0.0.1 PORT`, or `curl telnet://127.0.0.1:PORT`.
 #include <charconv>
 #include <chrono>
 #include <iostream>
@@ -33,7 +33,10 @@ eddy::Task<> say_when_draining(eddy::Server& server) {
 }
 
 eddy::Task<> run_server(eddy::Address address, eddy::Duration silence) {
-    eddy::Server server({.max_connections = 1000, .drain = 10s, .silence = silence});
+    eddy::Server server({.max_connections = 1000,
+                         .drain = 10s,
+                         .silence = silence,
+                         .refusal = "too many connections, come back later\n"});
     eddy::TcpListener listener = eddy::TcpListener::listen(address);
     std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {

@@ -38,7 +38,13 @@ struct Target {
     std::uint16_t port = 0;
 };
 
-eddy::Task<> serve_client(eddy::TcpStream client, const Target& target, eddy::CopiedBytes& total) {
+struct Total {
+    unsigned connections = 0;
+    eddy::CopiedBytes bytes;
+};
+
+eddy::Task<> serve_client(eddy::TcpStream client, const Target& target, Total& total) {
+    ++total.connections;
     const eddy::Address from = client.peer_address();
     const auto connect = [&target] { return eddy::connect(target.host, target.port); };
     eddy::CopiedBytes bytes;
@@ -48,21 +54,20 @@ eddy::Task<> serve_client(eddy::TcpStream client, const Target& target, eddy::Co
     } catch (const std::exception& error) {
         end = error.what();
     }
-    total.a_to_b += bytes.a_to_b;
-    total.b_to_a += bytes.b_to_a;
+    total.bytes.a_to_b += bytes.a_to_b;
+    total.bytes.b_to_a += bytes.b_to_a;
     std::cout << from << ": " << bytes.a_to_b << " bytes there, " << bytes.b_to_a << " back, "
               << end << std::endl;
 }
 
-eddy::Task<> run_proxy(eddy::Address address, const Target& target, eddy::CopiedBytes& total) {
-    // Each has two descriptors.
-    eddy::Server server({.max_connections = 400, .drain = 10s, .silence = 60s});
+eddy::Task<> run_proxy(eddy::Address address, const Target& target, Total& total) {
+    constexpr eddy::ServeOptions limits{.max_connections = 400, .drain = 10s, .silence = 60s};
     eddy::TcpListener listener = eddy::TcpListener::listen(address);
     std::cout << "listening on " << listener.local_address() << std::endl;
     co_await eddy::serve_until_signal(
-        server, listener, serve_client, std::cref(target), std::ref(total));
-    std::cout << server.statistics().accepted << " connections, " << total.a_to_b
-              << " bytes there, " << total.b_to_a << " back\n";
+        limits, listener, serve_client, std::cref(target), std::ref(total));
+    std::cout << total.connections << " connections, " << total.bytes.a_to_b << " bytes there, "
+              << total.bytes.b_to_a << " back\n";
 }
 
 /// Zero for what is no port.
@@ -84,6 +89,6 @@ int main(int count, char** arguments) {
     }
     // Before the loop: connections refer to both.
     const Target target{arguments[2], port};
-    eddy::CopiedBytes total;
+    Total total;
     return finished(eddy::run_main(run_proxy(*address, target, total)));
 }
