@@ -10,6 +10,7 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/net/close_gracefully.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/unix.hpp>
 #include <eddy/run.hpp>
@@ -67,6 +68,7 @@ const std::vector<Faults>& faults() {
         {SystemCall::ioctl, {ENOMEM, EINVAL}},
         {SystemCall::socketpair, {EMFILE, ENFILE, ENOMEM, EOPNOTSUPP}},
         {SystemCall::timerfd_create, {EMFILE, ENFILE, ENOMEM, ENODEV}},
+        {SystemCall::poll, {ENOMEM, EINTR}},
     };
     return all;
 }
@@ -123,6 +125,26 @@ Task<> pair_exchange() {
         group.spawn(echo(std::move(other)));
         UnixStream mine = std::move(one);  // closed with the body: the echo ends with it
         co_await ask_thrice(mine);
+    });
+}
+
+/// Says something that nobody has asked for, and ends so that it can be read.
+Task<> say_goodbye(TcpListener& listener) {
+    TcpStream stream = co_await listener.accept();
+    co_await stream.write_all("goodbye");
+    static_cast<void>(co_await eddy::close_gracefully(std::move(stream)));
+}
+
+Task<> goodbye_exchange() {
+    TcpListener listener = TcpListener::listen(Address::loopback(0));
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn(say_goodbye(listener));
+        TcpStream stream = co_await eddy::connect(listener.local_address());
+        co_await stream.write_all("not read");
+        co_await stream.wait_hang_up();
+        const std::string text = co_await read_all(stream);
+        CHECK(text == "goodbye");
+        stream.close();
     });
 }
 
@@ -203,6 +225,12 @@ TEST_CASE("whichever system call of a TCP exchange fails, it ends with an error 
 
 TEST_CASE("whichever system call of a Unix exchange fails, it ends with an error that is named") {
     const std::size_t runs = fail_each_call(&unix_exchange);
+    MESSAGE(runs << " faults");
+    CHECK(runs > 100);
+}
+
+TEST_CASE("whichever system call of a connection that closes gracefully fails, it ends as named") {
+    const std::size_t runs = fail_each_call(&goodbye_exchange);
     MESSAGE(runs << " faults");
     CHECK(runs > 100);
 }

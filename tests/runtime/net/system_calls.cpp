@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <mutex>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -48,7 +49,7 @@ std::string_view name_of(SystemCall call) noexcept {
         "socket",         "bind",       "listen",         "connect",       "accept4", "getsockname",
         "getsockopt",     "setsockopt", "shutdown",       "recv",          "send",    "sendmsg",
         "epoll_ctl",      "epoll_ctl",  "ioctl",          "epoll_create1", "eventfd", "pipe2",
-        "pthread_create", "socketpair", "timerfd_create", "sigaction"};
+        "pthread_create", "socketpair", "timerfd_create", "sigaction",     "poll"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -291,6 +292,11 @@ int sigaction(int number, const struct sigaction* wanted, struct sigaction* befo
     static auto* const real =
         next<int(int, const struct sigaction*, struct sigaction*)>("sigaction");
     return fails(SystemCall::sigaction) ? -1 : real(number, wanted, before);
+}
+
+int poll(pollfd* descriptors, nfds_t count, int timeout) {
+    static auto* const real = next<int(pollfd*, nfds_t, int)>("poll");
+    return fails(SystemCall::poll) ? -1 : real(descriptors, count, timeout);
 }
 
 int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {

@@ -45,6 +45,7 @@ enum class SystemCall : std::uint8_t {
     socketpair,
     timerfd_create,
     sigaction,
+    poll,
 };
 
 [[nodiscard]] std::string_view name_of(SystemCall call) noexcept;
