@@ -37,6 +37,6 @@ set(core_headers
     yield
 )
 set(uv_headers signal_wait)
-set(group_headers gather map_bounded spawner)
+set(group_headers gather map_bounded retry_if spawner)
 set(bridge_headers from_callback)
 set(loop_headers detach_on_cancel keep_host spawn)

@@ -14,6 +14,7 @@
 #include <eddy/detail/split_mix.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/own.hpp>
+#include <eddy/retry_if.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
@@ -32,26 +33,10 @@ struct EDDY_VISIBLE RetryPolicy {
     double jitter = 0.5;  ///< 0: exact delays, up to 1: anything below
     /// The same seed, the same delays; for tests.
     std::optional<std::uint64_t> seed = std::nullopt;
-    /// Which failures are worth another attempt; null: all. See `retry_on`.
-    bool (*retry_if)(const std::exception_ptr&) = nullptr;
+    /// Which failures are worth another attempt; empty: all. `retry_on<IoError, TimedOut>`, or a
+    /// callable of yours, which it refers to.
+    RetryIf retry_if = {};
 };
-
-/// For `RetryPolicy::retry_if`: true for exceptions of these types.
-///
-///     const RetryPolicy policy{.attempts = 5, .retry_if = retry_on<IoError, TimedOut>};
-template <class... Errors>
-[[nodiscard]] bool retry_on(const std::exception_ptr& error) {
-    const auto is = [&error]<class E>(std::type_identity<E>) {
-        try {
-            std::rethrow_exception(error);
-        } catch (const E&) {
-            return true;
-        } catch (...) {
-            return false;
-        }
-    };
-    return (is(std::type_identity<Errors>()) || ...);
-}
 
 namespace detail {
 
@@ -66,6 +51,7 @@ public:
     [[nodiscard]] Duration next_delay(const std::exception_ptr& error);
 
 private:
+    [[nodiscard]] bool is_worth_it(const std::exception_ptr& error) const;
     [[nodiscard]] double random() noexcept;
 
     RetryPolicy policy_;
@@ -99,7 +85,9 @@ Task<T> host_retry(RetryPolicy policy, F fn, Args... args) {
 ///
 /// Throws:       the last failure, as it was thrown: when the attempts are used up, when
 ///               `policy.retry_if` says no, or at once when the next pause would not end before
-///               `current_effective_deadline()`. `std::invalid_argument` for a bad policy.
+///               `current_effective_deadline()`. `std::invalid_argument` for a bad policy. What
+///               `retry_if` throws, at once; the failure it was asked about goes to the observer
+///               and the log then, as one that nobody can collect, unless it is what was thrown.
 /// Cancellation: `Cancelled` is never retried; the pauses are checkpoints.
 /// Lifetime:     `fn` and `args` are kept here; `args` are passed as lvalues, to every attempt
 ///               anew.

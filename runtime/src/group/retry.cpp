@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include <eddy/exception_group.hpp>
+#include <eddy/report_failure.hpp>
 #include <eddy/scope.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -43,10 +44,22 @@ Retrying::Retrying(const RetryPolicy& policy)
     }
 }
 
+bool Retrying::is_worth_it(const std::exception_ptr& error) const {
+    if (is_cancelled(error)) {
+        return false;
+    }
+    try {
+        return !policy_.retry_if || policy_.retry_if(error);
+    } catch (...) {
+        if (std::current_exception() != error) {
+            report_failure(error, "hidden by what retry_if threw");
+        }
+        throw;
+    }
+}
+
 Duration Retrying::next_delay(const std::exception_ptr& error) {
-    const bool wanted =
-        !is_cancelled(error) && (policy_.retry_if == nullptr || policy_.retry_if(error));
-    if (!wanted || ++failures_ == policy_.attempts) {
+    if (!is_worth_it(error) || ++failures_ == policy_.attempts) {
         std::rethrow_exception(error);
     }
     const double longest = static_cast<double>(policy_.max_delay.count());
