@@ -49,10 +49,6 @@ int accept_connection(int fd, SocketAddress& peer) noexcept {
 
 ListenSocket::ListenSocket(int fd, SocketKind kind) : PollHandle(fd), kind_(kind) {
     bound_.check("a listener");
-    const int error = watch();  // now, while somebody can be told
-    if (error != 0) {
-        throw_io_error(error, "a listener");
-    }
 }
 
 void ListenSocket::fail(const char* what, int error) const {
@@ -61,6 +57,12 @@ void ListenSocket::fail(const char* what, int error) const {
                              ": the listener was closed, or its loop has ended");
     }
     throw_io_error(error, what);
+}
+
+void ListenSocket::check_open(const char* what) const {
+    if (!is_open() || !on_loop_thread()) {
+        fail(what, SocketAccept::closed);
+    }
 }
 
 bool ListenSocket::try_accept(SocketAccept& accept) {
@@ -163,6 +165,16 @@ void ListenSocket::close() noexcept {
         return;
     }
     close_handle();
+    end_waits();
+}
+
+int ListenSocket::release_descriptor() noexcept {
+    const int descriptor = give_up();
+    end_waits();
+    return descriptor;
+}
+
+void ListenSocket::end_waits() noexcept {
     while (returned_ != nullptr) {
         Socket& socket = *std::exchange(returned_, returned_->next_returned);
         socket.close(false);
@@ -187,6 +199,25 @@ ListenSocket& listener_of(const SocketRef<ListenSocket>& socket, const char* wha
 
 ListenSocket& listener_to_close(const SocketRef<ListenSocket>& socket, const char* what) {
     return socket && socket->is_inherited() ? *socket.get() : listener_of(socket, what);
+}
+
+int native_handle_of(const SocketRef<ListenSocket>& socket, const char* what) {
+    ListenSocket& self = listener_of(socket, what);
+    self.check_open(what);
+    return self.fd();
+}
+
+int release_listener(const SocketRef<ListenSocket>& socket, const char* what) {
+    static_cast<void>(native_handle_of(socket, what));
+    return socket->release_descriptor();
+}
+
+SocketRef<ListenSocket> make_listener(int fd, SocketKind kind) {
+    SocketRef<ListenSocket> socket(new ListenSocket(fd, kind));
+    if (const int error = socket->begin(); error != 0) {
+        throw_io_error(error, "a listener");
+    }
+    return socket;
 }
 
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept {

@@ -17,14 +17,22 @@ class ListenSocket final : public PollHandle {
 public:
     /// Takes the descriptor over, also when it throws. It listens already.
     ListenSocket(int fd, SocketKind kind);
+    /// Before anything else: it is watched, now that somebody can be told. Zero, or an errno.
+    [[nodiscard]] int begin() noexcept { return watch(); }
 
     void check_thread(const char* what) const { bound_.check(what); }
+    /// Throws `ClosedResource`.
+    void check_open(const char* what) const;
     [[noreturn]] void fail(const char* what, int error) const;
     [[nodiscard]] ListenerStatistics statistics() const noexcept {
         return {.accepted = accepted_, .waiters = acceptors_.size()};
     }
 
     void close() noexcept;
+    /// The same, but the descriptor is the caller's, and listens on.
+    [[nodiscard]] int release_descriptor() noexcept;
+    /// It could not be adopted, and is still the caller's.
+    void disown() noexcept { static_cast<void>(give_up()); }
 
     // --- for the waits -------------------------------------------------------------------------
     [[nodiscard]] bool try_accept(SocketAccept& accept);
@@ -41,6 +49,7 @@ private:
     /// True: it has ended, with a socket or an error.
     [[nodiscard]] bool accept_once(SocketAccept& accept) noexcept;
     void wake(SocketAccept& accept) noexcept;
+    void end_waits() noexcept;
 
     LoopBound bound_;
     WaitQueue acceptors_;
@@ -55,6 +64,13 @@ private:
 /// The same, but for a forked child, which may close what it has inherited.
 [[nodiscard]] ListenSocket& listener_to_close(const SocketRef<ListenSocket>& socket,
                                               const char* what);
+
+/// For the public listeners of the same names. `what` is named in errors.
+[[nodiscard]] int native_handle_of(const SocketRef<ListenSocket>& socket, const char* what);
+[[nodiscard]] int release_listener(const SocketRef<ListenSocket>& socket, const char* what);
+
+/// Makes a listener of a descriptor that listens, and closes it if that fails.
+[[nodiscard]] SocketRef<ListenSocket> make_listener(int fd, SocketKind kind);
 
 /// The listener object is gone.
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept;

@@ -352,16 +352,38 @@ void Socket::shut_down(const char* what) {
 // --- connecting --------------------------------------------------------------------------------
 
 bool Socket::try_connect(SocketConnect& connect) {
-    if (::connect(fd(), connect.address_.get(), connect.address_.length) == 0) {
-        return true;
-    }
-    if (errno != EINPROGRESS && errno != EINTR) {
-        fail(connect.what(), errno);
+    if (connect.first_.empty() || !connect_with_data(connect)) {
+        if (::connect(fd(), connect.address_.get(), connect.address_.length) == 0) {
+            return true;
+        }
+        if (errno != EINPROGRESS && errno != EINTR) {
+            fail(connect.what(), errno);
+        }
     }
     if (const int error = watch(); error != 0) {
         fail(connect.what(), error);
     }
     return false;
+}
+
+/// TCP fast open. True: it is under way, with its first bytes if the system has a cookie of the
+/// server's. False, whatever the reason: nothing has happened, `connect` goes on without, and says
+/// what is wrong if that is not the fast open alone.
+bool Socket::connect_with_data(SocketConnect& connect) noexcept {
+    iovec part{const_cast<std::byte*>(connect.first_.data()), connect.first_.size()};
+    SocketAddress target = connect.address_;
+    msghdr message{};
+    message.msg_name = target.get();
+    message.msg_namelen = target.length;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const ssize_t count = ::sendmsg(fd(), &message, MSG_FASTOPEN | MSG_NOSIGNAL);
+    if (count > 0) {
+        connect.sent_ = static_cast<std::size_t>(count);
+        bytes_written_ += connect.sent_;
+        moved();
+    }
+    return count > 0 || errno == EINPROGRESS;
 }
 
 void Socket::start_connect(SocketConnect& connect) noexcept {
@@ -491,10 +513,36 @@ void Socket::close(bool reset) noexcept {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
+    count_spared();
+    close_handle();
+    end_waits();
+}
+
+int Socket::release_descriptor() {
+    check_open("release");
+    if ((write_bars_ & write_torn) != 0 || (read_bars_ & read_lost) != 0) {
+        throw InvalidState(prefix("release") +
+                           ((write_bars_ & write_torn) != 0
+                                ? ": a write has sent a part of what it was given, and nobody can "
+                                  "go on from there: close the stream"
+                                : ": a job that had received bytes was destroyed with them: close "
+                                  "the stream"));
+    }
+    leave();
+    count_spared();
+    const int descriptor = give_up();
+    end_waits();
+    return descriptor;
+}
+
+/// It has not been watched until its end.
+void Socket::count_spared() noexcept {
     if (spared_ && core().sparing >= 0 && core().sparing < most_spared) {
         core().sparing += 2;  // for once it paid: twice as many may be next
     }
-    close_handle();
+}
+
+void Socket::end_waits() noexcept {
     EDDY_ASSERT(connector_ == nullptr);  // who connects has it alone
     if (SocketReader* reader = std::exchange(reader_, nullptr)) {
         reader->end(SocketWait::closed);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include <eddy/detail/socket_waits.hpp>
@@ -19,22 +20,31 @@ namespace eddy::inline v0_1::detail {
 
 enum class SocketKind : std::uint8_t { tcp, local };
 
-/// The wait for a connection to come about: for `connect` alone.
+/// The wait for a connection to come about: for `connect` and its kin alone.
 class SocketConnect final : public SocketWait {
 public:
-    SocketConnect(Socket* socket, const SocketAddress& address) noexcept
-        : SocketWait(socket), address_(address) {}
+    /// `first`: to go with the handshake, as much of it as the system takes; `sent` says how much.
+    SocketConnect(Socket* socket,
+                  const SocketAddress& address,
+                  std::span<const std::byte> first = {}) noexcept
+        : SocketWait(socket), address_(address), first_(first) {}
     [[nodiscard]] const char* what() const noexcept override { return "connect"; }
 
     [[nodiscard]] bool try_now();
     void start() noexcept;
-    void take() { conclude(); }
+    /// How much of `first` the connection has taken along.
+    [[nodiscard]] std::size_t take() {
+        conclude();
+        return sent_;
+    }
 
 private:
     friend class Socket;
     void unlink() noexcept override;
 
     const SocketAddress& address_;
+    std::span<const std::byte> first_;
+    std::size_t sent_ = 0;
 };
 
 /// A stream socket: at most one reader and one writer, served when the loop polls.
@@ -66,12 +76,19 @@ public:
 
     /// Ends the connection, and the waits with `ClosedResource`.
     void close(bool reset) noexcept;
+    /// The same, but the connection and its descriptor are the caller's. Throws as
+    /// `SocketStream::release`.
+    [[nodiscard]] int release_descriptor();
+    /// It could not be adopted, and is still the caller's.
+    void disown() noexcept { static_cast<void>(give_up()); }
     void drop_reader() noexcept;
     void drop_writer() noexcept;
 
     /// It has just been accepted: it is watched from now on, unless there is something to read
     /// already, and that may be all. Zero, or an errno.
     [[nodiscard]] int begin_accepted() noexcept;
+    /// It has just been adopted, and is watched, now that somebody can be told. The same.
+    [[nodiscard]] int begin_adopted() noexcept { return watch(); }
 
     // --- for the waits -------------------------------------------------------------------------
     [[nodiscard]] bool try_read(SocketRead& read);
@@ -107,7 +124,10 @@ private:
 
     void on_ready(unsigned events) noexcept override;
     void on_loop_end() noexcept override { close(false); }
+    [[nodiscard]] bool connect_with_data(SocketConnect& connect) noexcept;
     void connect_ended() noexcept;
+    void end_waits() noexcept;
+    void count_spared() noexcept;
     [[nodiscard]] bool waits_for_peer() const noexcept override {
         return reader_ != nullptr || writer_ != nullptr;
     }

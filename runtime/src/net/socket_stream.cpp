@@ -58,6 +58,14 @@ void SocketStream::close() { socket_to_close("close").close(false); }
 
 void SocketStream::close_reset() { socket_to_close("close_reset").close(true); }
 
+NativeSocket SocketStream::native_handle() const {
+    Socket& self = socket("native_handle");
+    self.check_open("native_handle");
+    return self.fd();
+}
+
+NativeSocket SocketStream::release() { return socket("release").release_descriptor(); }
+
 std::pair<ReadHalf, WriteHalf> SocketStream::split() && {
     Socket& both = socket("split");
     both.retain();

@@ -2,6 +2,7 @@
 #include <eddy/net/tcp.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <limits>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include <eddy/error.hpp>
 
 #include "base/owned_fd.hpp"
+#include "net/adopt.hpp"
 #include "net/listen_socket.hpp"
 #include "net/socket.hpp"
 
@@ -32,6 +34,12 @@ Address TcpStream::local_address() const {
 }
 
 Address TcpStream::peer_address() const { return socket("peer_address").peer(); }
+
+TcpStream TcpStream::adopt(NativeSocket connected) {
+    const char* const what = "TcpStream::adopt";
+    detail::check_adoptable(connected, detail::SocketKind::tcp, false, what);
+    return TcpStream(detail::adopt_stream(connected, detail::SocketKind::tcp, what));
+}
 
 void TcpStream::set_nodelay(bool on) {
     Socket& self = socket("set_nodelay");
@@ -62,6 +70,40 @@ void TcpStream::clear_keepalive() {
     set_option(self.fd(), SOL_SOCKET, SO_KEEPALIVE, 0, "clear_keepalive");
 }
 
+void TcpStream::set_user_timeout(Duration limit) {
+    Socket& self = socket("set_user_timeout");
+    self.check_open("set_user_timeout");
+    // Not rounded before it is known to be small enough: that could overflow.
+    constexpr std::chrono::milliseconds most(std::numeric_limits<int>::max());
+    if (limit <= Duration::zero() || limit > most) {
+        throw std::invalid_argument(
+            "set_user_timeout: the limit is positive, and at most 2^31 - 1 milliseconds");
+    }
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(limit);
+    set_option(self.fd(),
+               IPPROTO_TCP,
+               TCP_USER_TIMEOUT,
+               static_cast<int>(milliseconds.count()),
+               "set_user_timeout");
+}
+
+void TcpStream::clear_user_timeout() {
+    Socket& self = socket("clear_user_timeout");
+    self.check_open("clear_user_timeout");
+    set_option(self.fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, 0, "clear_user_timeout");
+}
+
+bool TcpStream::used_fast_open() const {
+    Socket& self = socket("used_fast_open");
+    self.check_open("used_fast_open");
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (getsockopt(self.fd(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+        detail::throw_io_error(errno, "used_fast_open");
+    }
+    return (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0;
+}
+
 // --- listeners ---------------------------------------------------------------------------------
 
 namespace {
@@ -80,6 +122,11 @@ void prepare_listener(int fd, const Address& address, const ListenOptions& optio
     if (::bind(fd, target.get(), target.length) != 0 || ::listen(fd, options.backlog) != 0) {
         detail::throw_io_error(errno, what);
     }
+    if (options.fast_open > 0) {
+        const int queue = options.fast_open;
+        // A system that refuses goes on without: used_fast_open tells.
+        static_cast<void>(setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN, &queue, sizeof queue));
+    }
 }
 
 }  // namespace
@@ -88,12 +135,21 @@ TcpListener TcpListener::listen(const Address& address, const ListenOptions& opt
     if (options.backlog < 1) {
         throw std::invalid_argument("TcpListener::listen: the backlog is at least 1");
     }
+    if (options.fast_open < 0) {
+        throw std::invalid_argument("TcpListener::listen: fast_open is at least 0, which is off");
+    }
     detail::OwnedFd fd(detail::open_stream_socket(address.is_v6() ? AF_INET6 : AF_INET,
                                                   "listen " + address.to_string()));
     prepare_listener(fd.get(), address, options);
     const Address local = detail::local_address(fd.get());
-    SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), detail::SocketKind::tcp));
-    return TcpListener(std::move(socket), local);
+    return TcpListener(detail::make_listener(fd.release(), detail::SocketKind::tcp), local);
+}
+
+TcpListener TcpListener::adopt(NativeSocket listening) {
+    const char* const what = "TcpListener::adopt";
+    detail::check_adoptable(listening, detail::SocketKind::tcp, true, what);
+    const Address local = detail::local_address(listening);
+    return TcpListener(detail::adopt_listener(listening, detail::SocketKind::tcp, what), local);
 }
 
 TcpListener::~TcpListener() { detail::abandon_listener(socket_); }
@@ -112,6 +168,14 @@ bool TcpListener::is_open() const {
 
 ListenerStatistics TcpListener::statistics() const {
     return detail::listener_of(socket_, "TcpListener::statistics").statistics();
+}
+
+NativeSocket TcpListener::native_handle() const {
+    return detail::native_handle_of(socket_, "TcpListener::native_handle");
+}
+
+NativeSocket TcpListener::release() {
+    return detail::release_listener(socket_, "TcpListener::release");
 }
 
 void TcpListener::close() { detail::listener_to_close(socket_, "TcpListener::close").close(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/unix.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <eddy/yield.hpp>
 
 #include "base/owned_fd.hpp"
+#include "net/adopt.hpp"
 #include "net/listen_socket.hpp"
 #include "net/socket.hpp"
 
@@ -54,7 +56,23 @@ detail::SocketAddress address_of(std::string_view path) {
     return result;
 }
 
-UnixStream adopt(OwnedFd fd) {
+/// Of a socket's own address: its path, or abstract name.
+std::string local_path(int fd) {
+    sockaddr_un address{};
+    socklen_t length = sizeof address;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+        detail::throw_io_error(errno, "local_address");
+    }
+    constexpr socklen_t before = offsetof(sockaddr_un, sun_path);
+    if (length <= before) {
+        return {};  // it has none
+    }
+    const std::string_view path(address.sun_path,
+                                std::min<std::size_t>(length - before, sizeof address.sun_path));
+    return std::string(is_abstract(path) ? path : path.substr(0, path.find('\0')));
+}
+
+UnixStream stream_of(OwnedFd fd) {
     return UnixStream(SocketRef<Socket>(new Socket(fd.release(), SocketKind::local, {})));
 }
 
@@ -99,9 +117,26 @@ std::pair<UnixStream, UnixStream> UnixStream::pair() {
     }
     OwnedFd first(ends[0]);
     OwnedFd second(ends[1]);
-    UnixStream one = adopt(std::move(first));
-    UnixStream other = adopt(std::move(second));
+    UnixStream one = stream_of(std::move(first));
+    UnixStream other = stream_of(std::move(second));
     return {std::move(one), std::move(other)};
+}
+
+UnixStream UnixStream::adopt(NativeSocket connected) {
+    const char* const what = "UnixStream::adopt";
+    detail::check_adoptable(connected, SocketKind::local, false, what);
+    return UnixStream(detail::adopt_stream(connected, SocketKind::local, what));
+}
+
+PeerCredentials UnixStream::peer_credentials() const {
+    Socket& self = socket("peer_credentials");
+    self.check_open("peer_credentials");
+    ucred found{};
+    socklen_t length = sizeof found;
+    if (getsockopt(self.fd(), SOL_SOCKET, SO_PEERCRED, &found, &length) != 0) {
+        detail::throw_io_error(errno, "peer_credentials");
+    }
+    return {.pid = found.pid, .uid = found.uid, .gid = found.gid};
 }
 
 Task<UnixStream> connect_unix(std::string path) {
@@ -115,7 +150,7 @@ Task<UnixStream> connect_unix(std::string path) {
     if (result != 0) {
         detail::throw_io_error(errno, "connect " + printable(path));
     }
-    co_return adopt(std::move(fd));
+    co_return stream_of(std::move(fd));
 }
 
 // --- listeners ---------------------------------------------------------------------------------
@@ -141,14 +176,25 @@ UnixListener UnixListener::listen(std::string_view path, const UnixListenOptions
     if (::listen(fd.get(), options.backlog) != 0) {
         detail::throw_io_error(errno, what);
     }
-    SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), SocketKind::local));
+    SocketRef<ListenSocket> socket = detail::make_listener(fd.release(), SocketKind::local);
     file.keep();
-    return UnixListener(std::move(socket), std::move(name));
+    UnixListener listener(std::move(socket), std::move(name));
+    listener.own_file();
+    return listener;
 }
 
-UnixListener::UnixListener(SocketRef<ListenSocket> socket, std::string path)
-    : socket_(std::move(socket)), path_(std::move(path)), process_(::getpid()) {
+UnixListener UnixListener::adopt(NativeSocket listening) {
+    const char* const what = "UnixListener::adopt";
+    detail::check_adoptable(listening, SocketKind::local, true, what);
+    std::string path = local_path(listening);
+    return UnixListener(detail::adopt_listener(listening, SocketKind::local, what),
+                        std::move(path));
+}
+
+/// That bind has made.
+void UnixListener::own_file() noexcept {
     struct stat found{};
+    process_ = ::getpid();
     if (!is_abstract(path_) && ::stat(path_.c_str(), &found) == 0) {
         device_ = found.st_dev;
         file_ = found.st_ino;
@@ -195,6 +241,16 @@ bool UnixListener::is_open() const {
 
 ListenerStatistics UnixListener::statistics() const {
     return detail::listener_of(socket_, "UnixListener::statistics").statistics();
+}
+
+NativeSocket UnixListener::native_handle() const {
+    return detail::native_handle_of(socket_, "UnixListener::native_handle");
+}
+
+NativeSocket UnixListener::release() {
+    const NativeSocket descriptor = detail::release_listener(socket_, "UnixListener::release");
+    file_ = 0;  // not ours to remove any more
+    return descriptor;
 }
 
 void UnixListener::close() {

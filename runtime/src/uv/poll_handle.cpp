@@ -73,29 +73,38 @@ void PollHandle::on_event(uv_poll_t* handle, int status, int events) {
     self.on_ready(static_cast<unsigned>(events));
 }
 
-void PollHandle::close_handle() noexcept {
-    if (fd_ < 0) {
-        return;
-    }
+/// Of an open one. Returns the descriptor, to be closed by whoever is to, or -1.
+int PollHandle::end_handle() noexcept {
     const int fd = std::exchange(fd_, -1);
     armed_ = 0;
     core_->forget(*this);
     if (watched_ && !is_parents() && core_->inherited()) {
-        return;  // libuv still watches it, for a host that may run on: leaked on purpose
+        return -1;  // libuv still watches it, for a host that may run on: leaked on purpose
     }
     if (!watched_ || is_parents()) {
         // If watched: the epoll set is the parent's, and libuv's handle is left as it is.
-        ::close(fd);
-        return;
+        return fd;
     }
-    // First the handle, which takes the descriptor out of the epoll set while its number is ours.
+    // This takes the descriptor out of the epoll set at once, while its number is ours.
     uv_close(base(handle_), [](uv_handle_t* closed) {
         auto& self = *static_cast<PollHandle*>(closed->data);
         Driver& driver = *self.core_->driver;
         self.release();
         driver.left();
     });
-    ::close(fd);
+    return fd;
+}
+
+void PollHandle::close_handle() noexcept {
+    const int fd = fd_ >= 0 ? end_handle() : -1;
+    if (fd >= 0) {
+        ::close(fd);
+    }
+}
+
+int PollHandle::give_up() noexcept {
+    EDDY_ASSERT(is_open() && on_loop_thread());
+    return end_handle();
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -81,6 +81,9 @@ protected:
 
     /// Closes the descriptor, and the handle with it. Does nothing to a closed one.
     void close_handle() noexcept;
+    /// Ends the handle and leaves the descriptor to the caller: when this returns, libuv and its
+    /// epoll set have forgotten it. Requires: an open one, on its loop's thread.
+    [[nodiscard]] int give_up() noexcept;
 
     /// What has happened; an error is all events. Runs in the poll: it may commit waiters, arm,
     /// disarm and close.
@@ -92,6 +95,7 @@ private:
     [[nodiscard]] bool is_parents() const noexcept { return generation_ != fork_generation(); }
     void loop_closing() noexcept final { on_loop_end(); }
     void set_events(unsigned events) noexcept;
+    [[nodiscard]] int end_handle() noexcept;
     static void on_event(uv_poll_t* handle, int status, int events);
 
     // Invariant: while fd_ >= 0 and watched_, libuv knows handle_, and reports armed_.

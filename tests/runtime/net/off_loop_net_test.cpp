@@ -73,6 +73,11 @@ EDDY_NET_TEST("a TcpStream is its loop's") {
     calls.emplace_back("set_nodelay", [&] { stream.set_nodelay(true); });
     calls.emplace_back("set_keepalive", [&] { stream.set_keepalive({}); });
     calls.emplace_back("clear_keepalive", [&] { stream.clear_keepalive(); });
+    calls.emplace_back("set_user_timeout", [&] { stream.set_user_timeout(1s); });
+    calls.emplace_back("clear_user_timeout", [&] { stream.clear_user_timeout(); });
+    calls.emplace_back("used_fast_open", [&] { return stream.used_fast_open(); });
+    calls.emplace_back("native_handle", [&] { return stream.native_handle(); });
+    calls.emplace_back("release", [&] { return stream.release(); });
     calls.emplace_back("split", [&] { static_cast<void>(std::move(stream).split()); });
     check_refused(calls, [&] { return text(stream.statistics()); });
     check_close_refused([&] { stream.close(); });
@@ -107,6 +112,8 @@ EDDY_NET_TEST("listeners, a server and its statistics are their loop's") {
         {
             OffLoopCall("TcpListener::is_open", [&] { return listener.is_open(); }),
             OffLoopCall("TcpListener::statistics", [&] { return listener.statistics(); }),
+            OffLoopCall("TcpListener::native_handle", [&] { return listener.native_handle(); }),
+            OffLoopCall("TcpListener::release", [&] { return listener.release(); }),
             off_loop_await("TcpListener::accept", [&] { return listener.accept(); }),
             OffLoopCall("Server::statistics", [&] { return server.statistics(); }),
             OffLoopCall("Server::draining", [&] { return server.draining(); }),
@@ -156,6 +163,8 @@ EDDY_NET_TEST("Unix streams and readers of all kinds are their loop's") {
     for (OffLoopCall& each : stream_calls(timed)) {
         calls.push_back(std::move(each));
     }
+    calls.emplace_back("peer_credentials", [&s = stream] { return s.peer_credentials(); });
+    calls.emplace_back("UnixStream::release", [&s = stream] { return s.release(); });
     calls.emplace_back("buffered", [&] { return reader.buffered(); });
     calls.push_back(off_loop_await("read_line", [&] { return reader.read_line(); }));
     calls.push_back(off_loop_await("read_until", [&] { return reader.read_until("o"); }));

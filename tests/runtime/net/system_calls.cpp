@@ -46,10 +46,11 @@ Resolver& resolver() {
 
 std::string_view name_of(SystemCall call) noexcept {
     constexpr std::string_view names[] = {
-        "socket",         "bind",       "listen",         "connect",       "accept4", "getsockname",
-        "getsockopt",     "setsockopt", "shutdown",       "recv",          "send",    "sendmsg",
-        "epoll_ctl",      "epoll_ctl",  "ioctl",          "epoll_create1", "eventfd", "pipe2",
-        "pthread_create", "socketpair", "timerfd_create", "sigaction",     "poll"};
+        "socket",         "bind",       "listen",     "connect",        "accept4",
+        "getsockname",    "getsockopt", "setsockopt", "shutdown",       "recv",
+        "send",           "sendmsg",    "epoll_ctl",  "epoll_ctl",      "ioctl",
+        "epoll_create1",  "eventfd",    "pipe2",      "pthread_create", "socketpair",
+        "timerfd_create", "sigaction",  "poll",       "getpeername"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -202,6 +203,11 @@ int accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
 int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
     static auto* const real = next<int(int, sockaddr*, socklen_t*)>("getsockname");
     return fails(SystemCall::getsockname) ? -1 : real(fd, address, length);
+}
+
+int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
+    static auto* const real = next<int(int, sockaddr*, socklen_t*)>("getpeername");
+    return fails(SystemCall::getpeername) ? -1 : real(fd, address, length);
 }
 
 int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {

@@ -46,6 +46,7 @@ enum class SystemCall : std::uint8_t {
     timerfd_create,
     sigaction,
     poll,
+    getpeername,
 };
 
 [[nodiscard]] std::string_view name_of(SystemCall call) noexcept;

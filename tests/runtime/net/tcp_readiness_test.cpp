@@ -174,6 +174,9 @@ EDDY_NET_TEST("after bytes died with a job, reads do not go on behind the hole")
     }
     const auto error = co_await error_of(read_text(pair.server));
     CHECK(holds<BrokenResource>(error));
+    // Nor does anybody else, with its descriptor.
+    CHECK_THROWS_AS(static_cast<void>(pair.server.release()), eddy::InvalidState);
+    CHECK(pair.server.is_open());
 }
 
 EDDY_NET_TEST("an operation that ended keeps the socket, and its message, for its job") {

@@ -27,6 +27,9 @@ struct EDDY_VISIBLE ListenerStatistics {
     std::size_t waiters = 0;  ///< jobs in `accept`
 };
 
+/// A socket of the system's: here a descriptor.
+using NativeSocket = int;
+
 class PeerWatch;
 class ReadHalf;
 class WriteHalf;
@@ -158,6 +161,23 @@ public:
     ///
     /// Throws: `InvalidState` for a stream that was moved from, `WrongThread`.
     [[nodiscard]] PeerWatch& peer_watch();
+
+    /// The descriptor, lent, for what the stream has no function for: it is non-blocking, and the
+    /// stream still reads, writes and closes it. Do none of these.
+    ///
+    /// Throws: `ClosedResource`.
+    [[nodiscard]] NativeSocket native_handle() const;
+
+    /// Gives the descriptor up: from now on the caller closes it. The connection goes on, the
+    /// stream is as if it had been closed: waits end with `ClosedResource`, and the loop has
+    /// forgotten the descriptor when this returns, so that it may be adopted or closed at once. It
+    /// is still non-blocking and close-on-exec. What a `BufferedReader` has read ahead is not in it
+    /// any more.
+    ///
+    /// Throws: `ClosedResource`; `InvalidState`, and nothing has changed, when a write has sent a
+    ///         part of what it was given, or when bytes died with the job that had received them:
+    ///         who goes on with the connection would begin in the middle.
+    [[nodiscard]] NativeSocket release();
 
     /// Parts with the stream for two owners, usually in two jobs:
     ///

@@ -13,6 +13,13 @@
 
 namespace eddy::inline v0_1 {
 
+/// Who a process is, as the system knows it.
+struct EDDY_VISIBLE PeerCredentials {
+    std::int64_t pid = 0;   ///< 0: of a process that this one cannot see (another PID namespace)
+    std::uint32_t uid = 0;  ///< effective, as the next
+    std::uint32_t gid = 0;
+};
+
 /// A connection between processes of one machine; see `SocketStream` for what it does. From
 /// `UnixListener::accept`, `connect_unix` or `pair`.
 ///
@@ -31,6 +38,16 @@ public:
     ///
     /// Throws: `IoError`, `LoopClosed`, `InvalidState` outside a loop.
     [[nodiscard]] static std::pair<UnixStream, UnixStream> pair();
+
+    /// As `TcpStream::adopt`, of a Unix stream socket.
+    [[nodiscard]] static UnixStream adopt(NativeSocket connected);
+
+    /// Who is at the other end: the process that called `connect`, `listen` or `socketpair`, as it
+    /// was then. It may have changed its user, handed the socket on, or ended, and its pid may be
+    /// another's by now: decide by uid and gid, log the pid. (SO_PEERCRED)
+    ///
+    /// Throws: `ClosedResource`, `IoError`.
+    [[nodiscard]] PeerCredentials peer_credentials() const;
 };
 
 struct EDDY_VISIBLE UnixListenOptions {
@@ -55,6 +72,9 @@ public:
     [[nodiscard]] static UnixListener listen(std::string_view path,
                                              const UnixListenOptions& options = {});
 
+    /// As `TcpListener::adopt`, of a Unix stream socket. Its file is whoever's made it: it stays.
+    [[nodiscard]] static UnixListener adopt(NativeSocket listening);
+
     UnixListener(UnixListener&& other) noexcept;
     UnixListener& operator=(UnixListener&& other) noexcept;
     ~UnixListener();
@@ -67,11 +87,18 @@ public:
     /// Removes the path. Otherwise as `TcpListener::close`.
     void close();
 
+    /// As of a stream.
+    [[nodiscard]] NativeSocket native_handle() const;
+    /// As `TcpListener::release`; the path stays.
+    [[nodiscard]] NativeSocket release();
+
     /// As `TcpListener::accept`.
     [[nodiscard]] Accept accept() noexcept;
 
 private:
-    UnixListener(detail::SocketRef<detail::ListenSocket> socket, std::string path);
+    UnixListener(detail::SocketRef<detail::ListenSocket> socket, std::string path) noexcept
+        : socket_(std::move(socket)), path_(std::move(path)) {}
+    void own_file() noexcept;
     void remove_file() noexcept;
 
     // Invariant: file_ is the inode at path_ that is ours to remove, or 0; ours is process_'s, not
