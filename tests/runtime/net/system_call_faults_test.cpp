@@ -109,6 +109,22 @@ Task<> tcp_exchange() {
     });
 }
 
+/// Its first bytes go with the handshake, if the kernel does that.
+Task<> fast_open_exchange() {
+    TcpListener listener = TcpListener::listen(Address::loopback(0), {.fast_open = 8});
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn(serve_one(listener));
+        TcpStream stream =
+            co_await eddy::connect_fast_open(listener.local_address(), bytes_of("first"));
+        const std::string answer = co_await read_all(stream, 5);
+        if (answer.size() != 5) {
+            throw BrokenResource("the echo ended early");
+        }
+        CHECK(answer == "first");
+        co_await ask_thrice(stream);
+    });
+}
+
 Task<> unix_exchange() {
     const std::string name("\0eddy system call faults", 24);
     UnixListener listener = UnixListener::listen(name);
@@ -219,6 +235,12 @@ std::size_t fail_each_call(Task<> (*exchange)()) {
 
 TEST_CASE("whichever system call of a TCP exchange fails, it ends with an error that is named") {
     const std::size_t runs = fail_each_call(&tcp_exchange);
+    MESSAGE(runs << " faults");
+    CHECK(runs > 150);
+}
+
+TEST_CASE("whichever system call of a fast open fails, it ends with an error that is named") {
+    const std::size_t runs = fail_each_call(&fast_open_exchange);
     MESSAGE(runs << " faults");
     CHECK(runs > 150);
 }
