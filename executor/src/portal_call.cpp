@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <new>
+#include <string>
 #include <utility>
 
 #include <eddy/detail/failure_from.hpp>
@@ -22,8 +23,18 @@ std::exception_ptr portal_dropped() noexcept {
         [] { return LoopClosed("Portal: the loop ended before this had a result"); });
 }
 
-std::exception_ptr portal_job_cancelled() noexcept {
-    return failure_from([] { return JobCancelled("Portal: the job was cancelled on its loop"); });
+std::exception_ptr portal_job_cancelled(const std::exception_ptr& cancelled) noexcept {
+    return failure_from([&cancelled] {
+        std::string text = "Portal: the job was cancelled on its loop";
+        try {
+            std::rethrow_exception(cancelled);
+        } catch (const Cancelled& why) {
+            if (!why.reason().empty()) {
+                text.append(": ").append(why.reason());
+            }
+        }
+        return JobCancelled(text);
+    });
 }
 
 void PortalStart::operator()() {

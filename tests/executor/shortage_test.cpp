@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -160,6 +161,33 @@ TEST_CASE("a shortage in portals: every future is answered") {
         unanswered += answered ? 0 : 1;
     });
     CHECK(unanswered == 0);
+}
+
+TEST_CASE("a shortage while a portal's job is cancelled: its future is answered") {
+    survives_shortage([](ShortageRun& run) {
+        eddy::testing::CountingObserver observer;
+        std::optional<eddy::PortalFuture<int>> future;
+        const auto main = [&]() -> Task<> {
+            const eddy::Portal portal;
+            run.begin();
+            future.emplace(portal.submit([]() -> Task<int> {
+                co_await eddy::sleep_forever();
+                co_return 1;
+            }));
+            co_await eddy::testing::rounds();
+            future->cancel("a reason that does not fit into the string itself: it is too long");
+            run.end();
+        };
+        try {
+            eddy::Loop({.observer = &observer}).run(main());
+        } catch (const std::bad_alloc&) {
+        }
+        run.end();
+        if (future) {
+            CHECK(future->wait_for(0s) == std::future_status::ready);
+            CHECK_THROWS(future->get());
+        }
+    });
 }
 
 TEST_CASE("a shortage while a loop ends with portal calls under way") {

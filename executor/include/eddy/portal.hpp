@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <future>
 #include <memory>
 #include <source_location>
 #include <stop_token>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -14,6 +14,7 @@
 #include <eddy/detail/portal_call.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/portal_future.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -49,20 +50,23 @@ public:
                     std::source_location where = std::source_location::current()) noexcept
         : loop_(std::move(loop)), where_(where) {}
 
-    /// Has the loop run `fn(args...)`. Dropping the future cancels nothing.
+    /// Has the loop run `fn(args...)`. Dropping the future cancels nothing; `PortalFuture::cancel`
+    /// does.
     template <class F, class... Args>
     [[nodiscard]] auto submit(F&& fn, Args&&... args) const {
         if constexpr (detail::check_plain_call<F, std::decay_t<Args>...>()) {
             using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;
             detail::FutureReply<T> reply;
-            std::future<T> future = reply.future();
+            auto stop = std::make_shared<detail::PortalStop>();
+            PortalFuture<T> future(reply.future(), stop);
             send<T>(std::move(reply),
-                    std::stop_token(),
+                    stop->token(),
+                    std::shared_ptr<const std::string>(stop, &stop->reason()),
                     std::forward<F>(fn),
                     std::forward<Args>(args)...);
             return future;
         } else {
-            return std::future<void>();
+            return PortalFuture<void>();
         }
     }
 
@@ -91,6 +95,7 @@ public:
             const auto slot = std::make_shared<detail::CallSlot<T>>();
             send<T>(detail::CallReply<T>(slot),
                     current_stop_token(),
+                    nullptr,
                     std::forward<F>(fn),
                     std::forward<Args>(args)...);
             detail::BlockingRegion waiting;
@@ -103,10 +108,15 @@ public:
 
 private:
     template <class T, class Reply, class F, class... Args>
-    void send(Reply reply, std::stop_token token, F&& fn, Args&&... args) const {
+    void send(Reply reply,
+              std::stop_token token,
+              std::shared_ptr<const std::string> reason,
+              F&& fn,
+              Args&&... args) const {
         send(detail::portal_job<Reply, T>(
             std::move(reply),
             std::move(token),
+            std::move(reason),
             detail::portal_body<T, std::decay_t<F>, std::decay_t<Args>...>(
                 std::forward<F>(fn), std::forward<Args>(args)...)));
     }

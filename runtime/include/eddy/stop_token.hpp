@@ -5,6 +5,7 @@
 #include <memory>
 #include <source_location>
 #include <stop_token>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -32,7 +33,8 @@ namespace detail {
 /// request to stop cannot fail.
 class EDDY_API CancelOnStop final {
 public:
-    explicit CancelOnStop(CancelScope& scope);
+    /// `reason`: what it says when the token is stopped; nothing, or an empty one: that it was.
+    explicit CancelOnStop(CancelScope& scope, std::shared_ptr<const std::string> reason = nullptr);
     CancelOnStop(const CancelOnStop&) = delete;
     CancelOnStop& operator=(const CancelOnStop&) = delete;
     ~CancelOnStop();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <source_location>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -24,14 +25,16 @@ constexpr std::string_view stop_reason = "a stop was requested";
 /// Travels through the inbox; the scope may be gone when it arrives.
 class CancelOnStop::Message final : public SharedNode {
 public:
-    explicit Message(CancelScope& target)
-        : scope(&target), inbox_(require_loop("with_stop_token").inbox) {}
+    Message(CancelScope& target, std::shared_ptr<const std::string> reason)
+        : scope(&target),
+          inbox_(require_loop("with_stop_token").inbox),
+          reason_(std::move(reason)) {}
 
     // NOLINTNEXTLINE(bugprone-exception-escape): for other loops a scope throws.
     void stop(std::shared_ptr<Message> self) noexcept {
         const LoopCore* core = thread_state.core;
         if (core != nullptr && core->inbox == inbox_ && core->here()) {
-            scope->cancel(stop_reason);
+            cancel_scope();
             return;
         }
         send(*inbox_, std::move(self));  // refused: the scope's loop is over
@@ -42,14 +45,18 @@ public:
 private:
     void node_arrived() override {
         if (scope != nullptr) {
-            scope->cancel(stop_reason);
+            cancel_scope();
         }
     }
+    /// After the stop: what is said of it does not change any more.
+    void cancel_scope() { scope->cancel(reason_ && !reason_->empty() ? *reason_ : stop_reason); }
 
     std::shared_ptr<Inbox> inbox_;
+    std::shared_ptr<const std::string> reason_;
 };
 
-CancelOnStop::CancelOnStop(CancelScope& scope) : message_(std::make_shared<Message>(scope)) {}
+CancelOnStop::CancelOnStop(CancelScope& scope, std::shared_ptr<const std::string> reason)
+    : message_(std::make_shared<Message>(scope, std::move(reason))) {}
 
 CancelOnStop::~CancelOnStop() { message_->scope = nullptr; }
 

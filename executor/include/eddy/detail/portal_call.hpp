@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -38,14 +39,16 @@ using portal_result_t = typename PortalResult<std::invoke_result_t<F&, Args...>>
 /// Why a call that was dropped unanswered has no result: the loop is over; or it goes on, and had
 /// no memory for the job.
 [[nodiscard]] EDDY_API std::exception_ptr portal_dropped() noexcept;
-[[nodiscard]] EDDY_API std::exception_ptr portal_job_cancelled() noexcept;
+/// `cancelled`: the `Cancelled` that ended it.
+[[nodiscard]] EDDY_API std::exception_ptr portal_job_cancelled(
+    const std::exception_ptr& cancelled) noexcept;
 
 /// What a cancelled portal job means to who asked for it, as a plain `Cancelled` must not reach
 /// somebody who was not cancelled.
 template <class T>
 void translate_cancellation(Outcome<T>& outcome, bool caller_cancelled) noexcept {
     if (outcome.cancelled() && !caller_cancelled) {
-        outcome = Outcome<T>(portal_job_cancelled());
+        outcome = Outcome<T>(portal_job_cancelled(outcome.error()));
     }
 }
 
@@ -68,8 +71,9 @@ public:
 
     [[nodiscard]] std::future<T> future() { return promise_->get_future(); }
 
-    void settle(Outcome<T>&& outcome, bool caller_cancelled) noexcept {
-        translate_cancellation(outcome, caller_cancelled);
+    /// Who takes the result is no job, so that no `Cancelled` is its own, whoever cancelled.
+    void settle(Outcome<T>&& outcome, bool) noexcept {
+        translate_cancellation(outcome, false);
         std::promise<T> promise = std::move(*promise_);
         promise_.reset();
         std::exception_ptr error = outcome.error();
@@ -167,14 +171,18 @@ Task<T> portal_body(F fn, Args... args) {
 #pragma GCC diagnostic pop
 #endif
 
-/// The job a portal call becomes: cancelled when `token` is stopped.
+/// The job a portal call becomes: cancelled when `token` is stopped, and if `reason` is something
+/// by then, for that.
 template <class Reply, class T>
-Task<> portal_job(Reply reply, std::stop_token token, Task<T> body) {
+Task<> portal_job(Reply reply,
+                  std::stop_token token,
+                  std::shared_ptr<const std::string> reason,
+                  Task<T> body) {
     Outcome<T> outcome;
     bool linked = false;
     try {
         CancelScope scope;
-        CancelOnStop cancel(scope);
+        CancelOnStop cancel(scope, std::move(reason));
         const std::stop_callback on_stop(std::move(token), std::ref(cancel));
         ScopeEntry entry(scope);
         outcome = co_await outcome_of(std::move(body));
