@@ -45,8 +45,17 @@ void OffloadWait::arrived() noexcept {
     }
 }
 
+bool OffloadWait::hand_over(Work& work) {
+    if (when_full_ == WhenFull::refuse) {
+        return executor_->try_submit(work);
+    }
+    executor_->submit(work);
+    return true;
+}
+
 void OffloadWait::start() {
     LoopCore& core = *thread_state.core;
+    refused_ = false;
     if (executor_ == nullptr) {
         executor_ = &default_pool();
     }
@@ -64,11 +73,15 @@ void OffloadWait::start() {
     waiting_ = true;
     ++core.in_flight;
     try {
-        executor_->submit(work);
-        submitted_ = true;
+        submitted_ = hand_over(work);
     } catch (...) {
         wait_over();
         throw;
+    }
+    if (!submitted_) {
+        refused_ = true;
+        wait_over();
+        commit();
     }
 }
 

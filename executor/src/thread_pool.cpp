@@ -25,6 +25,7 @@ Histogram ThreadPool::run_time() const { return impl_->run_time(); }
 void ThreadPool::shutdown(Duration grace) { impl_->shutdown(std::max(grace, Duration::zero())); }
 
 void ThreadPool::submit(Work& work) { impl_->submit(work); }
+bool ThreadPool::try_submit(Work& work) { return impl_->try_submit(work); }
 void ThreadPool::withdraw(Work& work) noexcept { impl_->withdraw(work); }
 
 // --- a loop's own ------------------------------------------------------------------------------

@@ -118,11 +118,20 @@ void ThreadPool::Impl::submit(Work& work) {
     }
     // High and low ones would pass the rest of the stack, or be passed: they take the lock.
     if (work.priority() != Priority::normal || !stack_.push(work)) {
-        submit_locked(work);
+        static_cast<void>(submit_locked(work, WhenFull::wait));
     }
 }
 
-void ThreadPool::Impl::submit_locked(Work& work) {
+/// By the lock, always: how much is on the stack, nobody knows without.
+bool ThreadPool::Impl::try_submit(Work& work) {
+    require_not_lost();
+    if (measure_) {
+        WorkAccess::queued_at(work) = clock_now();
+    }
+    return submit_locked(work, WhenFull::refuse);
+}
+
+bool ThreadPool::Impl::submit_locked(Work& work, WhenFull when_full) {
     WorkerRef sleeper;
     {
         const Lock lock(mutex_);
@@ -139,10 +148,15 @@ void ThreadPool::Impl::submit_locked(Work& work) {
             }
         }
         take_in(stack_.take_all());
+        if (when_full == WhenFull::refuse && queue_.full()) {
+            ++refused_;
+            return false;
+        }
         queue_.push(work);
         sleeper = worker_for_queue();
     }
     call(sleeper);
+    return true;
 }
 
 void ThreadPool::Impl::take_in(Work* first) noexcept {
@@ -501,7 +515,8 @@ ThreadPoolStatistics ThreadPool::Impl::statistics() {
             .running = running_,
             .done = done_,
             .withdrawn = withdrawn_,
-            .rejected = rejected_};
+            .rejected = rejected_,
+            .refused = refused_};
 }
 
 Histogram ThreadPool::Impl::queue_wait() {

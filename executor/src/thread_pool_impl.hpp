@@ -41,6 +41,7 @@ public:
     ~Impl() = default;
 
     void submit(Work& work);
+    [[nodiscard]] bool try_submit(Work& work);
     void withdraw(Work& work) noexcept;
     void shutdown(Duration grace) noexcept;
 
@@ -82,7 +83,8 @@ private:
     [[nodiscard]] bool take_over() noexcept;
     void require_not_lost();
 
-    void submit_locked(Work& work);
+    enum class WhenFull : bool { wait, refuse };
+    [[nodiscard]] bool submit_locked(Work& work, WhenFull when_full);
     void take_in(Work* first) noexcept;
     void open_or_shut() noexcept;
     [[nodiscard]] WorkerRef worker_for_queue() noexcept;
@@ -149,6 +151,7 @@ private:
     std::uint64_t done_ = 0;
     std::uint64_t withdrawn_ = 0;
     std::uint64_t rejected_ = 0;
+    std::uint64_t refused_ = 0;
     bool closed_ = false;
     bool detached_ = false;  // nobody will join who is still here
     // Written under the lock: how many threads there are or are coming, at least. Read without it

@@ -33,6 +33,8 @@ public:
     WorkQueue& operator=(const WorkQueue&) = delete;
 
     [[nodiscard]] std::size_t queued() const noexcept { return count_; }
+    /// The next one would have to wait for a slot.
+    [[nodiscard]] bool full() const noexcept { return count_ == bound_; }
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_count_; }
     [[nodiscard]] bool has(Priority priority) const noexcept {
         return (in_use_ & bit_of(priority)) != 0;
@@ -83,7 +85,7 @@ private:
 };
 
 inline void WorkQueue::push(Work& work) noexcept {
-    if (count_ == bound_) [[unlikely]] {
+    if (full()) [[unlikely]] {
         append(line_, work, in_line);
         ++waiting_count_;
     } else {

@@ -16,6 +16,7 @@
 #include <eddy/run_in_executor.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/thread_pool.hpp>
+#include <eddy/try_run_in_executor.hpp>
 
 #include "offload_kit.hpp"
 
@@ -64,6 +65,7 @@ TEST_CASE("a shortage in offloaded calls, on both sides") {
         };
         co_await eddy::with_task_group(body);
         static_cast<void>(co_await run_in_executor(copies, long_text));
+        static_cast<void>(co_await eddy::try_run_in_executor(pool, copies, long_text));
     });
 }
 

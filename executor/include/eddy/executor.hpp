@@ -132,6 +132,13 @@ public:
     /// Takes the work over. Throws: whatever, if it did not; the await then throws that.
     virtual void submit(Work& work) = 0;
 
+    /// The same, but refuses what would have to wait for a slot: false, the work is the caller's
+    /// still. One without a bound refuses nothing and need not override it.
+    [[nodiscard]] virtual bool try_submit(Work& work) {
+        submit(work);
+        return true;
+    }
+
     /// The work was submitted here and is cancelled before it ran; calling `run` or `reject` on it
     /// does nothing any more but give it back. An executor that can do so at once saves a slot.
     virtual void withdraw(Work& work) noexcept { static_cast<void>(work); }

@@ -42,8 +42,13 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "run_in_executor"; }
 
 protected:
-    OffloadWait(Executor* executor, const OffloadOptions& options, Work& work) noexcept
-        : work_(&work), executor_(executor), on_cancel_(options.on_cancel) {
+    enum class WhenFull : bool { wait, refuse };
+
+    OffloadWait(Executor* executor,
+                const OffloadOptions& options,
+                Work& work,
+                WhenFull when_full = WhenFull::wait) noexcept
+        : work_(&work), executor_(executor), on_cancel_(options.on_cancel), when_full_(when_full) {
         work.priority_ = options.priority;
     }
     ~OffloadWait() override {
@@ -58,6 +63,8 @@ protected:
             throw_error();
         }
     }
+    /// The executor had no room: the call is still here, and may be awaited again.
+    [[nodiscard]] bool refused() const noexcept { return refused_; }
     /// The result has been taken, or nobody wants it.
     void let_go() noexcept {
         Work& work = *std::exchange(work_, nullptr);
@@ -86,14 +93,22 @@ private:
     /// Takes the work out of the queue, or leaves it to its worker, if it is not too late.
     [[nodiscard]] Detached detach(bool may_abandon) noexcept;
     void wait_over() noexcept;
+    /// True: the executor has it. Throws: whatever it says.
+    [[nodiscard]] bool hand_over(Work& work);
 
     void unlink() noexcept override;
-    void pass_on() noexcept override { let_go(); }
+    void pass_on() noexcept override {
+        if (!refused_) {
+            let_go();
+        }
+    }
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
 
     Executor* executor_;  // null: the loop's default pool
     OnCancel on_cancel_;
+    WhenFull when_full_;
+    bool refused_ = false;    // by the executor, in the latest await
     bool submitted_ = false;  // once: the call goes with it
     bool waiting_ = false;    // counted in LoopCore::in_flight
     bool delivered_ = false;  // the work came out of the inbox: it is ours to free

@@ -60,6 +60,7 @@ struct EDDY_VISIBLE ThreadPoolStatistics {
     std::uint64_t done = 0;       ///< returned or threw
     std::uint64_t withdrawn = 0;  ///< cancelled before they ran
     std::uint64_t rejected = 0;   ///< the pool was shut down, or had no thread
+    std::uint64_t refused = 0;    ///< by `try_run_in_executor`, for want of room; not submitted
 };
 
 /// Threads that run what `run_in_executor` gives them.
@@ -107,6 +108,8 @@ public:
     /// call that was taken fails with `IoError` when all threads wait for loops and stay away, and
     /// none can be started.
     void submit(Work& work) override;
+    /// For `try_run_in_executor`. The same, and false when the queue is full. Takes the lock.
+    [[nodiscard]] bool try_submit(Work& work) override;
     void withdraw(Work& work) noexcept override;
 
 private:
