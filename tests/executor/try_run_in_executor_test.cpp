@@ -20,6 +20,7 @@
 #include <eddy/spawn.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/gate.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 #include <eddy/thread_pool.hpp>
 #include <eddy/with_scope.hpp>
@@ -269,6 +270,41 @@ EDDY_TEST_CASE("what a try_submit throws comes out of the await, and the call ma
     CHECK_FALSE(refused.has_value());
     const auto value = co_await call;
     CHECK(value == 3);
+}
+
+EDDY_TEST_CASE(
+    "a refusal that comes when another one of its select has won leaves the call as it was") {
+    /// Has an opinion of its own about what should happen.
+    class Opens final : public Executor {
+    public:
+        explicit Opens(Gate& gate, ThreadPool& pool) : gate_(gate), pool_(pool) {}
+        void submit(Work& work) override { pool_.submit(work); }
+        bool try_submit(Work& work) override {
+            if (!std::exchange(opened_, true)) {
+                gate_.open();
+                return false;
+            }
+            return pool_.try_submit(work);
+        }
+
+    private:
+        Gate& gate_;
+        ThreadPool& pool_;
+        bool opened_ = false;
+    };
+    ThreadPool pool;
+    Gate gate;
+    Opens executor(gate, pool);
+    Tracked::Log log;
+    {
+        auto call = try_run_in_executor(executor, [](const Tracked&) { return 4; }, Tracked(log));
+        const auto got = co_await select(gate.wait(), call);
+        CHECK(got.index() == 0);
+        CHECK(log.alive == 1);
+        const auto value = co_await call;
+        CHECK(value == 4);
+    }
+    CHECK(log.alive == 0);
 }
 
 TEST_CASE("a loop that ends with a refusal that nobody has taken yet loses nothing") {
