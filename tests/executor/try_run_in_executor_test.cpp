@@ -141,6 +141,24 @@ EDDY_TEST_CASE("who waits for a slot comes first: a try does not pass them") {
     CHECK(value == 1);
 }
 
+EDDY_TEST_CASE("what was submitted without the pool's lock counts, too") {
+    ThreadPool pool({.threads = 1, .queue_bound = 1});
+    HeldCall held;
+    auto busy = spawn([](ThreadPool& on, HeldCall& runs) -> Task<> {
+        static_cast<void>(co_await run_in_executor(on, std::ref(runs)));
+    }(pool, held));
+    co_await until([&held] { return held.runs == 1; });
+    held.wait_until_it_runs();
+    auto queued =
+        spawn([](ThreadPool& on) -> Task<> { co_await run_in_executor(on, [] {}); }(pool));
+    co_await rounds();  // and nobody looks at the pool, which would take the lock
+    const bool ran = co_await try_run_in_executor(pool, [] {});
+    CHECK_FALSE(ran);
+    held.let_go();
+    co_await busy;
+    co_await queued;
+}
+
 EDDY_TEST_CASE("what a call throws is thrown; a pool that was shut down is no full one") {
     ThreadPool pool;
     const auto fails = []() -> int { throw std::runtime_error("no"); };
