@@ -152,11 +152,15 @@ EDDY_TEST_CASE("what was submitted without the pool's lock counts, too") {
     auto queued =
         spawn([](ThreadPool& on) -> Task<> { co_await run_in_executor(on, [] {}); }(pool));
     co_await rounds();  // and nobody looks at the pool, which would take the lock
-    const bool ran = co_await try_run_in_executor(pool, [] {});
-    CHECK_FALSE(ran);
+    auto tried = spawn([](ThreadPool& on) -> Task<bool> {
+        co_return co_await try_run_in_executor(on, [] {});
+    }(pool));
+    co_await rounds();
     held.let_go();
     co_await busy;
     co_await queued;
+    const bool ran = co_await tried;
+    CHECK_FALSE(ran);
 }
 
 EDDY_TEST_CASE("what a call throws is thrown; a pool that was shut down is no full one") {
