@@ -22,12 +22,10 @@ namespace eddy::inline v0_1::detail {
 
 namespace {
 
-constexpr int multipath_tcp = 262;  // IPPROTO_MPTCP, which older headers have not
-
-/// Which function takes such a socket.
+/// Which function takes such a socket, in the words of an error.
 std::string taker(int family, bool listens) {
     return std::string(family == AF_UNIX ? "Unix" : "Tcp") + (listens ? "Listener" : "Stream") +
-           "::adopt";
+           "::adopt takes it";
 }
 
 /// A descriptor somebody wants adopted, and what one can ask about it.
@@ -53,10 +51,7 @@ public:
     void require_stream_socket() const {
         struct stat found{};
         if (::fstat(fd_, &found) != 0) {
-            if (errno == EBADF) {
-                refuse("is not open");
-            }
-            throw_io_error(errno, what_);
+            refuse("is not open");
         }
         if (!S_ISSOCK(found.st_mode)) {
             refuse("is no socket");
@@ -71,26 +66,17 @@ public:
     void require_family(SocketKind kind, bool listens) const {
         const int family = option(SO_DOMAIN);
         const bool internet = family == AF_INET || family == AF_INET6;
-        if (!internet && family != AF_UNIX) {
-            refuse("is a stream of another family (" + std::to_string(family) + ')');
-        }
-        if (internet != (kind == SocketKind::tcp)) {
-            refuse((internet ? "is of the Internet: " : "is a Unix socket: ") +
-                   taker(family, listens) + " takes it");
-        }
-        if (internet) {
-            const int protocol = option(SO_PROTOCOL);
-            if (protocol != IPPROTO_TCP && protocol != multipath_tcp) {
-                refuse("is a stream of another protocol (" + std::to_string(protocol) +
-                       "): TCP is wanted");
-            }
+        if (kind == SocketKind::tcp ? !internet : family != AF_UNIX) {
+            refuse(internet            ? "is of the Internet: " + taker(family, listens)
+                   : family == AF_UNIX ? "is a Unix socket: " + taker(family, listens)
+                                       : "is of another family: TCP or Unix is wanted");
         }
     }
 
     void require_listening(bool listens) const {
         const bool does = option(SO_ACCEPTCONN) != 0;
         if (does && !listens) {
-            refuse("listens: " + taker(option(SO_DOMAIN), true) + " takes it");
+            refuse("listens: " + taker(option(SO_DOMAIN), true));
         }
         if (!does && listens) {
             refuse("does not listen");

@@ -378,11 +378,9 @@ bool Socket::connect_with_data(SocketConnect& connect) noexcept {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     const ssize_t count = ::sendmsg(fd(), &message, MSG_FASTOPEN | MSG_NOSIGNAL);
-    if (count > 0) {
-        connect.sent_ = static_cast<std::size_t>(count);
-        bytes_written_ += connect.sent_;
-        moved();
-    }
+    connect.sent_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+    bytes_written_ += connect.sent_;
+    moved();
     return count > 0 || errno == EINPROGRESS;
 }
 

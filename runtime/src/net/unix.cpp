@@ -64,9 +64,6 @@ std::string local_path(int fd) {
         detail::throw_io_error(errno, "local_address");
     }
     constexpr socklen_t before = offsetof(sockaddr_un, sun_path);
-    if (length <= before) {
-        return {};  // it has none
-    }
     const std::string_view path(address.sun_path,
                                 std::min<std::size_t>(length - before, sizeof address.sun_path));
     return std::string(is_abstract(path) ? path : path.substr(0, path.find('\0')));

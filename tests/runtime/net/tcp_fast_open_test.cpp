@@ -116,6 +116,12 @@ EDDY_NET_TEST("a fast open below 0 is refused, and a closed stream says so") {
                     std::invalid_argument);
     TcpPair pair = co_await tcp_pair();
     CHECK_FALSE(pair.client.used_fast_open());
+#if EDDY_SYSTEM_CALL_FAULTS
+    {
+        const FailNth plan(SystemCall::getsockopt, ENOBUFS, 1);
+        CHECK_THROWS_AS(static_cast<void>(pair.client.used_fast_open()), eddy::IoError);
+    }
+#endif
     pair.client.close();
     CHECK_THROWS_AS(static_cast<void>(pair.client.used_fast_open()), eddy::ClosedResource);
 }
