@@ -212,8 +212,8 @@ int release_listener(const SocketRef<ListenSocket>& socket, const char* what) {
     return socket->release_descriptor();
 }
 
-SocketRef<ListenSocket> make_listener(int fd, SocketKind kind) {
-    SocketRef<ListenSocket> socket(new ListenSocket(fd, kind));
+SocketRef<ListenSocket> make_listener(OwnedFd fd, SocketKind kind) {
+    SocketRef<ListenSocket> socket(new ListenSocket(fd.release(), kind));
     if (const int error = socket->begin(); error != 0) {
         throw_io_error(error, "a listener");
     }

@@ -7,6 +7,7 @@
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
+#include "base/owned_fd.hpp"
 #include "net/socket.hpp"
 #include "uv/poll_handle.hpp"
 
@@ -69,8 +70,8 @@ private:
 [[nodiscard]] int native_handle_of(const SocketRef<ListenSocket>& socket, const char* what);
 [[nodiscard]] int release_listener(const SocketRef<ListenSocket>& socket, const char* what);
 
-/// Makes a listener of a descriptor that listens, and closes it if that fails.
-[[nodiscard]] SocketRef<ListenSocket> make_listener(int fd, SocketKind kind);
+/// Makes a listener of a descriptor that listens.
+[[nodiscard]] SocketRef<ListenSocket> make_listener(OwnedFd fd, SocketKind kind);
 
 /// The listener object is gone.
 void abandon_listener(const SocketRef<ListenSocket>& socket) noexcept;

@@ -142,7 +142,7 @@ TcpListener TcpListener::listen(const Address& address, const ListenOptions& opt
                                                   "listen " + address.to_string()));
     prepare_listener(fd.get(), address, options);
     const Address local = detail::local_address(fd.get());
-    return TcpListener(detail::make_listener(fd.release(), detail::SocketKind::tcp), local);
+    return TcpListener(detail::make_listener(std::move(fd), detail::SocketKind::tcp), local);
 }
 
 TcpListener TcpListener::adopt(NativeSocket listening) {

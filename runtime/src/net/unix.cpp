@@ -173,7 +173,7 @@ UnixListener UnixListener::listen(std::string_view path, const UnixListenOptions
     if (::listen(fd.get(), options.backlog) != 0) {
         detail::throw_io_error(errno, what);
     }
-    SocketRef<ListenSocket> socket = detail::make_listener(fd.release(), SocketKind::local);
+    SocketRef<ListenSocket> socket = detail::make_listener(std::move(fd), SocketKind::local);
     file.keep();
     UnixListener listener(std::move(socket), std::move(name));
     listener.own_file();
