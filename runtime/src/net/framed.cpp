@@ -53,4 +53,25 @@ std::size_t FrameCodec::decode(std::span<const std::byte> header) const {
     return static_cast<std::size_t>(length);
 }
 
+// --- looking for one ---------------------------------------------------------------------------
+
+bool FrameLook::complete(const ReadBuffer& buffer) {
+    const std::size_t header = codec_->header_size();
+    if (!has_length_) {
+        if (buffer.size() < header) {
+            return false;
+        }
+        wanted_ += codec_->decode(buffer.unread().first(header));
+        has_length_ = true;
+    }
+    return buffer.size() >= wanted_;
+}
+
+void FrameLook::at_end(const ReadBuffer& buffer) {
+    if (buffer.size() != 0) {
+        throw_ended("a frame", buffer.size(), wanted_);
+    }
+    ended_ = true;
+}
+
 }  // namespace eddy::inline v0_1::detail

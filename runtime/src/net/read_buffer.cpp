@@ -13,17 +13,27 @@
 
 namespace eddy::inline v0_1::detail {
 
-ReadBuffer::Use::Use(ReadBuffer& buffer) : buffer_(buffer) {
-    buffer.check("a reader of a stream");
-    if (buffer.lost_) {
-        throw BrokenResource(
-            "this reader lost bytes when it ran out of memory: close its stream, the rest is of no "
-            "meaning");
+void ReadBuffer::refuse(const char* what) const {
+    if (used_) {
+        throw BusyResource(std::string(what) +
+                           ": another operation reads through this reader; one does at a time, "
+                           "also of the same select");
     }
-    if (buffer.used_) {
-        throw BusyResource("another job reads through this reader");
+    throw BrokenResource(
+        "this reader lost bytes when it ran out of memory: close its stream, the rest is of no "
+        "meaning");
+}
+
+void ReadBuffer::consume_checked(Count wanted) {
+    constexpr const char* what = "BufferedReader::consume";
+    const std::size_t length = wanted.checked(what);
+    const Use use(*this, what);
+    if (length > size()) {
+        throw std::invalid_argument(std::string(what) + ": " + std::to_string(length) +
+                                    " bytes of " + std::to_string(size()) +
+                                    " that are buffered: consume what peek has shown");
     }
-    buffer.used_ = true;
+    consume(length);
 }
 
 std::size_t ReadBuffer::take(std::span<std::byte> into) noexcept {

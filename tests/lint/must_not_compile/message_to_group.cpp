@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A task that looks into a temporary string would look for it after its end.
+// What looks into a temporary string would look for it after its end.
 
 #include <string>
 
@@ -13,8 +13,8 @@ eddy::Task<> correct(eddy::TaskGroup& group,
                      eddy::FrameWriter<eddy::TcpStream>& writer,
                      eddy::TimedStream<eddy::TcpStream>& stream,
                      const std::string& text) {
-    group.spawn(writer.send(text));
-    group.spawn(writer.send("literals last"));
+    auto literal = writer.send("literals last");
+    co_await literal;
     group.spawn(stream.write_all(text));
     co_await writer.send(text + "!");
     co_await stream.write_all(text + "!");
@@ -22,8 +22,8 @@ eddy::Task<> correct(eddy::TaskGroup& group,
 
 #ifdef EDDY_MUST_NOT_COMPILE
 void wrong(eddy::TaskGroup& group,
-           eddy::FrameWriter<eddy::TcpStream>& writer,
+           eddy::TimedStream<eddy::TcpStream>& stream,
            const std::string& text) {
-    group.spawn(writer.send(text + "!"));
+    group.spawn(stream.write_all(text + "!"));
 }
 #endif

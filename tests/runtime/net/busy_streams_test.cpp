@@ -114,7 +114,11 @@ EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody"
 
     auto [one, other] = memory_stream_pair();
     eddy::BufferedReader reader(one);
-    auto line = eddy::spawn(reader.read_line());
+    auto line = eddy::spawn(
+        [](eddy::BufferedReader<MemoryStream>& from) -> Task<> {
+            static_cast<void>(co_await from.read_line());
+        },
+        std::ref(reader));
     co_await settle();
     const std::size_t second =
         co_await failures_before_others([&reader] { return reader.read_line(); });

@@ -50,6 +50,11 @@ Task<std::vector<std::string>> frames_of(MemoryStream& stream, FrameOptions opti
 
 Task<> feed(MemoryStream stream, std::string bytes) { co_await stream.write_all(bytes); }
 
+template <class Sender>
+Task<> send(Sender& sender, std::string message) {
+    co_await sender.send(message);
+}
+
 Task<std::string> failure_of(Task<std::vector<std::string>> work) {
     try {
         co_await std::move(work);
@@ -116,7 +121,7 @@ EDDY_TEST_CASE("both halves work on one stream at the same time") {
         std::move(b));
     Framed framed(a);
     for (const std::string message : {"one", "", "a longer one"}) {
-        auto sending = eddy::spawn(framed.send(message));
+        auto sending = eddy::spawn(send(framed, message));
         const auto frame = co_await framed.next();
         CHECK(text_of(*frame) == message);
         co_await sending;
@@ -214,7 +219,7 @@ TEST_CASE("an exchange of frames survives a cancellation at every checkpoint") {
         CHECK(got == std::vector<std::string>{"hello", "again"});
         co_await writing.wait();
     });
-    CHECK(count > 6);
+    CHECK(count > 4);
 }
 
 #if EDDY_HEAP_HOOKS && EDDY_FRAME_POOL
@@ -241,16 +246,19 @@ EDDY_TEST_CASE("a message that is a temporary is sent within its expression") {
     auto [a, b] = memory_stream_pair({.capacity = 3});
     eddy::Framed sending(a);
     FrameReader reader(b);
-    CHECK(eddy::detail::is_expression_task<decltype(sending.send(std::string("x")))>);
-    CHECK(eddy::detail::is_expression_task<decltype(sending.send(std::vector<std::byte>(1)))>);
-    CHECK(eddy::detail::is_task<decltype(sending.send(std::string_view("x")))>);
-    CHECK(eddy::detail::is_task<decltype(sending.send("x"))>);
+    using eddy::detail::ExpressionOperation;
+    CHECK(ExpressionOperation<decltype(sending.send(std::string("x")))>);
+    CHECK(ExpressionOperation<decltype(sending.send(std::vector<std::byte>(1)))>);
+    CHECK_FALSE(ExpressionOperation<decltype(sending.send(std::string_view("x")))>);
+    CHECK_FALSE(ExpressionOperation<decltype(sending.send("x"))>);
     const auto read = [](FrameReader<MemoryStream>& from) -> Task<std::string> {
         const auto frame = co_await from.next();
         co_return text_of(*frame);
     };
     const auto [none, first] = co_await eddy::gather(
-        sending.send(std::string("a message that is longer than a small string")), read(reader));
+        eddy::fail_after(1s,
+                         sending.send(std::string("a message that is longer than a small string"))),
+        read(reader));
     CHECK(first == "a message that is longer than a small string");
     const auto [nothing, second] = co_await eddy::gather(
         eddy::fail_after(1s, sending.send(std::vector<std::byte>(5, std::byte{'x'}))),

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <fcntl.h>
+#include <functional>
 #include <netinet/in.h>
 #include <string>
 #include <sys/resource.h>
@@ -193,7 +194,10 @@ EDDY_TEST_CASE("frames, timeouts and a proxy over TCP") {
     eddy::Framed there(client, {.limit = 1U << 20U});
     eddy::Framed here(server, {.limit = 1U << 20U});
     const std::string message(500'000, 'x');
-    auto sending = eddy::spawn(there.send(message));
+    auto sending = eddy::spawn([](eddy::Framed<TcpStream>& to,
+                                  const std::string& text) -> Task<> { co_await to.send(text); },
+                               std::ref(there),
+                               std::cref(message));
     const auto frame = co_await here.next();
     CHECK(frame->size() == message.size());
     co_await sending;

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include <eddy/detail/buffer_pool.hpp>
 #include <eddy/detail/export.hpp>
+#include <eddy/detail/whole_number.hpp>
 #include <eddy/loop_bound.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -23,13 +26,16 @@ namespace eddy::inline v0_1::detail {
 class EDDY_API ReadBuffer final {
 public:
     /// One operation uses the buffer at a time.
-    class EDDY_API Use final {
+    class Use final {
     public:
-        /// Throws: `WrongThread`, `BusyResource`.
-        explicit Use(ReadBuffer& buffer);
+        /// Throws: as `enter`.
+        explicit Use(ReadBuffer& buffer, const char* what = "a reader of a stream")
+            : buffer_(buffer) {
+            buffer.enter(what);
+        }
         Use(const Use&) = delete;
         Use& operator=(const Use&) = delete;
-        ~Use() { buffer_.used_ = false; }
+        ~Use() { buffer_.leave(); }
 
     private:
         ReadBuffer& buffer_;
@@ -62,9 +68,27 @@ public:
     ReadBuffer() = default;
     ReadBuffer(const ReadBuffer&) = delete;
     ReadBuffer& operator=(const ReadBuffer&) = delete;
+    ~ReadBuffer() {
+        EDDY_NO_USER(!used_,
+                     "a reader was destroyed while a job reads through it: end the job before, or "
+                     "close the stream and wait for it");
+    }
 
     /// Throws: `WrongThread` naming `what`.
     void check(const char* what) const { bound_.check(what); }
+
+    /// For one operation, until `leave`. Returns how many there have been, this one included.
+    ///
+    /// Throws: `WrongThread`, `BusyResource`; `BrokenResource` if bytes were lost.
+    std::uint32_t enter(const char* what) {
+        bound_.check(what);
+        if (used_ || lost_) [[unlikely]] {
+            refuse(what);
+        }
+        used_ = true;
+        return ++uses_;
+    }
+    void leave() noexcept { used_ = false; }
 
     [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
     [[nodiscard]] std::span<const std::byte> unread() const noexcept {
@@ -76,6 +100,10 @@ public:
 
     /// Takes bytes; they stay where they are until `rest`, `shrink`, `prepare` or `put_back`.
     void consume(std::size_t length) noexcept { begin_ += length; }
+    /// The same for the user of a reader.
+    ///
+    /// Throws: as `enter`; `std::invalid_argument` for more than there are.
+    void consume_checked(Count wanted);
     /// Takes as many as there are into `into`.
     [[nodiscard]] std::size_t take(std::span<std::byte> into) noexcept;
 
@@ -99,12 +127,14 @@ public:
 
 private:
     void make_room(std::size_t capacity);
+    [[noreturn]] void refuse(const char* what) const;
 
     // Invariant: begin_ <= end_ <= bytes_.capacity(); [begin_, end_) is unread.
     PooledBuffer bytes_;
     std::size_t most_ = 0;  // that was unread at once, since it has been empty and at rest
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
+    std::uint32_t uses_ = 0;
     bool used_ = false;
     bool lost_ = false;
     LoopBound bound_;

@@ -2,18 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string_view>
 
 #include <eddy/detail/export.hpp>
-#include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/read_buffer.hpp>
+#include <eddy/detail/read_look.hpp>
+#include <eddy/detail/stream_reads.hpp>
 #include <eddy/detail/whole_number.hpp>
-#include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
-#include <eddy/task.hpp>
-#include <eddy/yield.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -29,23 +26,29 @@ inline constexpr std::size_t default_read_limit = 64UL * 1024;
 ///         co_await stream.write_all(answer_to(*line));
 ///     }
 ///
-/// For messages with their length in front, see `FrameReader`. It does not write: the stream does.
+/// For messages with their length in front, see `FrameReader`; for a parser of your own, `peek`. It
+/// does not write: the stream does.
 ///
-/// What `read_line`, `read_until` and `read_exactly(count)` return lies in the reader's buffer and
-/// is valid until its next operation: copy what is to be kept.
+/// What it returns lies in the reader's buffer and is valid until its next operation: copy what is
+/// to be kept. Being tried in a `select` is one.
 ///
 /// Throws:       what the stream throws; `LimitExceeded` when the other side sends a longer piece
 ///               than was allowed, at once, without waiting for its end; `BusyResource` when
-///               another job is reading.
+///               another operation reads, of another job or of the same `select`.
 /// Cancellation: nothing that was read is lost: whatever came stays in the buffer, and the next
 ///               operation, of whatever kind, begins where this one did. The same holds for every
-///               exception.
-/// Lifetime:     the stream outlives the reader. What the reader has buffered is no longer in the
-///               stream: go on reading through it.
+///               exception, and for an operation that a `select` has not chosen. A piece that is
+///               complete in the moment of the cancellation is given.
+/// Lifetime:     the stream outlives the reader, which outlives its operations: it may not be
+///               destroyed while a job waits in one. What the reader has buffered is no longer in
+///               the stream: go on reading through it.
 /// Cost:         while it waits with nothing buffered, no memory, if the stream has `wait_readable`
 ///               (sockets have), else 4 KiB. While there is something, 4 KiB, more for longer
 ///               pieces, at most four times the limit. Lent by the thread: no allocation per
 ///               message.
+///
+/// What waits is an operation. Only if the stream's own `read_some` or `wait_readable` is a task
+/// these are tasks too: awaited, and given to what takes tasks, but not selected.
 template <class S>
     requires ReadStream<S>
 class EDDY_VISIBLE BufferedReader final {
@@ -61,63 +64,29 @@ public:
     }
     [[nodiscard]] S& stream() const noexcept { return stream_; }
 
+    /// Takes bytes that `peek` has shown. They stay where they are until the next operation.
+    ///
+    /// Throws: `std::invalid_argument` for more than are buffered; `BusyResource`.
+    void consume(detail::Count count) { buffer_.consume_checked(count); }
+
     /// What is buffered, or else one read of the stream. Zero at its end.
-    [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
-        co_await checkpoint();
-        const detail::ReadBuffer::Use use(buffer_);
-        if (buffer_.size() == 0 || into.empty()) {
-            static_cast<void>(buffer_.rest());
-            co_return co_await stream_.read_some(into);
-        }
-        co_return buffer_.take(into);
+    [[nodiscard]] auto read_some(std::span<std::byte> into) {
+        return detail::read_some(stream_, buffer_, into);
     }
 
-    /// Fills `into`, without a limit: the memory is yours.
+    /// Fills `into`, without a limit: the memory is yours. Unless this succeeds, what came is still
+    /// to be read.
     ///
-    /// Throws: `EndOfStream` when the stream ends before; what came is still to be read.
-    [[nodiscard]] Task<> read_exactly(std::span<std::byte> into) {
-        co_await checkpoint();
-        const detail::ReadBuffer::Use use(buffer_);
-        detail::ReadBuffer::Filling filling(buffer_, into);
-        while (!filling.rest().empty()) {
-            static_cast<void>(buffer_.rest());
-            const std::size_t more = co_await stream_.read_some(filling.rest());
-            if (more == 0) {
-                detail::throw_ended("read_exactly", filling.done(), into.size());
-            }
-            filling.add(more);
-        }
+    /// Throws: `EndOfStream` when the stream ends before.
+    [[nodiscard]] auto read_exactly(std::span<std::byte> into) {
+        return detail::read_fully(stream_, buffer_, into);
     }
 
     /// The next `wanted` bytes.
     ///
     /// Throws: `EndOfStream` as above; `LimitExceeded` for more than the limit, `most`.
-    [[nodiscard]] Task<std::span<const std::byte>> read_exactly(
-        detail::Count wanted, detail::Count most = default_read_limit) {
-        const std::size_t count = wanted.checked("read_exactly: the count");
-        const std::size_t limit = most.checked("read_exactly: the limit");
-        co_await checkpoint();
-        const detail::ReadBuffer::Use use(buffer_);
-        if (count > limit) {
-            detail::throw_limit("read_exactly", limit);
-        }
-        while (buffer_.size() < count) {
-            if constexpr (detail::WaitsReadable<S>) {
-                if (buffer_.rest()) {
-                    co_await stream_.wait_readable();
-                }
-            } else {
-                buffer_.shrink();
-            }
-            const std::size_t more = co_await stream_.read_some(buffer_.prepare());
-            if (more == 0) {
-                detail::throw_ended("read_exactly", buffer_.size(), count);
-            }
-            buffer_.commit(more);
-        }
-        const auto bytes = buffer_.unread().first(count);
-        buffer_.consume(count);
-        co_return bytes;
+    [[nodiscard]] auto read_exactly(detail::Count wanted, detail::Count most = default_read_limit) {
+        return detail::read_piece(stream_, buffer_, detail::CountLook(wanted, most));
     }
 
     /// What comes before the next `delimiter`, which is taken too and not returned. Empty when the
@@ -125,82 +94,49 @@ public:
     ///
     /// Throws: `EndOfStream` when the stream ends with something that has no delimiter;
     ///         `read_some` gets that.
-    [[nodiscard]] Task<std::optional<std::span<const std::byte>>> read_until(
-        std::string_view delimiter, detail::Count most = default_read_limit) {
-        const std::size_t limit = most.checked("read_until: the limit");
-        co_await checkpoint();
-        const detail::ReadBuffer::Use use(buffer_);
-        std::size_t searched = 0;
-        while (true) {
-            const auto found = detail::find_delimiter(buffer_.text(), delimiter, limit, searched);
-            if (found) {
-                const auto bytes = buffer_.unread().first(found->length);
-                buffer_.consume(found->consumed);
-                co_return bytes;
-            }
-            if constexpr (detail::WaitsReadable<S>) {
-                if (buffer_.rest()) {
-                    co_await stream_.wait_readable();
-                }
-            } else {
-                buffer_.shrink();
-            }
-            const std::size_t more = co_await stream_.read_some(buffer_.prepare());
-            if (more == 0) {
-                break;
-            }
-            buffer_.commit(more);
-        }
-        if (buffer_.size() != 0) {
-            detail::throw_ended("read_until", buffer_.size());
-        }
-        co_return std::nullopt;
+    [[nodiscard]] auto read_until(std::string_view delimiter,
+                                  detail::Count most = default_read_limit) {
+        return detail::read_piece(stream_, buffer_, detail::DelimiterLook(delimiter, most));
     }
 
     /// Of a temporary delimiter: to be awaited in the same expression.
     template <detail::TemporaryOwner Text>
-    [[nodiscard]] auto read_until(Text&& delimiter, detail::Count limit = default_read_limit) {
-        return detail::ExpressionTask(read_until(delimiter, limit));
+    [[nodiscard]] auto read_until(Text&& delimiter, detail::Count most = default_read_limit) {
+        return detail::read_piece_of_temporary(
+            stream_, buffer_, detail::DelimiterLook(delimiter, most));
     }
 
     /// The next line, without the LF or CRLF that ends it. At the end of the stream: what is there
     /// without one, as a last line; then empty. Where such a line must not be taken for a whole
     /// one, use `read_until("\n")`.
-    [[nodiscard]] Task<std::optional<std::string_view>> read_line(
-        detail::Count most = default_read_limit) {
-        const std::size_t limit = most.checked("read_line: the limit");
-        co_await checkpoint();
-        const detail::ReadBuffer::Use use(buffer_);
-        std::size_t searched = 0;
-        while (true) {
-            const auto found = detail::find_line(buffer_.text(), limit, searched);
-            if (found) {
-                const std::string_view line = buffer_.text().substr(0, found->length);
-                buffer_.consume(found->consumed);
-                co_return line;
-            }
-            if constexpr (detail::WaitsReadable<S>) {
-                if (buffer_.rest()) {
-                    co_await stream_.wait_readable();
-                }
-            } else {
-                buffer_.shrink();
-            }
-            const std::size_t more = co_await stream_.read_some(buffer_.prepare());
-            if (more == 0) {
-                break;
-            }
-            buffer_.commit(more);
-        }
-        if (buffer_.size() == 0) {
-            co_return std::nullopt;
-        }
-        const std::string_view rest = buffer_.text();
-        if (rest.size() > limit) {  // a CR at the end counts now
-            detail::throw_limit("a line", limit);
-        }
-        buffer_.consume(rest.size());
-        co_return rest;
+    [[nodiscard]] auto read_line(detail::Count most = default_read_limit) {
+        return detail::read_piece(stream_, buffer_, detail::LineLook(most));
+    }
+
+    /// All that is buffered, once that are `at_least` so many bytes, and takes nothing. Fewer only
+    /// at the end of the stream, and none if it has ended and all is taken. For incremental
+    /// parsers:
+    ///
+    ///     while (true) {
+    ///         const std::size_t had = reader.buffered();
+    ///         const auto bytes = co_await reader.peek(had + 1);
+    ///         if (bytes.size() == had) break;  // the end; inside a message unless had == 0
+    ///         const std::size_t parsed = parser.feed(bytes);  // of them, 0 if it needs more
+    ///         reader.consume(parsed);
+    ///     }
+    ///
+    /// Throws: `LimitExceeded` for more than the limit, `most`: above, for a message that is longer
+    ///         than it.
+    [[nodiscard]] auto peek(detail::Count at_least = 1, detail::Count most = default_read_limit) {
+        return detail::read_piece(stream_, buffer_, detail::PeekLook(at_least, most));
+    }
+
+    /// Waits until a `read_some` would not have to wait: at once if something is buffered, else as
+    /// the stream. Holds no memory.
+    [[nodiscard]] auto wait_readable()
+        requires detail::WaitsReadable<S>
+    {
+        return detail::wait_for_anything(stream_, buffer_, "BufferedReader::wait_readable");
     }
 
 private:
