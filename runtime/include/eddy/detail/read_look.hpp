@@ -14,10 +14,10 @@
 ///
 ///     static constexpr const char* name;  // of the operation, for the job dump
 ///     using Result;
-///     void begin();                    // like new; throws for arguments that make no sense
+///     void begin();                      // like new; throws for arguments that make no sense
 ///     bool complete(const ReadBuffer&);  // it is all there; throws if it cannot become so
-///     void at_end(const ReadBuffer&);  // it is not, and the stream has ended; throws if it must not
-///     Result take(ReadBuffer&);        // after `complete` was true, or `at_end`
+///     void at_end(const ReadBuffer&);    // it is not, and the stream has ended; may throw
+///     Result take(ReadBuffer&);          // after `complete` was true, or `at_end`
 ///
 /// Until `take` nothing is taken from the buffer.
 
