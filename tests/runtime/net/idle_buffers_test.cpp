@@ -138,6 +138,74 @@ EDDY_TEST_CASE_FIFO(
     CHECK(growth < 4'096 + 100);
 }
 
+/// So that it neither takes nor gives memory in what is measured next.
+void fill_pool() {
+    using eddy::detail::BufferPool;
+    std::deque<eddy::detail::PooledBuffer> all;
+    for (std::size_t size = BufferPool::smallest; size <= BufferPool::largest; size *= 2) {
+        for (std::size_t sum = 0; sum < BufferPool::largest; sum += size) {
+            all.emplace_back(size);
+        }
+    }
+}
+
+/// Bytes of heap over its stream, of a job that has read something and waits for more.
+template <class Pair, class Read>
+Task<std::ptrdiff_t> held_while_idle(int connections, std::string message, Pair make, Read read) {
+    using S = decltype(make(message).first);
+    std::deque<std::pair<S, S>> pairs;
+    std::deque<std::vector<std::size_t>> lengths;
+    std::vector<eddy::JoinHandle<void>> jobs;
+    jobs.reserve(static_cast<std::size_t>(connections));
+    for (int i = 0; i < connections; ++i) {
+        pairs.push_back(make(message));
+        lengths.emplace_back().reserve(4);
+    }
+    fill_pool();
+    const std::ptrdiff_t before = heap_counters().bytes;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        jobs.push_back(eddy::spawn(read(pairs[i].second, lengths[i])));
+    }
+    for (auto& pair : pairs) {
+        const std::string_view text = message;
+        co_await pair.first.write_all(text);
+    }
+    for (const auto& read_here : lengths) {
+        while (read_here.empty()) {  // what a socket brings may take a moment
+            co_await settle();
+        }
+    }
+    co_await settle();
+    const std::ptrdiff_t growth = heap_counters().bytes - before;
+    for (auto& pair : pairs) {
+        pair.first.close();
+    }
+    for (auto& job : jobs) {
+        co_await job;
+    }
+    co_return growth / connections;
+}
+
+const auto socket_pair = [](const std::string&) { return eddy::UnixStream::pair(); };
+
+EDDY_NET_TEST_FIFO("after 16 KiB an idle connection holds less than 4 KiB over its stream") {
+    const std::string line = std::string(16'000, 'x') + "\n";
+    std::string frame("\0\0\x3e\x80", 4);
+    frame.append(16'000, 'x');
+    const auto lines = [](auto& stream, auto& to) { return read_lines(stream, to); };
+    const auto frames = [](auto& stream, auto& to) { return read_frames(stream, to); };
+    const std::ptrdiff_t figures[] = {
+        co_await held_while_idle(1'000, line, memory_pair, lines),
+        co_await held_while_idle(1'000, frame, memory_pair, frames),
+        co_await held_while_idle(300, line, socket_pair, lines),
+        co_await held_while_idle(300, frame, socket_pair, frames),
+    };
+    for (const std::ptrdiff_t bytes : figures) {
+        MESSAGE(bytes << " bytes");
+        CHECK(bytes < 4'096);
+    }
+}
+
 EDDY_NET_TEST_FIFO("a line costs no allocation, over TCP and with timeouts") {
     TcpPair pair = co_await tcp_pair();
     eddy::TimedStream<TcpStream&> timed(pair.client, {.idle = std::chrono::seconds(60)});

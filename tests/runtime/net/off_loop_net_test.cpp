@@ -173,7 +173,12 @@ EDDY_NET_TEST("Unix streams and readers of all kinds are their loop's") {
         "read_exactly into", [&] { return reader.read_exactly(std::span<std::byte>(one_byte)); }));
     calls.push_back(
         off_loop_await("BufferedReader::read_some", [&] { return reader.read_some(one_byte); }));
+    calls.emplace_back("consume", [&] { reader.consume(1); });
+    calls.push_back(off_loop_await("peek", [&] { return reader.peek(); }));
+    calls.push_back(off_loop_await("wait_readable", [&] { return reader.wait_readable(); }));
     calls.push_back(off_loop_await("FrameReader::next", [&] { return frames.next(); }));
+    calls.push_back(
+        off_loop_await("FrameReader::wait_readable", [&] { return frames.wait_readable(); }));
     calls.push_back(off_loop_await("FrameWriter::send", [&] { return sender.send("hello"); }));
     calls.emplace_back("set_timeouts", [&] { timed.set_timeouts({}); });
     check_refused(calls, [&, &s = stream] {
