@@ -2,8 +2,11 @@
 #include <eddy/condition.hpp>
 
 #include <string>
+#include <utility>
 
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
@@ -121,6 +124,88 @@ bool Condition::Wait::abort() noexcept {
     }
     lock_.core_.enqueue(*this);
     return false;
+}
+
+// --- with a predicate --------------------------------------------------------------------------
+
+namespace {
+
+/// What runs is a callback, or another job; what is called in it is called for this one.
+class ForJob final {
+public:
+    explicit ForJob(detail::Job* job) noexcept
+        : before_(std::exchange(detail::thread_state.job, job)) {}
+    ForJob(const ForJob&) = delete;
+    ForJob& operator=(const ForJob&) = delete;
+    ~ForJob() { detail::thread_state.job = before_; }
+
+private:
+    detail::Job* before_;
+};
+
+}  // namespace
+
+bool Condition::PredicateWait::try_now() {
+    begin();
+    notified_ = holds_ = ending_ = false;
+    condition_.check(guard_);
+    return holds();
+}
+
+void Condition::PredicateWait::start() {
+    start_inner(wait_.emplace([this] { return condition_.wait(guard_); }));
+}
+
+bool Condition::PredicateWait::holds_for_job() {
+    const ForJob during(detail::WaiterAccess::job(*this));
+    return holds();
+}
+
+/// The job has the lock again: notified, or on its way out.
+void Condition::PredicateWait::collect() {
+    wait_->arm();
+    notified_ = wait_->phase_ == Wait::Phase::notified;
+    if (ending_ && wait_->phase_ != Wait::Phase::cancelled && holds_for_job()) {
+        holds_ = true;  // what it was notified of came before the cancellation
+        begin();
+    }
+}
+
+bool Condition::PredicateWait::proceed() {
+    if (holds_ || holds_for_job()) {
+        return true;
+    }
+    notified_ = false;  // it was of no use to it
+    start();
+    return false;
+}
+
+void Condition::PredicateWait::end() {
+    try {
+        conclude();
+    } catch (...) {
+        given_up();
+        throw;
+    }
+    notified_ = false;
+}
+
+/// A notification for one goes to the next.
+void Condition::PredicateWait::given_up() noexcept {
+    if (std::exchange(notified_, false)) {
+        condition_.pass_one();
+    }
+}
+
+void Condition::PredicateWait::unlink() noexcept {
+    ending_ = false;  // what the predicate looks at may be gone
+    SteppedWait::unlink();
+}
+
+bool Condition::PredicateWait::abort() noexcept {
+    const bool left = SteppedWait::abort();
+    ending_ = !left;
+    return left;
 }
 
 }  // namespace eddy::inline v0_1

@@ -80,12 +80,20 @@ private:
         }
     }
 
+    /// A wait with a predicate looks before its job is ready: when what is ready already has run.
+    void granted(int job) {
+        const Actor& actor = actors_[job];
+        const bool looks =
+            actor.kind == Kind::waits_for_predicate && actor.stage != Stage::acquiring;
+        (looks ? looking_ : ready_).push_back(job);
+    }
+
     void hand_over() {
         owner_ = nobody;
         if (!lock_queue_.empty()) {
             owner_ = lock_queue_.front();
             lock_queue_.pop_front();
-            ready_.push_back(owner_);
+            granted(owner_);
         }
     }
 
@@ -106,7 +114,10 @@ private:
 
     /// What happens when all settles: who was woken goes before who was just spawned.
     void run_ready() {
-        while (!ready_.empty() || !spawned_.empty()) {
+        while (!ready_.empty() || !spawned_.empty() || !looking_.empty()) {
+            if (ready_.empty() && spawned_.empty()) {
+                ready_.swap(looking_);
+            }
             std::deque<int>& line = ready_.empty() ? spawned_ : ready_;
             const int job = line.front();
             line.pop_front();
@@ -189,11 +200,13 @@ private:
         }
         cancel(victim);
         Actor& actor = actors_[victim];
-        actor.cancelled = true;
+        const bool again = std::exchange(actor.cancelled, true);
         if (actor.stage == Stage::waiting) {
             std::erase(waiting_, victim);
             actor.stage = Stage::throwing;
             enqueue(victim);
+        } else if (!again && std::erase(looking_, victim) != 0) {
+            ready_.push_back(victim);  // it looks at once
         } else if (actor.stage == Stage::acquiring && victim != owner_) {
             std::erase(lock_queue_, victim);
             actor.stage = Stage::refused;
@@ -277,6 +290,7 @@ private:
     std::deque<int> lock_queue_;
     std::deque<int> waiting_;
     std::deque<int> ready_;
+    std::deque<int> looking_;
     std::deque<int> spawned_;
     std::map<int, Actor> actors_;
 };

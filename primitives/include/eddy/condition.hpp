@@ -4,15 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include <eddy/detail/export.hpp>
+#include <eddy/detail/outer_wait.hpp>
 #include <eddy/detail/whole_number.hpp>
 #include <eddy/lock.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/own.hpp>
-#include <eddy/task.hpp>
 #include <eddy/wait_queue.hpp>
 
 namespace eddy::inline v0_1 {
@@ -69,20 +71,20 @@ public:
     [[nodiscard]] Wait wait(LockGuard& guard) noexcept;
 
     /// Waits until `predicate(args...)` is true, and returns what it returned. It is called with
-    /// the lock held: first at once, then after each notification.
+    /// the lock held, for the job that waits: first at once, then after each notification, when the
+    /// job has the lock again. In a `select` as above; there it may be called once more before it
+    /// waits.
     template <class P, class... Args>
     [[nodiscard]] auto wait(LockGuard& guard, P&& predicate, Args&&... args) {
         EDDY_CHECK_CALLABLE(P);
-        using R = std::decay_t<std::invoke_result_t<std::decay_t<P>&, std::decay_t<Args>&...>>;
-        return wait_until_true<R, std::decay_t<P>, std::decay_t<Args>...>(
+        return UntilTrue<std::decay_t<P>, std::decay_t<Args>...>(
             *this, guard, std::forward<P>(predicate), std::forward<Args>(args)...);
     }
 
 private:
-    class Entry;
-
-    template <class R, class P, class... Args>
-    static Task<R> wait_until_true(Condition& self, LockGuard& guard, P predicate, Args... args);
+    class PredicateWait;
+    template <class P, class... Args>
+    class UntilTrue;
 
     void check(const LockGuard& guard) const;
     void check_owner(const char* what) const;
@@ -129,36 +131,72 @@ private:
     Phase phase_ = Phase::waiting;
 };
 
-/// The entry of a wait with a predicate: a checkpoint that looks at the guard.
-class Condition::Entry final : public QueuedWaiter {
-public:
-    Entry(Condition& condition, LockGuard& guard) noexcept : condition_(condition), guard_(guard) {}
-
-    [[nodiscard]] bool try_now() const {
-        condition_.check(guard_);
-        return true;
-    }
-    void start() noexcept {}
-    void take() const noexcept {}
-    [[nodiscard]] const char* what() const noexcept override { return "Condition::wait"; }
-
-private:
-    Condition& condition_;
-    LockGuard& guard_;
-};
-
 inline Condition::Wait Condition::wait(LockGuard& guard) noexcept { return Wait(*this, guard); }
 
-template <class R, class P, class... Args>
-Task<R> Condition::wait_until_true(Condition& self, LockGuard& guard, P predicate, Args... args) {
-    co_await Entry(self, guard);
-    for (;;) {
-        R result = std::invoke(predicate, args...);
-        if (result) {
-            co_return result;
-        }
-        co_await self.wait(guard);
+/// Waits for one notification after the other, until the predicate is true.
+class EDDY_API Condition::PredicateWait : public detail::SteppedWait {
+public:
+    static constexpr bool calls_out = true;
+    static constexpr bool looks_again = false;  // so a select calls the predicate again, not we
+
+    [[nodiscard]] bool try_now();
+    void start();
+    [[nodiscard]] const char* what() const noexcept override { return "Condition::wait"; }
+
+protected:
+    PredicateWait(Condition& condition, LockGuard& guard) noexcept
+        : condition_(condition), guard_(guard) {}
+    ~PredicateWait() override = default;
+
+    /// Throws what it failed with; the guard has the lock in any case.
+    void end();
+
+private:
+    /// Calls the predicate and keeps what that returns.
+    [[nodiscard]] virtual bool holds() = 0;
+
+    [[nodiscard]] bool holds_for_job();
+    void collect() override;
+    [[nodiscard]] bool proceed() override;
+    void given_up() noexcept override;
+    void unlink() noexcept override;
+    [[nodiscard]] bool abort() noexcept override;
+
+    Condition& condition_;
+    LockGuard& guard_;
+    detail::OperationSlot<Wait> wait_;
+    bool notified_ = false;  // alone, by a notification that is not used yet
+    bool holds_ = false;     // it was found true when it had been asked to end
+    bool ending_ = false;    // it was asked to
+};
+
+template <class P, class... Args>
+class EDDY_VISIBLE Condition::UntilTrue final : public PredicateWait {
+    using R = std::decay_t<std::invoke_result_t<P&, Args&...>>;
+
+public:
+    template <class Q, class... As>
+    UntilTrue(Condition& condition, LockGuard& guard, Q&& predicate, As&&... args)
+        : PredicateWait(condition, guard),
+          predicate_(std::forward<Q>(predicate)),
+          args_(std::forward<As>(args)...) {}
+
+    [[nodiscard]] R take() {
+        end();
+        return std::move(*result_);
     }
-}
+
+private:
+    [[nodiscard]] bool holds() override {
+        result_.emplace(std::apply(
+            [this](Args&... args) -> decltype(auto) { return std::invoke(predicate_, args...); },
+            args_));
+        return static_cast<bool>(*result_);
+    }
+
+    P predicate_;
+    std::tuple<Args...> args_;
+    std::optional<R> result_;
+};
 
 }  // namespace eddy::inline v0_1
