@@ -83,15 +83,21 @@ void OuterWait::catch_up() noexcept {
 void SteppedWait::committed(Waiter& operation, bool willing) noexcept {
     static_cast<void>(operation);
     static_cast<void>(willing);
+    go_on_later();
+}
+
+void SteppedWait::go_on_later() noexcept {
     pending_ = true;
     thread_state.core->queue_callback(*this);
 }
 
 void SteppedWait::advance() noexcept {
     pending_ = false;
-    left();
     try {
-        collect();
+        if (inner() != nullptr) {
+            left();
+            collect();
+        }
         if (!asked_to_end_) {
             const bool enough = proceed();
             if (!enough) {
@@ -108,6 +114,9 @@ void SteppedWait::advance() noexcept {
 void SteppedWait::keep() noexcept {
     pending_ = false;
     thread_state.core->drop_callback(*this);
+    if (inner() == nullptr) {
+        return;
+    }
     left();
     try {
         collect();

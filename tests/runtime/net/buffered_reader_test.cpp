@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/buffered_reader.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <functional>
 #include <random>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -17,7 +22,9 @@
 #include <eddy/testing/recording_observer.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/testing/virtual_clock.hpp>
+#include <eddy/wait_queue.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
 #include "heap_hooks.hpp"
 
@@ -374,3 +381,84 @@ EDDY_TEST_CASE_FIFO("a warm reader allocates nothing per line") {
 }
 
 #endif
+
+// A stream that always has something: whoever reads a long piece of it lets the others go between.
+
+namespace {
+
+/// Never waits: a byte that is no line feed, as often as it is asked.
+class EndlessStream final {
+public:
+    class Read final : public eddy::QueuedWaiter {
+    public:
+        Read(std::size_t& reads, std::span<std::byte> into) noexcept : reads_(reads), into_(into) {}
+        [[nodiscard]] bool try_now() noexcept {
+            ++reads_;
+            into_.front() = std::byte{'x'};
+            return true;
+        }
+        void start() noexcept {}
+        [[nodiscard]] std::size_t take() const noexcept { return 1; }
+        [[nodiscard]] const char* what() const noexcept override { return "EndlessStream"; }
+
+    private:
+        std::size_t& reads_;
+        std::span<std::byte> into_;
+    };
+
+    [[nodiscard]] Read read_some(std::span<std::byte> into) { return {reads_, into}; }
+    [[nodiscard]] std::size_t reads() const noexcept { return reads_; }
+
+private:
+    std::size_t reads_ = 0;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a reader that never has to wait lets others run within a long piece") {
+    EndlessStream stream;
+    eddy::BufferedReader reader(stream);
+    std::array<std::byte, 1000> into{};
+    const auto watch = [](EndlessStream& watched, std::size_t& most) -> eddy::Task<> {
+        std::size_t before = watched.reads();
+        while (true) {
+            co_await eddy::yield();
+            most = std::max(most, watched.reads() - std::exchange(before, watched.reads()));
+        }
+    };
+    for (const bool into_memory : {false, true}) {
+        CAPTURE(into_memory);
+        std::size_t most = 0;
+        auto watcher = eddy::spawn(watch, std::ref(stream), std::ref(most));
+        if (into_memory) {
+            co_await reader.read_exactly(into);
+        } else {
+            const auto piece = co_await reader.read_exactly(1000);
+            CHECK(piece.size() == 1000);
+        }
+        CHECK(most != 0);
+        CHECK(most <= 64);
+        watcher.cancel();
+    }
+}
+
+EDDY_TEST_CASE("a reader that never has to wait can be cancelled within a long piece") {
+    EndlessStream stream;
+    eddy::BufferedReader reader(stream);
+    eddy::CancelScope scope;
+    auto job = eddy::spawn(
+        [](eddy::BufferedReader<EndlessStream>& from, eddy::CancelScope& within) -> eddy::Task<> {
+            const auto piece =
+                co_await eddy::with_scope(within, from.read_exactly(1000000, 1000000));
+            CHECK(!piece);
+        },
+        std::ref(reader),
+        std::ref(scope));
+    for (int i = 0; i < 10; ++i) {
+        co_await eddy::yield();
+    }
+    scope.cancel();
+    co_await job;
+    CHECK(stream.reads() < 1000);
+    CHECK(reader.buffered() == stream.reads());  // nothing was lost
+}

@@ -101,9 +101,15 @@ private:
 /// what came in the same moment wins.
 ///
 /// The derived class has `try_now`, which calls `begin` first and then tries as far as possible
-/// without waiting; `start`, which is `start_inner`; and `take`, which calls `conclude` first.
+/// without waiting; `start`, which is `start_inner`; and `take`, which calls `conclude` first. As
+/// far as possible is not for ever: after `at_once` operations that did not wait the others have
+/// their turn, `go_on_later`.
 class EDDY_API SteppedWait : public OuterWait, private LoopCallback {
 protected:
+    /// As many operations of a stream may finish at once in a row as keep the loop for less than
+    /// its turn's quota, at 64 KiB each.
+    static constexpr unsigned at_once = 16;
+
     SteppedWait() noexcept = default;
     ~SteppedWait() override = default;
 
@@ -119,6 +125,9 @@ protected:
         }
     }
 
+    /// In place of `start_inner`: there is more to do, but others go first. The loop calls `proceed`.
+    void go_on_later() noexcept;
+
     void committed(Waiter& operation, bool willing) noexcept final;
     void unlink() noexcept override;
     void pass_on() noexcept override;
@@ -130,7 +139,8 @@ private:
     /// Takes what the inner operation brought (it has `left`), and keeps it where nothing is lost.
     /// What it throws fails this wait.
     virtual void collect() = 0;
-    /// After `collect`: true if that was enough, else it has called `start_inner` again.
+    /// After `collect`: true if that was enough, else it has called `start_inner` again, or
+    /// `go_on_later`.
     [[nodiscard]] virtual bool proceed() = 0;
     /// This wait has ended, and will not be taken: cancelled, not chosen, destroyed, cut off.
     virtual void given_up() noexcept {}
@@ -140,8 +150,8 @@ private:
     void keep() noexcept;
     [[noreturn]] void throw_failure();
 
-    // Invariant: pending_ if and only if the loop is to call; the inner operation is committed
-    // then, and this one queued.
+    // Invariant: pending_ if and only if the loop is to call; this one is queued then, and the
+    // inner operation committed, or there is none.
     std::exception_ptr failure_;
     bool pending_ = false;
     bool asked_to_end_ = false;  // aborted while the inner operation was in flight

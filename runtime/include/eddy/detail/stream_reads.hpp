@@ -103,18 +103,19 @@ private:
     [[nodiscard]] bool look_anew() {
         readable_.reset();
         read_.reset();
-        ended_ = false;
+        ended_ = later_ = false;
         look_.begin();
         return go_on();
     }
-    /// Looks, and reads as long as the stream has something at once.
+    /// Looks, and reads as long as the stream has something at once, and others can wait.
     [[nodiscard]] bool go_on() {
-        while (!look_.complete(buffer_)) {
+        for (unsigned reads = 0; !look_.complete(buffer_); ++reads) {
             if (ended_) {
                 look_.at_end(buffer_);
                 return true;
             }
-            if (!read_at_once()) {
+            later_ = reads == at_once;
+            if (later_ || !read_at_once()) {
                 return false;
             }
         }
@@ -146,6 +147,10 @@ private:
         buffer_.commit(length);
     }
     void wait() {
+        if (std::exchange(later_, false)) {
+            go_on_later();
+            return;
+        }
         if constexpr (WaitsReadable<S>) {
             if (readable_.full()) {
                 start_inner(*readable_);
@@ -175,10 +180,12 @@ private:
 
     S& stream_;
     Look look_;
-    // Invariant: while it waits, readable_ is what it waits in if that is full, else read_.
+    // Invariant: while it waits for the stream, readable_ is what it waits in if that is full, else
+    // read_.
     ReadableSlot<S> readable_;
     OperationSlot<ReadOf<S>> read_;
     bool ended_ = false;
+    bool later_ = false;  // there is more at once, but others go first
 };
 
 /// A wait for at least one byte, in memory of the caller's.
@@ -263,9 +270,9 @@ public:
 
 private:
     [[nodiscard]] bool fill_buffer() {
-        while (buffer_.size() < into_.size()) {
+        for (unsigned reads = 0; buffer_.size() < into_.size(); ++reads) {
             const std::size_t wanted = into_.size() - buffer_.size();
-            if (wanted > BufferPool::smallest || !read_at_once(wanted)) {
+            if (wanted > BufferPool::smallest || reads == at_once || !read_at_once(wanted)) {
                 static_cast<void>(buffer_.rest());
                 return false;
             }
@@ -296,9 +303,13 @@ private:
         }
         add(length);
     }
-    /// As long as the stream has something at once.
+    /// As long as the stream has something at once, and others can wait.
     [[nodiscard]] bool proceed() override {
-        while (!rest().empty()) {
+        for (unsigned reads = 0; !rest().empty(); ++reads) {
+            if (reads == at_once) {
+                go_on_later();
+                return false;
+            }
             auto& read = read_.emplace([this] { return stream_.read_some(rest()); });
             if (!read.try_now()) {
                 start_inner(read);
