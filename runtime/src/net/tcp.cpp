@@ -20,10 +20,8 @@
 
 namespace eddy::inline v0_1 {
 
-using detail::ListenSocket;
 using detail::set_option;
 using detail::Socket;
-using detail::SocketRef;
 
 // --- streams -----------------------------------------------------------------------------------
 

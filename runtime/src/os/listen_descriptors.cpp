@@ -27,6 +27,7 @@ constexpr int first_given = 3;  // SD_LISTEN_FDS_START
 
 /// Empty, if the variable is not set. A copy: the environment may go.
 std::optional<std::string> variable(const char* name) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the header says when it may be called
     const char* const value = std::getenv(name);
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
 }
@@ -81,6 +82,7 @@ public:
     ~Unset() {
         if (wanted_) {
             for (const char* const name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
+                // NOLINTNEXTLINE(concurrency-mt-unsafe): the header says when it may be asked for
                 static_cast<void>(::unsetenv(name));
             }
         }
