@@ -7,10 +7,12 @@
 // - it is refused exactly when the piece is longer than the limit, ends short exactly when the
 //   stream ends before the piece does, and is empty exactly at the end of the stream;
 // - what a read has returned stays where it is until the next one begins, whatever comes meanwhile;
+// - a read that loses a `select` has read nothing either; what `peek` shows stands in the text, is
+//   as much as was asked for unless the stream ends, and is taken by `consume` alone;
 // - after everything, the rest of the text is still to be read. After a reset all that may differ
 //   is that a read finds the stream broken.
 //
-// Mistakes: limit_off_by_one lost_after_cancel
+// Mistakes: limit_off_by_one lost_after_cancel consumed_by_peek
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -21,11 +23,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <eddy/net/buffered_reader.hpp>
 #include <eddy/run.hpp>
+#include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/memory_stream.hpp>
@@ -98,6 +103,9 @@ Expected next_count(std::string_view text, std::size_t count, std::size_t limit)
 
 // --- the reader's job --------------------------------------------------------------------------
 
+template <class T>
+using Timed = std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>>;
+
 template <class S>
 class Reading final {
 public:
@@ -123,6 +131,7 @@ private:
         const std::uint8_t what = script_.take_u8();
         const Duration patience =
             (what & 128U) != 0 ? std::chrono::milliseconds(script_.take_u8() % 8) : Duration::max();
+        selects_ = (what & 32U) != 0;
         const std::size_t limit =
             (what & 64U) != 0 ? eddy::default_read_limit : script_.take_u8() % 48U;
         switch (what % 8) {
@@ -144,6 +153,10 @@ private:
             }
             case 5: {
                 const std::size_t count = number();
+                if ((what & 16U) != 0) {
+                    co_await peeked(count, limit, patience);
+                    break;
+                }
                 const Read read = co_await counted(count, limit, patience);
                 judge(read, next_count(left_, count, limit));
                 break;
@@ -155,6 +168,11 @@ private:
                 break;
             }
             default: {
+                if constexpr (requires { reader_.wait_readable(); }) {
+                    if ((what & 16U) != 0) {
+                        co_await readable(patience);
+                    }
+                }
                 const Read read = co_await some(number(), patience);
                 static_cast<void>(read);
             }
@@ -190,9 +208,70 @@ private:
         left_.remove_prefix(expected.consumed);
     }
 
+    /// The result, or nothing if the time was over: by a scope, or by a select.
+    template <class Make>
+    auto within(Duration patience, const Make& make) -> Task<Timed<decltype(make().take())>> {
+        if (selects_) {
+            auto got = co_await eddy::select(make(), eddy::sleep_for(patience));
+            if (got.index() == 0) {
+                co_return std::get<0>(got);
+            }
+            co_return std::nullopt;
+        }
+        auto read = make();
+        if constexpr (std::is_void_v<decltype(read.take())>) {
+            const bool done = co_await eddy::move_on_after(patience, read);
+            if (done) {
+                co_return std::monostate();
+            }
+            co_return std::nullopt;
+        } else {
+            co_return co_await eddy::move_on_after(patience, read);
+        }
+    }
+
+    /// Shows without taking, and takes a part.
+    Task<> peeked(std::size_t count, std::size_t limit, Duration patience) {
+        Read read{What::cancelled, {}};
+        try {
+            const auto make = [&] { return reader_.peek(count, limit); };
+            const auto got = co_await within(patience, make);
+            if (got) {
+                read = {What::bytes, eddy::fuzz::as_text(*got)};
+            }
+        } catch (const std::exception&) {
+            read.what = eddy::fuzz::what_of(std::current_exception());
+        }
+        const std::size_t shown = read.bytes.size();
+        Expected expected{{What::bytes, left_.substr(0, shown)}, 0};
+        if (count > limit) {
+            expected = {{What::limit, {}}};
+        } else if (read.what == What::bytes) {
+            FUZZ_REQUIRE(shown >= count || shown == left_.size());
+            FUZZ_REQUIRE(reader_.buffered() == shown);
+            expected.consumed = shown == 0 ? 0 : number() % (shown + 1);
+            reader_.consume(expected.consumed);
+            expected.consumed += planted("consumed_by_peek") && shown != 0 ? 1U : 0U;
+        }
+        judge(read, expected);
+    }
+
+    Task<> readable(Duration patience) {
+        Read read{What::cancelled, {}};
+        try {
+            const auto make = [&] { return reader_.wait_readable(); };
+            const auto done = co_await within(patience, make);
+            read.what = done ? What::bytes : What::cancelled;
+        } catch (const std::exception&) {
+            read.what = eddy::fuzz::what_of(std::current_exception());
+        }
+        judge(read, {{What::bytes, {}}, 0});
+    }
+
     Task<Read> line(std::size_t limit, Duration patience) {
         try {
-            const auto got = co_await eddy::move_on_after(patience, reader_.read_line(limit));
+            const auto make = [&] { return reader_.read_line(limit); };
+            const auto got = co_await within(patience, make);
             co_return !got      ? Read{What::cancelled, {}}
             : !got->has_value() ? Read{What::ended, {}}
                                 : Read{What::bytes, **got};
@@ -203,8 +282,8 @@ private:
 
     Task<Read> until(std::string_view delimiter, std::size_t limit, Duration patience) {
         try {
-            const auto got =
-                co_await eddy::move_on_after(patience, reader_.read_until(delimiter, limit));
+            const auto make = [&] { return reader_.read_until(delimiter, limit); };
+            const auto got = co_await within(patience, make);
             co_return !got      ? Read{What::cancelled, {}}
             : !got->has_value() ? Read{What::ended, {}}
                                 : Read{What::bytes, eddy::fuzz::as_text(**got)};
@@ -215,8 +294,8 @@ private:
 
     Task<Read> counted(std::size_t count, std::size_t limit, Duration patience) {
         try {
-            const auto got =
-                co_await eddy::move_on_after(patience, reader_.read_exactly(count, limit));
+            const auto make = [&] { return reader_.read_exactly(count, limit); };
+            const auto got = co_await within(patience, make);
             co_return !got ? Read{What::cancelled, {}}
                            : Read{What::bytes, eddy::fuzz::as_text(*got)};
         } catch (const std::exception&) {
@@ -228,7 +307,9 @@ private:
     Task<Read> filled(std::size_t count, Duration patience) {
         own_.assign(count, std::byte{0});
         try {
-            const bool done = co_await eddy::move_on_after(patience, reader_.read_exactly(own_));
+            const std::span<std::byte> into(own_);
+            const auto make = [&] { return reader_.read_exactly(into); };
+            const auto done = co_await within(patience, make);
             co_return done ? Read{What::bytes, eddy::fuzz::as_text(own_)}
                            : Read{What::cancelled, {}};
         } catch (const std::exception&) {
@@ -241,7 +322,8 @@ private:
         own_.assign(most, std::byte{0});
         Read read{What::cancelled, {}};
         try {
-            const auto got = co_await eddy::move_on_after(patience, reader_.read_some(own_));
+            const auto make = [&] { return reader_.read_some(own_); };
+            const auto got = co_await within(patience, make);
             if (got) {
                 FUZZ_REQUIRE(*got <= most);
                 read = {*got == 0 ? What::ended : What::bytes,
@@ -260,6 +342,7 @@ private:
     }
 
     BufferedReader<S> reader_;
+    bool selects_ = false;
     std::string_view left_;
     Bytes& script_;
     const bool may_break_;
