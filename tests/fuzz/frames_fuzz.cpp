@@ -3,6 +3,7 @@
 //
 // Laws, however the stream is cut, and wherever reads are cancelled:
 // - options that make no sense are `std::invalid_argument`, and others are taken;
+// - a read or a write that loses a `select` is as one that was cancelled;
 // - a reader gives the frames that stand in the bytes, one after the other: it refuses one above
 //   the limit as soon as its length is there, ends short exactly inside a frame, and is at the
 //   end between two; a read that was cancelled, or refused, has read nothing;
@@ -23,11 +24,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <eddy/error.hpp>
 #include <eddy/net/framed.hpp>
 #include <eddy/run.hpp>
+#include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/memory_stream.hpp>
@@ -116,8 +119,15 @@ Expected next_frame(std::string_view text, const Options& options) {
 }
 
 template <class S>
-Task<Read> read_frame(FrameReader<S>& reader, Duration patience) {
+Task<Read> read_frame(FrameReader<S>& reader, Duration patience, bool selects) {
     try {
+        if (selects) {
+            const auto got = co_await eddy::select(eddy::sleep_for(patience), reader.next());
+            co_return got.index() == 0 ? Read{What::cancelled, {}}
+            : !std::get<1>(got).has_value()
+                ? Read{What::ended, {}}
+                : Read{What::bytes, eddy::fuzz::as_text(*std::get<1>(got))};
+        }
         const auto got = co_await eddy::move_on_after(patience, reader.next());
         co_return !got      ? Read{What::cancelled, {}}
         : !got->has_value() ? Read{What::ended, {}}
@@ -136,7 +146,7 @@ Task<> read_all(
         const std::uint8_t how = script.take_u8();
         const Duration patience =
             (how & 1U) != 0 ? std::chrono::milliseconds(how / 32) : Duration::max();
-        const Read read = co_await read_frame(reader, patience);
+        const Read read = co_await read_frame(reader, patience, (how & 4U) != 0);
         if (read.what == What::cancelled) {
             continue;
         }
@@ -197,7 +207,14 @@ Task<> send_all(MemoryStream stream, const Options& options, Bytes& script, Sent
         const Duration patience =
             (how & 1U) != 0 ? std::chrono::milliseconds(how % 8) : Duration::max();
         try {
-            const bool whole = co_await eddy::move_on_after(patience, writer.send(message));
+            bool whole = false;
+            if ((how & 8U) != 0) {
+                const auto got =
+                    co_await eddy::select(writer.send(message), eddy::sleep_for(patience));
+                whole = got.index() == 0;
+            } else {
+                whole = co_await eddy::move_on_after(patience, writer.send(message));
+            }
             if (whole) {
                 FUZZ_REQUIRE(message.size() <= options.most());
                 sent.messages.push_back(std::move(message));
@@ -234,7 +251,7 @@ Task<> both(Bytes& input, const Options& options) {
             }
             const Duration patience =
                 (how & 2U) != 0 ? std::chrono::milliseconds(how / 32) : Duration::max();
-            const Read read = co_await read_frame(reader, patience);
+            const Read read = co_await read_frame(reader, patience, (how & 4U) != 0);
             if (read.what == What::cancelled) {
                 continue;
             }
