@@ -10,10 +10,13 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/net/buffered_reader.hpp>
 #include <eddy/net/close_gracefully.hpp>
+#include <eddy/net/framed.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/unix.hpp>
 #include <eddy/run.hpp>
+#include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/testing/recording_observer.hpp>
@@ -164,6 +167,35 @@ Task<> goodbye_exchange() {
     });
 }
 
+/// The same through readers and a writer of frames, in selects.
+Task<> reader_exchange() {
+    auto [one, other] = UnixStream::pair();
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn(echo(std::move(other)));
+        UnixStream mine = std::move(one);
+        eddy::BufferedReader reader(mine);
+        std::array<std::byte, 6> six{};
+        co_await mine.write_all("a line\nfilledpeek");
+        const auto line = co_await eddy::select(reader.read_line(), eddy::sleep_forever());
+        CHECK(*std::get<0>(line) == "a line");
+        const auto filled =
+            co_await eddy::select(reader.read_exactly(std::span(six)), eddy::sleep_forever());
+        CHECK(filled.index() == 0);
+        CHECK(text_of(six) == "filled");
+        const auto peeked = co_await eddy::select(reader.peek(4), eddy::sleep_forever());
+        CHECK(text_of(std::get<0>(peeked)) == "peek");
+        reader.consume(4);
+        eddy::Framed frames(mine);
+        co_await frames.send("a frame");
+        co_await frames.wait_readable();
+        const auto frame = co_await eddy::select(eddy::sleep_forever(), frames.next());
+        CHECK(text_of(*std::get<1>(frame)) == "a frame");
+        co_await mine.shutdown();
+        const auto end = co_await reader.peek();
+        CHECK(end.empty());
+    });
+}
+
 /// All of it, or what it consists of.
 bool is_documented(const std::exception_ptr& error) {
     if (holds<eddy::ExceptionGroup>(error)) {
@@ -261,6 +293,12 @@ TEST_CASE("whichever system call of a Unix pair fails, it ends with an error tha
     const std::size_t runs = fail_each_call(&pair_exchange);
     MESSAGE(runs << " faults");
     CHECK(runs > 100);
+}
+
+TEST_CASE("whichever system call under a reader fails, it ends with an error that is named") {
+    const std::size_t runs = fail_each_call(&reader_exchange);
+    MESSAGE(runs << " faults");
+    CHECK(runs > 60);
 }
 
 /// Sleeps, and deadlines that do not come.
