@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/scope_node.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
@@ -12,46 +14,60 @@
 
 namespace eddy::inline v0_1::detail {
 
-// --- one wait ----------------------------------------------------------------------------------
+// --- one operation -----------------------------------------------------------------------------
 
-StreamWatch::Wait::Wait(StreamWatch& watch, Side side, CancelScope& scope)
-    : watch_(watch), side_(watch.sides_[static_cast<int>(side)]), write_(side == Side::write) {
-    if (watch.core_ == nullptr) {
+void StreamWatch::begins(Side side) {
+    if (core_ == nullptr) {
         throw LoopClosed("a TimedStream belongs to a loop that is over");
     }
-    if (!watch.core_->here()) {
+    if (!core_->here()) {
         throw WrongThread("a TimedStream belongs to its loop's thread");
     }
-    if (side_.waiting != nullptr) {
-        throw BusyResource(write_ ? "another job writes to this stream"
-                                  : "another job reads from this stream");
-    }
-    side_.since = watch.core_->clock->now();
-    side_.verdict = nullptr;
-    watch.arm(watch.end_of(side_));
-    side_.waiting = &scope;
+    require_free(side);
+    of(side).since = core_->clock->now();
+    arm(end_of(of(side)));  // for its wait, so that this cannot fail for want of memory
 }
 
-StreamWatch::Wait::~Wait() { watch_.stop(side_); }
+void StreamWatch::require_free(Side side) const {
+    if (busy(side)) {
+        throw BusyResource(side == Side::write ? "another job writes to this stream"
+                                               : "another job reads from this stream");
+    }
+}
 
-void StreamWatch::Wait::moved(std::size_t bytes) noexcept {
-    watch_.stop(side_);
+void StreamWatch::waits(Side side, Patient& who) {
+    require_free(side);     // another operation of the same select
+    arm(end_of(of(side)));  // the timeouts may be new
+    of(side).waiting = &who;
+}
+
+void StreamWatch::stopped(Side side) noexcept {
+    if (busy(side)) {
+        of(side).waiting = nullptr;
+        stop_clock(of(side));
+    }
+}
+
+void StreamWatch::moved(Side which, std::size_t bytes) noexcept {
+    Direction& side = of(which);
     if (bytes != 0) {
-        watch_.active_ = std::max(watch_.active_, side_.since);
+        active_ = std::max(active_, side.since);
     }
-    side_.moved += bytes;
-    if (side_.moved >= side_.least.bytes) {
-        side_.moved = 0;
-        side_.waited = {};
+    side.moved += bytes;
+    if (side.moved >= side.least.bytes) {
+        side.moved = 0;
+        side.waited = {};
     }
 }
 
-void StreamWatch::Wait::throw_timed_out() {
-    watch_.stop(side_);
-    side_.moved = 0;  // whoever tries again has all the time again
-    side_.waited = {};
-    throw TimedOut(std::string(write_ ? "write: " : "read: ") +
-                   (side_.verdict != nullptr ? side_.verdict : "timed out"));
+void StreamWatch::throw_timed_out(Side side, const char* verdict) {
+    of(side).moved = 0;  // whoever tries again has all the time again
+    of(side).waited = {};
+    ScopeNode& scope = *thread_state.job->scope;
+    if (scope.effective) {  // who cancels means more than this operation
+        throw scope.make_cancelled();
+    }
+    throw TimedOut(std::string(side == Side::write ? "write: " : "read: ") + verdict);
 }
 
 // --- the watch ---------------------------------------------------------------------------------
@@ -122,13 +138,6 @@ void StreamWatch::arm(TimePoint when) {
     }
 }
 
-void StreamWatch::stop(Direction& side) noexcept {
-    if (side.waiting != nullptr) {
-        side.waiting = nullptr;
-        stop_clock(side);
-    }
-}
-
 /// A wait that has ended was ended by this turn's poll, or did not last; so there is no need to
 /// look at the clock.
 void StreamWatch::stop_clock(Direction& side) noexcept {
@@ -142,6 +151,9 @@ void StreamWatch::due() noexcept {
     const TimePoint now = core_->turn_time;
     TimePoint earliest = never;
     for (Direction& side : sides_) {
+        if (side.waiting != nullptr && end_of(side) <= now) {
+            side.waiting->look();  // what came in the same moment wins
+        }
         if (side.waiting == nullptr) {
             continue;
         }
@@ -149,9 +161,9 @@ void StreamWatch::due() noexcept {
             earliest = std::min(earliest, end_of(side));
             continue;
         }
-        side.verdict = idle_end(side) <= now ? "no byte has moved for the idle timeout"
-                                             : "the other side is slower than the least progress";
-        side.waiting->cancel("TimedStream");
+        side.waiting->out_of_time(idle_end(side) <= now
+                                      ? "no byte has moved for the idle timeout"
+                                      : "the other side is slower than the least progress");
     }
     arm(earliest);  // into the place in the heap that it has just left: allocates nothing
 }

@@ -104,7 +104,7 @@ EDDY_NET_TEST("wrappers that refuse before they reach the stream hold up nobody"
     auto [here, there] = memory_stream_pair();
     eddy::TimedStream<MemoryStream&> timed(here, {.idle = 1h});
     Buffer buffer{};
-    auto reading = eddy::spawn(timed.read_some(buffer));
+    auto reading = eddy::spawn(read_task(timed, buffer));
     co_await settle();
     const std::size_t busy =
         co_await failures_before_others([&timed, &buffer] { return timed.read_some(buffer); });

@@ -7,7 +7,6 @@
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/loop_core.hpp>
-#include <eddy/scope.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1 {
@@ -32,37 +31,23 @@ namespace detail {
 /// The clockwork of a `TimedStream`: one deadline for both directions, which stays in the heap
 /// while messages come and go and is only looked at, and moved, when it is due.
 class EDDY_API StreamWatch final : private DeadlineNode, private CloseListener {
-private:
-    struct Direction {
-        CancelScope* waiting = nullptr;  // null: no operation
-        TimePoint since{};               // when the operation began to wait
-        Duration waited{};               // before that, since `bytes` had moved the last time
-        std::size_t moved = 0;           // since then
-        const char* verdict = nullptr;   // why it was cancelled
-        ProgressRate least;
-    };
-
 public:
     enum class Side : std::uint8_t { read, write };
 
-    /// An operation of one side while it may wait, inside a scope that the watch cancels.
-    class EDDY_API Wait final {
+    /// What waits for one direction, and is told when that has taken too long.
+    class EDDY_API Patient {
     public:
-        /// Throws: `BusyResource` when that side has one already.
-        explicit Wait(StreamWatch& watch, Side side, CancelScope& scope);
-        Wait(const Wait&) = delete;
-        Wait& operator=(const Wait&) = delete;
-        ~Wait();
+        Patient(const Patient&) = delete;
+        Patient& operator=(const Patient&) = delete;
 
-        /// The operation has ended, and so many bytes have moved.
-        void moved(std::size_t bytes) noexcept;
-        /// The scope was cancelled by the watch. Throws: `TimedOut`.
-        [[noreturn]] void throw_timed_out();
+        /// Something may have come that it has not looked at: it looks now, before it is judged.
+        virtual void look() noexcept {}
+        /// Its time is over, and why. Ends its wait, or asks for the end of what is in flight.
+        virtual void out_of_time(const char* verdict) noexcept = 0;
 
-    private:
-        StreamWatch& watch_;
-        Direction& side_;
-        bool write_;
+    protected:
+        Patient() noexcept = default;
+        ~Patient() = default;
     };
 
     /// Throws: `InvalidState` outside a loop, `std::invalid_argument` for timeouts not above zero.
@@ -72,13 +57,36 @@ public:
     ~StreamWatch() override;
 
     void set(const StreamTimeouts& timeouts);
-    [[nodiscard]] bool busy(Side side) const noexcept {
-        return sides_[static_cast<int>(side)].waiting != nullptr;
-    }
+    [[nodiscard]] bool busy(Side side) const noexcept { return of(side).waiting != nullptr; }
+
+    /// An operation begins, or goes on.
+    ///
+    /// Throws: `LoopClosed`, `WrongThread`; `BusyResource` when that side has one that waits.
+    void begins(Side side);
+    /// It has to wait. Throws: `BusyResource`, `std::bad_alloc`; then it does not.
+    void waits(Side side, Patient& who);
+    /// It waits no more, whatever the reason. Does nothing for one that did not.
+    void stopped(Side side) noexcept;
+    /// So many bytes have moved.
+    void moved(Side side, std::size_t bytes) noexcept;
+    /// Throws: `TimedOut`, or `Cancelled` where that has come besides.
+    [[noreturn]] void throw_timed_out(Side side, const char* verdict);
 
 private:
+    struct Direction {
+        Patient* waiting = nullptr;  // null: no operation
+        TimePoint since{};           // when the operation began to wait
+        Duration waited{};           // before that, since `bytes` had moved the last time
+        std::size_t moved = 0;       // since then
+        ProgressRate least;
+    };
+
+    [[nodiscard]] Direction& of(Side side) noexcept { return sides_[static_cast<int>(side)]; }
+    [[nodiscard]] const Direction& of(Side side) const noexcept {
+        return sides_[static_cast<int>(side)];
+    }
     static StreamTimeouts checked(const StreamTimeouts& timeouts);
-    void stop(Direction& side) noexcept;
+    void require_free(Side side) const;
     void stop_clock(Direction& side) noexcept;
     [[nodiscard]] TimePoint end_of(const Direction& side) const noexcept;
     [[nodiscard]] TimePoint idle_end(const Direction& side) const noexcept;

@@ -36,6 +36,18 @@ template <class M>
 concept TemporaryOwner =
     !std::is_reference_v<M> && std::ranges::contiguous_range<M> && !std::ranges::borrowed_range<M>;
 
+/// What a write takes of it.
+template <class Owner>
+[[nodiscard]] auto bytes_of(const Owner& owner) noexcept {
+    if constexpr (std::is_convertible_v<const Owner&, std::string_view>) {
+        return std::span<const std::byte>(std::as_bytes(std::span(std::string_view(owner))));
+    } else if constexpr (std::is_convertible_v<const Owner&, std::span<const std::byte>>) {
+        return std::span<const std::byte>(owner);
+    } else {
+        return std::span<const std::span<const std::byte>>(owner);
+    }
+}
+
 /// An operation that looks into one.
 template <class Op>
 class OfTemporary final : public Op {

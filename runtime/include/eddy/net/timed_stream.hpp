@@ -11,11 +11,11 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/expression_task.hpp>
 #include <eddy/detail/stream_watch.hpp>
+#include <eddy/detail/timed_state.hpp>
+#include <eddy/detail/timed_tasks.hpp>
+#include <eddy/detail/timed_waits.hpp>
 #include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
-#include <eddy/scope.hpp>
-#include <eddy/task.hpp>
-#include <eddy/yield.hpp>
 
 namespace eddy::inline v0_1 {
 
@@ -30,7 +30,10 @@ namespace eddy::inline v0_1 {
 /// move before its operations have waited `per` in all. Only waiting counts, not the time between
 /// operations; a client that sends a byte now and then defeats the first timeout, not this one.
 ///
-/// For a limit on a whole exchange, however lively, `fail_after`.
+/// For a limit on a whole exchange, however lively, `fail_after`. A server's limit on silence does
+/// not apply to a listener of such streams: they say themselves how long is too long.
+///
+/// Its operations are operations, for `select` and all, if those of the stream are; else tasks.
 ///
 /// Throws:       `TimedOut`, and what the stream throws; `InvalidState` after it was moved from.
 /// Cancellation: as the stream. An operation that has timed out was cancelled: a read has read
@@ -46,7 +49,12 @@ template <class S>
 class EDDY_VISIBLE TimedStream final {
     using Inner = std::remove_reference_t<S>;
     using Side = detail::StreamWatch::Side;
-    using Spans = std::span<const std::span<const std::byte>>;
+    using State = detail::TimedState<S>;
+    using Shared = std::shared_ptr<State>;  // operations outlive moves of the TimedStream
+    using Span = std::span<const std::byte>;
+    using Spans = std::span<const Span>;
+
+    static constexpr bool by_operation = detail::WritesByOperation<Inner>;
 
 public:
     /// Throws: `InvalidState` outside a loop, `std::invalid_argument` for a timeout not above zero.
@@ -75,89 +83,80 @@ public:
     /// anew.
     void set_timeouts(const StreamTimeouts& timeouts) { state()->watch.set(timeouts); }
 
-    [[nodiscard]] Task<std::size_t> read_some(std::span<std::byte> into) {
-        return timed(state(), Side::read, Read{into});
+    [[nodiscard]] auto read_some(std::span<std::byte> into) {
+        const auto make = [into](Inner& stream) { return stream.read_some(into); };
+        return timed<detail::ReadsByOperation<Inner>>(Side::read, make);
     }
     /// If the stream has it. Timed as a read that reads nothing.
-    [[nodiscard]] Task<> wait_readable()
+    [[nodiscard]] auto wait_readable()
         requires detail::WaitsReadable<Inner>
     {
-        return readable(state());
+        using Wait = decltype(std::declval<Inner&>().wait_readable());
+        if constexpr (detail::WaitOperation<Wait>) {
+            const auto make = [](Inner& stream) { return stream.wait_readable(); };
+            return timed<true>(Side::read, make);
+        } else {
+            return detail::readable_task(state());
+        }
     }
-    /// If the stream has it. Not timed: nobody is expected to hang up.
+    /// If the stream has it. Not timed: who waits for that does not wait for bytes.
     [[nodiscard]] auto wait_hang_up()
         requires detail::WaitsHangUp<Inner>
     {
         return state()->stream.wait_hang_up();
     }
-    [[nodiscard]] Task<std::size_t> write_some(std::span<const std::byte> bytes) {
-        return write_part(state(), bytes);
+    [[nodiscard]] auto write_some(std::span<const std::byte> bytes) {
+        if constexpr (by_operation) {
+            const auto make = [bytes](Inner& stream) { return stream.write_some(bytes); };
+            return timed<true>(Side::write, make);
+        } else {
+            return detail::write_some_task(state(), bytes);
+        }
     }
-    [[nodiscard]] Task<> write_all(std::span<const std::byte> bytes) {
-        return write_one(state(), bytes);
-    }
-    [[nodiscard]] Task<> write_all(Spans several) { return write_each(state(), several); }
-    [[nodiscard]] Task<> write_all(std::string_view text) {
-        return write_one(state(), std::as_bytes(std::span(text)));
+    [[nodiscard]] auto write_all(Span bytes) { return write(bytes); }
+    [[nodiscard]] auto write_all(Spans several) { return write(several); }
+    [[nodiscard]] auto write_all(std::string_view text) {
+        return write(Span(std::as_bytes(std::span(text))));
     }
     /// Of temporaries: to be awaited in the same expression.
     template <detail::TemporaryOwner Bytes>
-    [[nodiscard]] detail::ExpressionTask<std::size_t> write_some(Bytes&& bytes) {
-        return detail::ExpressionTask(write_some(bytes));
+    [[nodiscard]] auto write_some(Bytes&& bytes) {
+        const Span span(bytes);
+        if constexpr (by_operation) {
+            const auto make = [span](Inner& stream) { return stream.write_some(span); };
+            using Op = std::invoke_result_t<decltype(make), Inner&>;
+            return detail::OfTemporary<detail::TimedOperation<State, Op>>(
+                state(), Side::write, make);
+        } else {
+            return detail::ExpressionTask(detail::write_some_task(state(), span));
+        }
     }
-    template <detail::TemporaryOwner Bytes>
-    [[nodiscard]] detail::ExpressionTask<void> write_all(Bytes&& bytes) {
-        return detail::ExpressionTask(write_all(bytes));
+    template <detail::TemporaryOwner Owner>
+    [[nodiscard]] auto write_all(Owner&& bytes) {
+        const auto lasting = detail::bytes_of(bytes);
+        if constexpr (by_operation) {
+            using Op = detail::TimedWriteAll<State, std::remove_const_t<decltype(lasting)>>;
+            return detail::OfTemporary<Op>(state(), lasting);
+        } else {
+            return detail::ExpressionTask(detail::write_all_task(state(), lasting));
+        }
     }
-    [[nodiscard]] Task<> shutdown() { return shut_down(state()); }
+    [[nodiscard]] auto shutdown() {
+        if constexpr (by_operation) {
+            return detail::TimedShutdown<State>(state());
+        } else {
+            return detail::shutdown_task(state());
+        }
+    }
     void close() { state()->close(); }
     /// If the stream has it.
     void close_reset()
         requires requires(Inner& inner) { inner.close_reset(); }
     {
-        state()->stream.close_reset();
-        state()->torn = false;
+        state()->close_reset();
     }
 
 private:
-    // Up to here a write is one operation of the stream, gathered; the timeouts see it as a whole.
-    static constexpr std::size_t small = 16UL * 1024;
-
-    struct State {
-        State(S&& given, const StreamTimeouts& timeouts)
-            : stream(std::forward<S>(given)), watch(timeouts) {}
-
-        State(const State&) = delete;
-        State& operator=(const State&) = delete;
-        ~State() {
-            if constexpr (std::is_reference_v<S>) {
-                if (torn) {  // only we know: the stream must not end as if nothing were missing
-                    close();
-                }
-            }
-        }
-
-        void require_whole() const {
-            if (torn && !watch.busy(Side::write)) {
-                throw BrokenResource("write: an earlier write was cancelled halfway");
-            }
-        }
-        void close() {
-            const bool reset = std::exchange(torn, false);
-            if constexpr (requires(Inner& inner) { inner.close_reset(); }) {
-                if (reset) {
-                    stream.close_reset();
-                }
-            }
-            stream.close();
-        }
-
-        S stream;
-        detail::StreamWatch watch;
-        bool torn = false;  // between two parts of a write; within a part, the stream knows
-    };
-    using Shared = std::shared_ptr<State>;  // operations outlive moves of the TimedStream
-
     [[nodiscard]] const Shared& state() const {
         if (!state_) {
             throw InvalidState("this TimedStream was moved from");
@@ -165,103 +164,23 @@ private:
         return state_;
     }
 
-    struct Read {
-        std::span<std::byte> into;
-        auto operator()(Inner& stream) const { return stream.read_some(into); }
-    };
-    struct Readable {
-        std::size_t size = 0;
-        auto operator()(Inner& stream) const { return stream.wait_readable(); }
-    };
-    struct WriteSome {
-        std::span<const std::byte> bytes;
-        auto operator()(Inner& stream) const { return stream.write_some(bytes); }
-    };
+    /// One operation of the stream; a task if the stream has tasks.
+    template <bool operation, class Make>
+    [[nodiscard]] auto timed(Side side, const Make& make) {
+        if constexpr (operation) {
+            using Op = std::invoke_result_t<const Make&, Inner&>;
+            return detail::TimedOperation<State, Op>(state(), side, make);
+        } else {
+            return detail::timed_task(state(), side, make, 0);
+        }
+    }
     template <class Bytes>
-    struct WriteAll {
-        Bytes bytes;
-        std::size_t size;
-        auto operator()(Inner& stream) const { return stream.write_all(bytes); }
-    };
-
-    /// One operation of the stream, in a scope that the watch cancels.
-    template <class Op>
-    static Task<std::size_t> timed(Shared state, Side side, Op operation) {
-        co_await checkpoint();
-        CancelScope scope;
-        ScopeEntry entry(scope);
-        detail::StreamWatch::Wait wait(state->watch, side, scope);
-        try {
-            std::size_t length = 0;
-            if constexpr (requires { operation.size; }) {
-                co_await operation(state->stream);
-                length = operation.size;
-            } else {
-                length = co_await operation(state->stream);
-            }
-            wait.moved(length);
-            co_return length;
-        } catch (const Cancelled&) {
-            const bool ours = entry.leave_absorbing();
-            if (!ours) {
-                throw;
-            }
+    [[nodiscard]] auto write(Bytes bytes) {
+        if constexpr (by_operation) {
+            return detail::TimedWriteAll<State, Bytes>(state(), bytes);
+        } else {
+            return detail::write_all_task(state(), bytes);
         }
-        wait.throw_timed_out();
-    }
-
-    static Task<> readable(Shared state) {
-        const std::size_t none = co_await timed(state, Side::read, Readable{});
-        static_cast<void>(none);
-    }
-
-    static Task<std::size_t> write_part(Shared state, std::span<const std::byte> bytes) {
-        co_await checkpoint();
-        state->require_whole();
-        co_return co_await timed(state, Side::write, WriteSome{bytes});
-    }
-
-    static Task<> write_one(Shared state, std::span<const std::byte> bytes) {
-        co_await checkpoint();
-        state->require_whole();
-        if (bytes.size() <= small) {
-            co_await timed(state, Side::write, WriteAll<decltype(bytes)>{bytes, bytes.size()});
-            co_return;
-        }
-        co_await write_parts(state, bytes);
-        state->torn = false;
-    }
-
-    static Task<> write_each(Shared state, Spans several) {
-        co_await checkpoint();
-        state->require_whole();
-        std::size_t total = 0;
-        for (const std::span<const std::byte> bytes : several) {
-            total += bytes.size();
-        }
-        if (total <= small) {
-            co_await timed(state, Side::write, WriteAll<Spans>{several, total});
-            co_return;
-        }
-        for (const std::span<const std::byte> bytes : several) {
-            co_await write_parts(state, bytes);
-        }
-        state->torn = false;
-    }
-
-    /// Leaves `torn` set; the caller clears it when the last part is written.
-    static Task<> write_parts(Shared state, std::span<const std::byte> bytes) {
-        while (!bytes.empty()) {
-            const std::size_t length = co_await timed(state, Side::write, WriteSome{bytes});
-            state->torn = true;
-            bytes = bytes.subspan(length);
-        }
-    }
-
-    static Task<> shut_down(Shared state) {
-        co_await checkpoint();
-        state->require_whole();
-        co_await state->stream.shutdown();
     }
 
     Shared state_;
