@@ -40,4 +40,13 @@ set(uv_headers signal_wait)
 set(group_headers gather map_bounded retry_if spawner)
 set(bridge_headers from_callback)
 set(loop_headers detach_on_cancel keep_host spawn)
-set(net_headers stream_reads timed_state timed_tasks timed_waits)
+set(net_headers
+    any_accept
+    any_box
+    any_operation
+    peeked_reads
+    stream_reads
+    timed_state
+    timed_tasks
+    timed_waits
+)
