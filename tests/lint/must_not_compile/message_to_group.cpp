@@ -15,9 +15,10 @@ eddy::Task<> correct(eddy::TaskGroup& group,
                      const std::string& text) {
     auto literal = writer.send("literals last");
     co_await literal;
-    group.spawn(stream.write_all(text));
     co_await writer.send(text + "!");
     co_await stream.write_all(text + "!");
+    auto write = stream.write_all(text);  // an operation
+    co_await write;
 }
 
 #ifdef EDDY_MUST_NOT_COMPILE

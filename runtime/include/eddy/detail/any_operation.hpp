@@ -87,6 +87,10 @@ private:
     };
 
     template <class Op>
+    static void start_as(AnyOperation& self) {
+        self.start_inner(static_cast<Op&>(*self.op_));
+    }
+    template <class Op>
     static void destroy(Waiter& op) noexcept {
         auto* const made = static_cast<Op*>(&op);
         std::destroy_at(made);
@@ -96,12 +100,11 @@ private:
     }
 
     template <class Op>
-    static constexpr Kind kind_of{
-        [](Waiter& op) -> bool { return static_cast<Op&>(op).try_now(); },
-        [](AnyOperation& self) { self.start_inner(static_cast<Op&>(*self.op_)); },
-        [](Waiter& op) -> R { return static_cast<Op&>(op).take(); },
-        &AnyOperation::template destroy<Op>,
-        !detail::looks_again<Op>};
+    static constexpr Kind kind_of{[](Waiter& op) -> bool { return static_cast<Op&>(op).try_now(); },
+                                  &AnyOperation::template start_as<Op>,
+                                  [](Waiter& op) -> R { return static_cast<Op&>(op).take(); },
+                                  &AnyOperation::template destroy<Op>,
+                                  !detail::looks_again<Op>};
 
     // Invariant: null only while it is made, or when that has thrown.
     Waiter* op_ = nullptr;
