@@ -45,8 +45,10 @@ set(net_headers
     any_box
     any_operation
     peeked_reads
+    queue_shutdown
     stream_reads
     timed_state
     timed_tasks
     timed_waits
+    write_port
 )

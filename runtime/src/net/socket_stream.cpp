@@ -116,4 +116,11 @@ void WriteHalf::close() {
     }
 }
 
+void WriteHalf::close_reset() {
+    if (socket_) {
+        socket_->check_may_close();
+        socket_->close(true);
+    }
+}
+
 }  // namespace eddy::inline v0_1

@@ -226,6 +226,10 @@ public:
     void listen_to_close(CloseListener& listener) noexcept {
         listener.insert_before(close_listeners_);
     }
+    /// Told before all that listen already: who uses something that listens too.
+    void listen_to_close_first(CloseListener& listener) noexcept {
+        listener.insert_before(*close_listeners_.next);
+    }
     void forget(CloseListener& listener) noexcept { listener.unlink_self(); }
     void queue_callback(LoopCallback& callback) noexcept {
         callback.insert_before(callbacks_);

@@ -238,6 +238,8 @@ public:
     /// Writes no more: the peer reads the end of the stream, unless it is torn; then nothing, until
     /// the connection is reset. What destroying it does.
     void close();
+    /// Ends the connection, both halves of it: the peer gets a reset.
+    void close_reset();
 };
 
 }  // namespace eddy::inline v0_1
