@@ -97,8 +97,9 @@ bool Outbox::send(Message message) {
 }
 
 bool Outbox::has_room(std::size_t size) noexcept {
-    return count_ < max_messages_ && bytes_ <= max_bytes_ && size <= max_bytes_ - bytes_ &&
-           (count_ < ring_.size() || grow());
+    const std::size_t waiting = bytes_ - (writing() ? gathered_bytes_ : 0);
+    return count_ - held() < max_messages_ && waiting <= max_bytes_ &&
+           size <= max_bytes_ - waiting && (count_ < ring_.size() || grow());
 }
 
 /// Without memory too: then there is a place where the oldest was.
@@ -107,25 +108,16 @@ bool Outbox::make_room(std::size_t size) noexcept {
         disconnect();
         return false;
     }
-    const std::size_t kept = held();
-    std::size_t kept_bytes = 0;
-    for (std::size_t i = 0; i < kept; ++i) {
-        kept_bytes += at(i)->size();
-    }
-    const bool possible =
-        kept < max_messages_ && kept_bytes <= max_bytes_ && size <= max_bytes_ - kept_bytes;
-    if (when_full_ == WhenFull::drop_newest || !possible) {
+    if (when_full_ == WhenFull::drop_newest || size > max_bytes_) {
         return false;
     }
-    while (count_ > kept) {
+    bool room = false;
+    while (!room && count_ > held()) {
         drop_oldest();
-        if (has_room(size)) {
-            wake_flushes();
-            return true;
-        }
+        room = has_room(size);
     }
     wake_flushes();
-    return false;
+    return room;
 }
 
 bool Outbox::grow() noexcept {
@@ -164,21 +156,24 @@ void Outbox::disconnect() noexcept { fail_and_tear(too_slow(count_, bytes_)); }
 
 std::size_t Outbox::gather(std::span<Bytes> parts) noexcept {
     gathered_ = std::min(count_, parts.size());
+    gathered_bytes_ = 0;
     for (std::size_t i = 0; i < gathered_; ++i) {
         parts[i] = std::as_bytes(std::span(*at(i)));
+        gathered_bytes_ += parts[i].size();
     }
     return gathered_;
 }
 
 void Outbox::sent() noexcept {
+    bytes_ -= gathered_bytes_;
     for (std::size_t i = 0; i < gathered_; ++i) {
-        bytes_ -= at(0)->size();
         at(0) = nullptr;
         head_ = (head_ + 1) % ring_.size();
         --count_;
     }
     sent_ += gathered_;
     gone(gathered_ + std::exchange(skipped_, 0));
+    gathered_ = gathered_bytes_ = 0;
     if (count_ == 0 && ring_.size() > largest_idle_ring) {
         std::vector<Message>().swap(ring_);
         head_ = 0;
@@ -187,7 +182,7 @@ void Outbox::sent() noexcept {
 
 void Outbox::forget() noexcept {
     dropped_ += count_;
-    count_ = bytes_ = head_ = 0;
+    count_ = bytes_ = head_ = gathered_ = gathered_bytes_ = 0;
     std::vector<Message>().swap(ring_);
 }
 

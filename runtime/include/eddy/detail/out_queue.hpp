@@ -24,12 +24,12 @@ class QueueFlush;
 ///
 /// States of the sending:
 ///
-/// | state     | what is there                                                  | ends by          |
-/// |-----------|----------------------------------------------------------------|------------------|
-/// | idle      | nothing to send; no memory                                     | `schedule`       |
-/// | scheduled | something; a call at the end of this turn is queued            | `send`           |
-/// | writing   | the stream's operation waits, or is being asked                | `committed`      |
-/// | ended     | it was committed; a call is queued that takes its result       | `call`           |
+/// | state     | what is there                                        | ends by     |
+/// |-----------|------------------------------------------------------|-------------|
+/// | idle      | nothing to send; no memory                           | `accept`    |
+/// | scheduled | something; a call at the end of this turn is queued  | `send`      |
+/// | writing   | the stream's operation waits, or is being asked      | `committed` |
+/// | ended     | it was committed; a call is queued for its result    | `call`      |
 ///
 /// Who owns what: the frame that has the writer owns this, the port in it and the stream's
 /// operation in that, which refers to the parts below and to memory that is kept until it has
@@ -46,7 +46,7 @@ public:
 
     /// Throws: `WrongThread` naming `what`.
     void check(const char* what) const { bound_.check(what); }
-    /// For who comes new: not after a failure, after or during a shutdown, after the end of the loop.
+    /// For who comes new: not after a failure, nor after or during a shutdown, nor after the loop.
     [[nodiscard]] bool is_open() const noexcept {
         return !failure_ && !closed_ && !loop_over_ && shutdowns_ == 0;
     }
@@ -131,7 +131,7 @@ private:
     virtual void sent() noexcept = 0;
     /// It has failed.
     virtual void forget() noexcept = 0;
-    /// After `sent` or a failure: lets those in who wait to add something, or know that they cannot.
+    /// After `sent` or a failure: lets those in who wait to add something, or tells them so.
     virtual void admit() noexcept = 0;
     [[nodiscard]] virtual bool somebody_is_coming() const noexcept = 0;
 

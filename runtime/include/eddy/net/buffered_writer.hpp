@@ -52,8 +52,8 @@ struct EDDY_VISIBLE WriterStatistics {
 ///               `try_write`, `flush` or `shutdown`, those that wait included, and every later one;
 ///               what is buffered is dropped. `ClosedResource` when shut down. `std::bad_alloc`:
 ///               nothing of the message was buffered.
-/// Cancellation: of `write`: nothing of the message was buffered. Of `flush` and `shutdown`: what is
-///               buffered is sent all the same.
+/// Cancellation: of `write`: nothing of the message was buffered. Of `flush` and `shutdown`: what
+///               is buffered is sent all the same.
 /// Order:        room is given first come, first served, to whole messages. Nobody overtakes one
 ///               that is too large for what room there is.
 /// Lifetime:     refers to the stream, which outlives it, stays where it is, and is written by

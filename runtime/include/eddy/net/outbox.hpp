@@ -26,9 +26,10 @@ enum class WhenFull : std::uint8_t {
     disconnect,   ///< that message goes, and so does the connection
 };
 
-/// Bounds of what waits to be sent; a message that the stream is writing counts.
+/// Bounds of what waits; the messages that the stream is writing, up to 16 within the same bounds,
+/// wait no more, and cannot be dropped.
 struct EDDY_VISIBLE OutboxOptions {
-    detail::Count max_bytes = 256UL * 1024;  ///< at least 1; nothing larger is ever sent
+    detail::Count max_bytes = 256UL * 1024;  ///< at least 1; a larger one has no room
     detail::Count max_messages = 1024;       ///< at least 1
     WhenFull when_full = WhenFull::disconnect;
 };
@@ -37,7 +38,7 @@ struct EDDY_VISIBLE OutboxStatistics {
     std::uint64_t sent = 0;     ///< messages that the stream has taken
     std::uint64_t dropped = 0;  ///< that were given to it and will never be sent
     std::uint64_t writes = 0;   ///< of the stream: up to 16 messages each
-    std::size_t messages = 0;   ///< that wait
+    std::size_t messages = 0;   ///< that wait, or are being written
     std::size_t bytes = 0;      ///< theirs
 };
 
@@ -118,6 +119,7 @@ private:
     std::size_t count_ = 0;
     std::size_t bytes_ = 0;
     std::size_t gathered_ = 0;
+    std::size_t gathered_bytes_ = 0;
     std::uint64_t skipped_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t dropped_ = 0;
