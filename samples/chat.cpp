@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A chat room: lines over TCP, everybody reads what everybody writes (chat_room.hpp).
 //
-// What is said goes to one `Broadcast`, which never waits for anybody: it keeps the last 1024 lines
-// for those who lag behind. A client that is further behind, takes nothing for a while, does not
-// say its name soon, or is not heard of for ten minutes in a silent room, is dropped; the others do
-// not notice. Only what can be shown is passed on. Try it with two of `nc 127.0.0.1 PORT`.
+// What is said goes to the `Outbox` of each client, which never waits for it. A client that is more
+// than 1024 lines or 256 KiB behind, does not say its name soon, or neither says nor takes anything
+// for ten minutes, is dropped; the others do not notice. Only what can be shown is passed on. Try it
+// with two of `nc 127.0.0.1 PORT`.
 #include <charconv>
 #include <chrono>
 #include <functional>
@@ -25,8 +25,8 @@ namespace {
 
 constexpr std::string_view usage =
     "usage: chat [ADDRESS:PORT [PATIENCE [PROMPT]]]\n"
-    "Port 0 picks one; it is printed. A client that takes nothing for PATIENCE milliseconds, 5000\n"
-    "unless said otherwise, is dropped, and one that gives no name within PROMPT, 10000.\n";
+    "Port 0 picks one; it is printed. A client that leaves has PATIENCE milliseconds, 5000 unless\n"
+    "said otherwise, to take what was said; one that comes has PROMPT, 10000, to give a name.\n";
 
 eddy::Task<> run_chat(eddy::Address address, eddy::Server& server, chat_room::Room& room) {
     eddy::TcpListener listener = eddy::TcpListener::listen(address);

@@ -2,16 +2,17 @@
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <eddy/broadcast.hpp>
+#include <eddy/error.hpp>
 #include <eddy/net/buffered_reader.hpp>
+#include <eddy/net/outbox.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
-#include <eddy/net/timed_stream.hpp>
 #include <eddy/task_group.hpp>
 #include <eddy/time.hpp>
 #include <eddy/with_scope.hpp>
@@ -23,35 +24,39 @@ namespace chat_room {
 
 /// What all connections share; outlives the loop they run on.
 struct Room {
-    eddy::Duration patience;  ///< for how long a client may take nothing
+    eddy::Duration patience;  ///< for how long a client that leaves may take what was said
     eddy::Duration prompt;    ///< and give no name
-    eddy::Broadcast<std::string> lines{1024};
-    std::set<std::string, std::less<>> names{};
+    std::map<std::string, eddy::Outbox*, std::less<>> members{};
+
+    void say(const eddy::Outbox::Message& line) const {
+        for (const auto& [name, outbox] : members) {
+            outbox->send(line);  // who is too slow is disconnected
+        }
+    }
 };
 
 /// In the room from its construction on; leaves it however its job ends.
 class Member {
 public:
-    Member(Room& room, std::string_view name)
+    Member(Room& room, const std::string& name, eddy::Outbox& outbox)
         : room_(room),
-          here_("* " + std::string(name) + " is here\n"),
-          gone_("* " + std::string(name) + " has left\n"),
-          name_(room.names.emplace(name).first) {
-        room.lines.try_send(std::move(here_));
+          gone_(std::make_shared<const std::string>("* " + name + " has left\n")),
+          place_(room.members.emplace(name, &outbox).first) {
+        say("* " + name + " is here\n");
     }
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
     ~Member() {
-        room_.names.erase(name_);
-        room_.lines.try_send(std::move(gone_));
+        room_.members.erase(place_);
+        room_.say(gone_);  // made while there was memory
     }
-    void say(std::string_view line) { room_.lines.send(*name_ + ": " + std::string(line) + "\n"); }
+    [[nodiscard]] const std::string& name() const { return place_->first; }
+    void say(std::string line) { room_.say(std::make_shared<const std::string>(std::move(line))); }
 
 private:
     Room& room_;
-    std::string here_;
-    std::string gone_;  // made while there is memory
-    std::set<std::string, std::less<>>::iterator name_;
+    eddy::Outbox::Message gone_;
+    std::map<std::string, eddy::Outbox*, std::less<>>::iterator place_;
 };
 
 /// A name that nobody has; empty if the client gives none in time.
@@ -60,25 +65,26 @@ eddy::Task<std::string> ask_name(Stream& stream, eddy::BufferedReader<Stream>& r
     co_await stream.write_all(std::string_view("your name? "));
     const auto line = co_await reader.read_line(32);
     std::string name = printable(line ? *line : std::string_view());
-    if (name.empty() || room.names.contains(name)) {
+    if (name.empty() || room.members.contains(name)) {
         co_await stream.write_all(std::string_view("this name is taken, or none\n"));
         name.clear();
     }
     co_return name;
 }
 
+/// Until the client hangs up, or is disconnected.
 template <class Stream>
-eddy::Task<> show(Stream& stream,
-                  eddy::BroadcastReceiver<std::string> lines,
-                  eddy::TaskGroup& group) {
-    while (true) {
-        const auto line = co_await lines.receive();
-        if (line.missed != 0) {
-            break;  // too slow: somebody else would have to wait
+eddy::Task<> pass_on_lines(eddy::BufferedReader<Stream>& reader, Member& member) {
+    try {
+        while (true) {
+            const auto line = co_await reader.read_line(1024);
+            if (!line) {
+                break;
+            }
+            member.say(member.name() + ": " + printable(*line) + "\n");
         }
-        co_await stream.write_all(std::string_view(line.value));
+    } catch (const eddy::ClosedResource&) {  // too slow: its outbox has torn the stream
     }
-    group.cancel("too slow");
 }
 
 inline eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
@@ -88,28 +94,24 @@ inline eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& g
 
 /// What a server does for each connection.
 template <eddy::Stream S>
-eddy::Task<> chat(S connection, Room& room, eddy::Server& server) {
-    eddy::TimedStream stream(std::move(connection),
-                             {.writing = {.bytes = 1, .per = room.patience}});
+eddy::Task<> chat(S stream, Room& room, eddy::Server& server) {
     eddy::BufferedReader reader(stream);
     const std::string name = co_await eddy::fail_after(room.prompt, ask_name(stream, reader, room));
     if (name.empty()) {
         co_return;
     }
-    const auto lines = room.lines.subscribe();
-    Member member(room, name);
-    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-        group.spawn(show(stream, lines, group));
-        group.spawn(leave_when_draining(server, group));
-        while (true) {
-            const auto line = co_await reader.read_line(1024);
-            if (!line) {
-                break;
-            }
-            member.say(printable(*line));
-        }
-        group.cancel("gone");
-    });
+    eddy::StreamOutbox outbox(stream);
+    {
+        Member member(room, name, outbox);
+        co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+            group.spawn(leave_when_draining(server, group));
+            co_await pass_on_lines(reader, member);
+            group.cancel("gone");
+        });
+    }
+    if (!outbox.failure()) {  // it gets what was said while it was here
+        static_cast<void>(co_await eddy::move_on_after(room.patience, outbox.shutdown()));
+    }
 }
 
 }  // namespace chat_room

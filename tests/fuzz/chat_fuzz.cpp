@@ -165,7 +165,7 @@ Task<> meet(Bytes& input) {
         co_await eddy::sleep_for(std::chrono::seconds(how % 32));
         server.drain();
     });
-    FUZZ_REQUIRE(room.names.empty());
+    FUZZ_REQUIRE(room.members.empty());
     for (const Client& client : clients) {
         check(client.heard);
     }

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include <eddy/broadcast.hpp>
 #include <eddy/task.hpp>
+#include <eddy/testing/memory_stream.hpp>
 
 #include "findings.hpp"
 
@@ -21,8 +21,8 @@ class RoomLog final {
 public:
     explicit RoomLog(Findings& findings) : findings_(findings) {}
 
-    /// Listens, until it is cancelled.
-    eddy::Task<> run(eddy::BroadcastReceiver<std::string> lines);
+    /// Reads what the room sends, until it ends or this is cancelled.
+    eddy::Task<> run(eddy::testing::MemoryStream room);
 
     /// The number of the next line.
     [[nodiscard]] std::uint64_t next() const noexcept { return first_ + lines_.size(); }

@@ -11,7 +11,6 @@
 
 #include <doctest/doctest.h>
 
-#include <eddy/broadcast.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -125,14 +124,14 @@ Task<> loses_a_line(MemoryStream stream, chat_room::Room& room, eddy::Server& se
 }
 
 Task<> fill(simulation::RoomLog& log, std::vector<std::string> lines) {
-    eddy::Broadcast<std::string> room(16);
-    auto listening = eddy::spawn(log.run(room.subscribe()));
-    for (std::string& line : lines) {
-        room.try_send(std::move(line));
+    auto [room, listener] = eddy::testing::memory_stream_pair();
+    auto listening = eddy::spawn(log.run(std::move(listener)));
+    for (const std::string& line : lines) {
+        co_await room.write_all(std::string_view(line));
+        co_await room.write_all(std::string_view("\n"));
     }
-    co_await eddy::testing::settle();
-    listening.cancel();
-    co_await listening.wait();
+    room.close();
+    co_await listening;
 }
 
 }  // namespace
@@ -191,12 +190,12 @@ TEST_CASE("the log of a room knows a piece that begins like another one") {
     simulation::Findings findings;
     simulation::RoomLog log(findings);
     eddy::run(fill(log, {"here", "left", "here", "x", "y"}));
-    CHECK(log.contains(0, {"here", "x"}));
-    CHECK(log.contains(2, {"here", "x", "y"}));
+    CHECK(log.contains(0, {"here\n", "x\n"}));
+    CHECK(log.contains(2, {"here\n", "x\n", "y\n"}));
     CHECK(log.contains(5, {}));
-    CHECK_FALSE(log.contains(3, {"here", "x"}));
-    CHECK_FALSE(log.contains(0, {"here", "y"}));
-    CHECK_FALSE(log.contains(0, {"y", "z"}));
+    CHECK_FALSE(log.contains(3, {"here\n", "x\n"}));
+    CHECK_FALSE(log.contains(0, {"here\n", "y\n"}));
+    CHECK_FALSE(log.contains(0, {"y\n", "z\n"}));
 }
 
 #if EDDY_HEAP_HOOKS
