@@ -9,8 +9,7 @@
 #include <eddy/task.hpp>
 #include <eddy/task_group.hpp>
 
-eddy::Task<> correct(eddy::TaskGroup& group,
-                     eddy::FrameWriter<eddy::TcpStream>& writer,
+eddy::Task<> correct(eddy::FrameWriter<eddy::TcpStream>& writer,
                      eddy::TimedStream<eddy::TcpStream>& stream,
                      const std::string& text) {
     auto literal = writer.send("literals last");

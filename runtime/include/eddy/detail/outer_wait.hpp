@@ -125,7 +125,8 @@ protected:
         }
     }
 
-    /// In place of `start_inner`: there is more to do, but others go first. The loop calls `proceed`.
+    /// In place of `start_inner`: there is more to do, but others go first. The loop will call
+    /// `proceed`.
     void go_on_later() noexcept;
 
     void committed(Waiter& operation, bool willing) noexcept final;

@@ -29,9 +29,10 @@ namespace eddy::inline v0_1 {
 /// and what counts, says `ServeOptions::silence`. Against those who send a byte now and then,
 /// handlers have deadlines of their own (`TimedStream`, `fail_after`).
 ///
-/// At the connection limit nobody is accepted: newcomers wait in the system's queue, unless they are
-/// to be told (`ServeOptions::refusal`). When accept fails for want of descriptors, memory or leave, it pauses (see `ServeOptions`) and reports that
-/// once; connections that are gone before they are accepted are passed over.
+/// At the connection limit nobody is accepted: newcomers wait in the system's queue, unless they
+/// are to be told (`ServeOptions::refusal`). When accept fails for want of descriptors, memory or
+/// leave, it pauses (see `ServeOptions`) and reports that once; connections that are gone before
+/// they are accepted are passed over.
 ///
 /// A drain ends: handlers that go on when its time is over are cancelled, and those that have not
 /// ended `ServeOptions::unwind` later are reported (`Observer::job_left`), counted, and left alone:

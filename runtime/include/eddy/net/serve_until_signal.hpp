@@ -86,9 +86,9 @@ Task<> host_serve_alone_until_signal(KeptServeOptions options,
 /// Meanwhile `RunOptions::handle_signals` leaves both signals to it: they do not cancel the loop.
 /// The second one also leaves the loop's grace (`RunOptions::grace`) no longer than
 /// `ServeOptions::unwind`, so that the program ends then, whatever a handler that was left alone
-/// waits for. Signals after the second change nothing. Once it has returned, SIGINT and SIGTERM are the loop's
-/// again (`RunOptions::handle_signals`); but a number that has come already does what it does by
-/// default. Several may serve at a time.
+/// waits for. Signals after the second change nothing. Once it has returned, SIGINT and SIGTERM are
+/// the loop's again (`RunOptions::handle_signals`); but a number that has come already does what it
+/// does by default. Several may serve at a time.
 ///
 /// Everything else is as for `serve`.
 ///
