@@ -70,6 +70,13 @@ EDDY_NET_TEST_FIFO("without memory, no socket that was to be made stays open") {
         const eddy::TcpStream server = co_await listener.accept();
     });
     CHECK(exchange >= 3);
+    const std::size_t fast = co_await fail_each([]() -> Task<> {
+        TcpListener listener = TcpListener::listen(Address::loopback(0), {.fast_open = 4});
+        const eddy::TcpStream client =
+            co_await eddy::connect_fast_open(listener.local_address(), bytes_of("first"));
+        const eddy::TcpStream server = co_await listener.accept();
+    });
+    CHECK(fast >= 3);
 }
 
 EDDY_NET_TEST_FIFO("without memory, no socket file that was to be made stays behind") {

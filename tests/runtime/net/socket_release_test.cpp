@@ -214,6 +214,32 @@ EDDY_NET_TEST("a connection is released here and adopted by the loop of another 
     CHECK(answer == "from elsewhere");
 }
 
+EDDY_NET_TEST("a connection that goes to and fro between two loops loses no byte") {
+    constexpr int hops = 20;
+    auto [mine, peer] = UnixStream::pair();
+    std::string all;
+    for (int i = 0; i < 2 * hops; ++i) {
+        all += static_cast<char>('a' + i % 26);
+    }
+    co_await peer.write_all(all);
+    peer.close();
+    std::string got;
+    const auto reads_one = [&got](int descriptor, int& released) -> Task<> {
+        UnixStream stream = UnixStream::adopt(descriptor);
+        got += co_await read_text(stream, 1);
+        released = stream.release();
+    };
+    int descriptor = mine.release();
+    for (int i = 0; i < hops; ++i) {
+        std::thread([&] { eddy::run(reads_one(descriptor, descriptor)); }).join();
+        co_await reads_one(descriptor, descriptor);
+    }
+    UnixStream rest = UnixStream::adopt(descriptor);
+    const std::string end = co_await read_text(rest);
+    CHECK(got == all);
+    CHECK(end.empty());
+}
+
 EDDY_NET_TEST("a connection that was accepted with bytes, and never watched, is released too") {
     TcpListener listener = TcpListener::listen(Address::loopback(0));
     for (int i = 0; i < 4; ++i) {  // the first ones find out whether that pays
