@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -11,6 +15,8 @@
 #include <eddy/net/connect.hpp>
 #include <eddy/net/resolve.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/spawn.hpp>
+#include <eddy/yield.hpp>
 
 #include "../attach_host.hpp"
 #include "../test_kit.hpp"
@@ -96,6 +102,60 @@ TEST_CASE("a socket keeps a host's loop running only if the loop was attached so
     host.run();
     kept.reset();
     loop.reset();
+    CHECK(host.close() == 0);
+}
+
+/// A descriptor that the host watches itself, until it can be read once.
+struct HostPoll {
+    uv_poll_t handle{};
+    std::string heard;
+    std::function<void()> then;
+
+    int watch(Host& host, int descriptor) {
+        handle.data = this;
+        const int error = uv_poll_init(host.loop(), &handle, descriptor);
+        return error != 0 ? error : uv_poll_start(&handle, UV_READABLE, &HostPoll::readable);
+    }
+
+private:
+    static void readable(uv_poll_t* handle, int, int) {
+        auto& self = *static_cast<HostPoll*>(handle->data);
+        int descriptor = -1;
+        uv_fileno(reinterpret_cast<uv_handle_t*>(handle), &descriptor);
+        char buffer[64];
+        const ssize_t count = ::recv(descriptor, buffer, sizeof buffer, 0);
+        self.heard.assign(buffer, count > 0 ? static_cast<std::size_t>(count) : 0);
+        uv_close(reinterpret_cast<uv_handle_t*>(handle), nullptr);
+        self.then();
+    }
+};
+
+TEST_CASE("what a guest releases, its host watches in the same turn") {
+    Host host;
+    HostPoll poll;
+    int descriptor = -1;
+    int error = -1;
+    bool told = false;
+    const auto release = [&]() -> Task<> {
+        TcpPair pair = co_await tcp_pair();
+        auto reader = eddy::spawn(wait_for_ever(pair.server));
+        co_await eddy::yield();
+        CHECK(pair.server.statistics().reading);
+        descriptor = pair.server.release();
+        error = poll.watch(host, descriptor);
+        const auto reading = co_await failure_of(reader);
+        told = holds<eddy::ClosedResource>(reading);
+        co_await pair.client.write_all("to the host");
+    };
+    std::unique_ptr<Loop> loop = Loop::attach(host.loop());
+    loop->spawn(release()).detach();
+    poll.then = [&] { loop->detach({}, std::chrono::seconds(1)); };
+    host.run();
+    CHECK(error == 0);
+    CHECK(told);
+    CHECK(poll.heard == "to the host");
+    loop.reset();
+    ::close(descriptor);
     CHECK(host.close() == 0);
 }
 
