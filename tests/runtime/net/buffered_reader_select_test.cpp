@@ -513,9 +513,6 @@ public:
     Task<std::size_t> read_some(std::span<std::byte> into) {
         co_return co_await stream_.read_some(into);
     }
-    Task<> write_all(std::span<const std::span<const std::byte>> several) {
-        co_await stream_.write_all(several);
-    }
 
 private:
     MemoryStream& stream_;

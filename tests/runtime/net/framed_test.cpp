@@ -265,3 +265,51 @@ EDDY_TEST_CASE("a message that is a temporary is sent within its expression") {
         read(reader));
     CHECK(second == "xxxxx");
 }
+
+namespace {
+
+/// A stream of a user's that was written before operations could be made of others.
+class TaskStream final {
+public:
+    explicit TaskStream(MemoryStream stream) : stream_(std::move(stream)) {}
+    Task<std::size_t> read_some(std::span<std::byte> into) {
+        co_return co_await stream_.read_some(into);
+    }
+    Task<std::size_t> write_some(std::span<const std::byte> bytes) {
+        co_return co_await stream_.write_some(bytes);
+    }
+    Task<> write_all(std::span<const std::byte> bytes) { co_await stream_.write_all(bytes); }
+    Task<> write_all(std::span<const std::span<const std::byte>> several) {
+        co_await stream_.write_all(several);
+    }
+    Task<> write_all(std::string_view text) { co_await stream_.write_all(text); }
+    Task<> shutdown() { co_await stream_.shutdown(); }
+    void close() { stream_.close(); }
+
+private:
+    MemoryStream stream_;
+};
+static_assert(eddy::Stream<TaskStream>);
+
+}  // namespace
+
+EDDY_TEST_CASE("over a stream whose operations are tasks, frames are sent and read by tasks") {
+    auto [a, b] = memory_stream_pair({.capacity = 5});
+    TaskStream left(std::move(a));
+    TaskStream right(std::move(b));
+    Framed near(left);
+    Framed far(right);
+    CHECK(eddy::detail::is_task<decltype(near.send("x"))>);
+    CHECK(eddy::detail::is_expression_task<decltype(near.send(std::string("x")))>);
+    CHECK(eddy::detail::is_task<decltype(near.next())>);
+    auto sending = eddy::spawn(near.send("a message"));
+    const auto frame = co_await far.next();
+    CHECK(text_of(*frame) == "a message");
+    co_await sending;
+    const auto both = [](Framed<TaskStream>& from, Framed<TaskStream>& to) -> Task<> {
+        co_await to.send(std::string("!"));
+        const auto short_one = co_await from.next();
+        CHECK(text_of(*short_one) == "!");
+    };
+    co_await both(near, far);
+}
