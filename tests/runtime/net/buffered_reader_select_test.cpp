@@ -638,8 +638,8 @@ TEST_CASE("a shortage while readers wait, are selected and give bytes back") {
                 co_await select(reader.read_exactly(std::span<std::byte>(memory)), sleep_for(1ms));
             CHECK(all.index() == 1);
         }
-        CHECK(reader.buffered() == 3'000);
-        const auto bytes = co_await reader.peek(3'000);
+        const auto bytes = co_await reader.peek(3'000);  // which says so, if some were lost
+        CHECK(bytes.size() == 3'000);
         for (; read < 3'000; read += 1'000) {
             const auto part = bytes.subspan(read, 1'000);
             CHECK(std::ranges::equal(part, std::as_bytes(std::span(text))));
