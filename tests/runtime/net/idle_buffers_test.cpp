@@ -12,6 +12,7 @@
 #include <eddy/net/tcp.hpp>
 #include <eddy/net/timed_stream.hpp>
 #include <eddy/net/unix.hpp>
+#include <eddy/sleep.hpp>
 #include <eddy/testing/memory_stream.hpp>
 
 #include "../test_kit.hpp"
@@ -203,6 +204,50 @@ EDDY_NET_TEST_FIFO("after 16 KiB an idle connection holds less than 4 KiB over i
     for (const std::ptrdiff_t bytes : figures) {
         MESSAGE(bytes << " bytes");
         CHECK(bytes < 4'096);
+    }
+}
+
+/// A line, and then a wait of another kind, until the stream ends.
+template <class S, class Wait>
+Task<> line_then(S& stream, std::vector<std::size_t>& lengths, Wait wait) {
+    BufferedReader reader(stream);
+    const auto line = co_await reader.read_line();
+    lengths.push_back(line->size());
+    try {
+        co_await wait(reader);
+    } catch (const eddy::EndOfStream&) {
+    }
+}
+
+/// As a job, held for 16 KiB before.
+template <class Wait>
+Task<std::ptrdiff_t> held_in(Wait wait) {
+    const std::string line = std::string(16'000, 'x') + "\n";
+    const auto read = [wait](auto& stream, auto& to) { return line_then(stream, to, wait); };
+    co_return co_await held_while_idle(300, line, socket_pair, read);
+}
+
+EDDY_NET_TEST_FIFO("so it does in every kind of wait") {
+    const auto peek = [](auto& reader) -> Task<> { static_cast<void>(co_await reader.peek()); };
+    const auto readable = [](auto& reader) -> Task<> { co_await reader.wait_readable(); };
+    const auto some = [](auto& reader) -> Task<> {
+        std::array<std::byte, 16> memory{};
+        static_cast<void>(co_await reader.read_some(memory));
+    };
+    const auto fill = [](auto& reader) -> Task<> {
+        std::array<std::byte, 16> memory{};
+        co_await reader.read_exactly(std::span(memory));
+    };
+    const auto until = [](auto& reader) -> Task<> {
+        static_cast<void>(co_await select(reader.read_until("::"), eddy::sleep_forever()));
+    };
+    const std::ptrdiff_t figures[] = {co_await held_in(peek),
+                                      co_await held_in(readable),
+                                      co_await held_in(some),
+                                      co_await held_in(fill),
+                                      co_await held_in(until)};
+    for (const std::ptrdiff_t bytes : figures) {
+        CHECK(bytes < 2'048);
     }
 }
 
