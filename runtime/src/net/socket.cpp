@@ -101,7 +101,10 @@ bool Socket::try_readable(const SocketReadable& wait) {
     return true;
 }
 
-void Socket::start_read(SocketReader& reader) noexcept {
+void Socket::start_read(SocketReader& reader) {
+    if (reader_ != nullptr) [[unlikely]] {
+        refuse_read(reader.what(), true);
+    }
     reader_ = &reader;
     wait_began();
     arm(readable);
@@ -189,8 +192,7 @@ bool Socket::try_hang_up(const SocketHangUp& wait) {
         fail(wait.what(), SocketWait::closed);
     }
     if (leaver_ != nullptr) {
-        throw BusyResource(prefix(wait.what()) +
-                           ": another job waits for the peer of this stream to hang up");
+        refuse_second(wait);
     }
     if (hung_up_) {
         return true;
@@ -202,7 +204,15 @@ bool Socket::try_hang_up(const SocketHangUp& wait) {
     return hung_up_;
 }
 
-void Socket::start_hang_up(SocketHangUp& wait) noexcept {
+void Socket::refuse_second(const SocketHangUp& wait) const {
+    throw BusyResource(prefix(wait.what()) +
+                       ": another job waits for the peer of this stream to hang up");
+}
+
+void Socket::start_hang_up(SocketHangUp& wait) {
+    if (leaver_ != nullptr) {
+        refuse_second(wait);
+    }
     leaver_ = &wait;
     arm(disconnected);
 }
@@ -272,7 +282,10 @@ bool Socket::write_rest(SocketWrite& write, std::ptrdiff_t count) {
     return ended;
 }
 
-void Socket::start_write(SocketWrite& write) noexcept {
+void Socket::start_write(SocketWrite& write) {
+    if (writer_ != nullptr) [[unlikely]] {
+        refuse_write(write.what(), write_bars_);
+    }
     if (!is_open()) {  // closed since it was tried, by code that a select has called
         write.end(SocketWait::closed);
         return;

@@ -93,7 +93,8 @@ public:
     // --- for the waits -------------------------------------------------------------------------
     [[nodiscard]] bool try_read(SocketRead& read);
     [[nodiscard]] bool try_readable(const SocketReadable& wait);
-    void start_read(SocketReader& reader) noexcept;
+    /// The starts throw `BusyResource`: another operation of the same select waits there already.
+    void start_read(SocketReader& reader);
     void stop_read() noexcept {
         reader_ = nullptr;
         wait_stopped();
@@ -101,11 +102,11 @@ public:
     void lose_read() noexcept { read_bars_ |= read_lost; }
 
     [[nodiscard]] bool try_hang_up(const SocketHangUp& wait);
-    void start_hang_up(SocketHangUp& wait) noexcept;
+    void start_hang_up(SocketHangUp& wait);
     void stop_hang_up() noexcept { leaver_ = nullptr; }
 
     [[nodiscard]] bool try_write(SocketWrite& write);
-    void start_write(SocketWrite& write) noexcept;
+    void start_write(SocketWrite& write);
     void stop_write() noexcept {
         writer_ = nullptr;
         wait_stopped();
@@ -149,6 +150,7 @@ private:
     [[nodiscard]] bool has_bytes() const noexcept;
     [[nodiscard]] bool read_at_once(SocketRead& read);
     [[noreturn]] void refuse_write(const char* what, unsigned bars) const;
+    [[noreturn]] void refuse_second(const SocketHangUp& wait) const;
     /// One system call. True: the operation has ended; `read.error_` says how.
     [[nodiscard]] bool receive(SocketRead& read) noexcept;
     [[nodiscard]] bool try_write_parts(SocketWrite& write);

@@ -47,14 +47,14 @@ bool SocketRead::try_now() {
     count_ = 0;
     return socket().try_read(*this);
 }
-void SocketRead::start() noexcept { socket_->start_read(*this); }
+void SocketRead::start() { socket_->start_read(*this); }
 void SocketReader::unlink() noexcept { socket_->stop_read(); }
 
 bool SocketReadable::try_now() {
     error_ = 0;  // of an await before
     return socket().try_readable(*this);
 }
-void SocketReadable::start() noexcept { socket_->start_read(*this); }
+void SocketReadable::start() { socket_->start_read(*this); }
 
 void SocketRead::pass_on() noexcept {
     if (count_ != 0) {
@@ -69,7 +69,7 @@ bool SocketHangUp::try_now() {
     error_ = 0;  // of an await before
     return socket().try_hang_up(*this);
 }
-void SocketHangUp::start() noexcept { socket_->start_hang_up(*this); }
+void SocketHangUp::start() { socket_->start_hang_up(*this); }
 void SocketHangUp::unlink() noexcept { socket_->stop_hang_up(); }
 
 // --- writing -----------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ bool SocketWrite::try_now() {
     next_ = offset_ = sent_ = 0;
     return socket().try_write(*this);
 }
-void SocketWrite::start() noexcept { socket_->start_write(*this); }
+void SocketWrite::start() { socket_->start_write(*this); }
 void SocketWrite::unlink() noexcept { socket_->stop_write(); }
 
 bool SocketShutdown::try_now() {

@@ -110,7 +110,7 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "read_some"; }
 
     [[nodiscard]] bool try_now();
-    void start() noexcept;
+    void start();
     [[nodiscard]] std::size_t take() {
         conclude();
         return count_;
@@ -130,7 +130,7 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "wait_readable"; }
 
     [[nodiscard]] bool try_now();
-    void start() noexcept;
+    void start();
     void take() { conclude(); }
 };
 
@@ -142,7 +142,7 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "wait_hang_up"; }
 
     [[nodiscard]] bool try_now();
-    void start() noexcept;
+    void start();
     void take() { conclude(); }
 
 private:
@@ -155,7 +155,7 @@ public:
     static constexpr bool looks_again = true;  // a try may have sent a part: it is not repeated
 
     [[nodiscard]] bool try_now();
-    void start() noexcept;
+    void start();
 
 protected:
     using Bytes = std::span<const std::byte>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -16,10 +17,12 @@
 #include <eddy/error.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/scope.hpp>
+#include <eddy/select.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/task.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 #include <eddy/testing/settle.hpp>
+#include <eddy/waiter.hpp>
 #include <eddy/with_scope.hpp>
 
 /// What every `Stream` promises, as tests: one list for streams in memory, over TCP, Unix sockets.
@@ -361,6 +364,27 @@ Task<> cancelled_read() {
     CHECK(text == "nothing is lost");
 }
 
+/// Two that would have to wait in one select are one too many.
+template <class Pair>
+Task<> one_reader_in_a_select() {
+    auto [a, b] = co_await Pair::make();
+    std::array<std::byte, 16> one{};
+    std::array<std::byte, 16> other{};
+    if constexpr (std::derived_from<decltype(a.read_some(one)), Waiter>) {
+        bool refused = false;
+        try {
+            const auto got = co_await select(a.read_some(one), a.read_some(other));
+            static_cast<void>(got);
+        } catch (const BusyResource&) {
+            refused = true;
+        }
+        CHECK(refused);
+        co_await b.write_all("there");
+        const Ending later = co_await reads(a);  // nobody is left in the way
+        CHECK(later == Ending::value);
+    }
+}
+
 template <class Pair>
 Task<> cancelled_write() {
     auto [a, b] = co_await Pair::make();
@@ -414,6 +438,8 @@ Task<> reset_by_peer() {
         Pair, subject " that is assigned to closes what it had", assigning_closes)                \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " has one reader and one writer at a time", one_of_each)                    \
+    EDDY_STREAM_CONTRACT_CASE(                                                                    \
+        Pair, subject " has one reader at a time in a select too", one_reader_in_a_select)        \
     EDDY_STREAM_CONTRACT_CASE(Pair, subject " loses nothing to a cancelled read", cancelled_read) \
     EDDY_STREAM_CONTRACT_CASE(                                                                    \
         Pair, subject " never passes half a write off as a whole", cancelled_write)               \
