@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <vector>
 
+#include <eddy/net/any_stream.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
 #include <eddy/net/unix.hpp>
 #include <eddy/testing/gate.hpp>
 #include <eddy/yield.hpp>
@@ -19,6 +22,7 @@
 namespace {
 
 using namespace eddy::testing;
+using namespace std::chrono_literals;
 using eddy::Task;
 using Random = std::mt19937;
 
@@ -106,8 +110,8 @@ Task<std::uint64_t> read_randomly(S& stream, Random random) {
     }
 }
 
-template <class S>
-Task<> both_ways(S& one, S& other, unsigned seed) {
+template <class A, class B>
+Task<> both_ways(A& one, B& other, unsigned seed) {
     constexpr std::uint64_t total = 2U << 20U;
     auto there = eddy::spawn(write_randomly(one, Random(seed), total));
     auto back = eddy::spawn(write_randomly(other, Random(seed + 1), total));
@@ -132,6 +136,24 @@ EDDY_NET_TEST("whatever is written, read and given up, Unix streams carry every 
     for (unsigned seed = 1; seed <= 3; ++seed) {
         auto [one, other] = eddy::UnixStream::pair();
         co_await both_ways(one, other, seed * 100);
+    }
+}
+
+EDDY_NET_TEST("whatever is written, read and given up, any_stream carries every byte in order") {
+    for (unsigned seed = 1; seed <= 2; ++seed) {
+        auto [one, other] = eddy::UnixStream::pair();
+        eddy::AnyStream near(std::move(one));
+        eddy::AnyStream far(std::move(other));
+        co_await both_ways(near, far, seed * 100);
+    }
+}
+
+EDDY_NET_TEST("whatever is written, read and given up, timed streams carry every byte in order") {
+    for (unsigned seed = 1; seed <= 2; ++seed) {
+        auto [one, other] = eddy::UnixStream::pair();
+        eddy::TimedStream near(std::move(one), {.idle = 1h});
+        eddy::AnyStream far(eddy::TimedStream(std::move(other), {.idle = 1h}));
+        co_await both_ways(near, far, seed * 100);
     }
 }
 
