@@ -61,12 +61,12 @@ void StreamWatch::moved(Side which, std::size_t bytes) noexcept {
 }
 
 void StreamWatch::throw_timed_out(Side side, const char* verdict) {
-    of(side).moved = 0;  // whoever tries again has all the time again
-    of(side).waited = {};
     ScopeNode& scope = *thread_state.job->scope;
-    if (scope.effective) {  // who cancels means more than this operation
+    if (scope.effective) {  // it was cancelled besides, which means more than this operation
         throw scope.make_cancelled();
     }
+    of(side).moved = 0;  // whoever tries again has all the time again
+    of(side).waited = {};
     throw TimedOut(std::string(side == Side::write ? "write: " : "read: ") + verdict);
 }
 

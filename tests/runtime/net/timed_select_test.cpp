@@ -491,9 +491,13 @@ EDDY_TEST_CASE("a timed write is done again when it is awaited again") {
 
 EDDY_TEST_CASE("a timeout against a cancellation of the same moment: who cancels is heard") {
     auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.idle = 1s});
+    TimedStream stream(std::move(a), {.reading = {.bytes = 10, .per = 1s}});
     const auto none = co_await eddy::move_on_after(1s, times_out(stream));
     CHECK_FALSE(none.has_value());
+    const eddy::TimePoint begun = eddy::now();
+    const bool timed_out = co_await times_out(stream);
+    CHECK(timed_out);
+    CHECK(eddy::now() == begun);  // what a cancelled read has waited counts
 }
 
 TEST_CASE("timed operations in a select survive a cancellation at every checkpoint") {
