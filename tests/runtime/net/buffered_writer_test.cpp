@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -34,6 +35,7 @@
 
 #include "../fork_kit.hpp"
 #include "../test_kit.hpp"
+#include "broken_contract.hpp"
 #include "heap_hooks.hpp"
 #include "net_kit.hpp"
 
@@ -507,6 +509,15 @@ EDDY_NET_TEST("a forked child drops its copy of a writer, and the parent sends")
     pair.client.close();
     const std::string text = co_await read_all(pair.server);
     CHECK(text == "from the parent");
+}
+
+EDDY_ABORT_TEST_CASE("a writer that ends on another thread than its loop's aborts",
+                     "a writer was destroyed off its loop's thread") {
+    auto [near, far] = memory_stream_pair();
+    auto writer = std::make_unique<Writer>(near);
+    co_await writer->write("unsent");
+    std::thread([&] { writer.reset(); }).join();
+    far.close();
 }
 
 // --- sockets -----------------------------------------------------------------------------------

@@ -279,3 +279,15 @@ EDDY_TEST_CASE("a memory listener yields connections in order, fails on request,
     CHECK_THROWS_AS(static_cast<void>(listener.connect()), eddy::BrokenResource);
     CHECK_THROWS_AS(static_cast<void>(listener.accept().try_now()), eddy::ClosedResource);
 }
+
+EDDY_TEST_CASE("a write to a memory stream that is awaited again is written again") {
+    auto [near, far] = memory_stream_pair({.capacity = 4});
+    auto write = near.write_all(std::string_view("ab"));
+    co_await write;
+    co_await write;
+    auto job = eddy::spawn([](auto& again) -> Task<> { co_await again; }(write));
+    std::string text = co_await read_text(far);
+    text += co_await read_text(far);
+    co_await job;
+    CHECK(text == "ababab");
+}

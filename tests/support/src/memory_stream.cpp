@@ -352,7 +352,10 @@ std::size_t total(std::span<const std::span<const std::byte>> spans) noexcept {
 
 }  // namespace
 
-bool MemoryReader::try_now() { return checked(link_, what()).pipes[side_].try_read(*this); }
+bool MemoryReader::try_now() {
+    end_ = MemoryEnd::done;  // of an await before
+    return checked(link_, what()).pipes[side_].try_read(*this);
+}
 
 void MemoryReader::start() { link_->pipes[side_].wait(*this); }
 
@@ -400,6 +403,8 @@ MemoryWrite::MemoryWrite(std::shared_ptr<MemoryLink> link,
       size_(several != nullptr ? total(*several) : one.size()) {}
 
 bool MemoryWrite::try_now() {
+    end_ = MemoryEnd::done;  // of an await before, which began with the first byte too
+    written_ = 0;
     return checked(link_, "MemoryStream::write").pipes[1 - side_].try_write(*this);
 }
 
