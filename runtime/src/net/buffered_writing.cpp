@@ -98,11 +98,6 @@ void BufferedWriting::sent() noexcept {
 
 // --- one write ---------------------------------------------------------------------------------
 
-bool BufferedWrite::try_now() {
-    waited_ = granted_ = false;
-    return writing_.try_add(parts_, what());
-}
-
 void BufferedWrite::start() {
     total_ = size_of(parts_);
     waited_ = true;
@@ -113,10 +108,8 @@ void BufferedWrite::start() {
     }
 }
 
-void BufferedWrite::take() {
-    if (!std::exchange(waited_, false)) {
-        return;
-    }
+void BufferedWrite::take_waited() {
+    waited_ = false;
     if (std::exchange(granted_, false)) {
         writing_.add_granted(*this);
     } else if (writing_.failed()) {

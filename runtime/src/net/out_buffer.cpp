@@ -2,7 +2,6 @@
 #include <eddy/detail/out_buffer.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
@@ -21,17 +20,19 @@ constexpr std::size_t largest_growth = 32UL * 1024;
 struct OutBuffer::Segment {
     Segment* next;
     std::size_t capacity;  // this included
-    std::size_t begin;     // of what is to be written, from the beginning of the memory
-    std::size_t end;
+    std::byte* begin;      // of what is to be written
+    std::byte* end;        // of it; of the last segment, the buffer knows
 
     [[nodiscard]] std::byte* memory() noexcept { return reinterpret_cast<std::byte*>(this); }
-    [[nodiscard]] std::size_t size() const noexcept { return end - begin; }
-    [[nodiscard]] std::size_t room() const noexcept { return capacity - end; }
 };
 
-/// Linked behind the last one. Each is twice the one before, so that many small messages need few
-/// of them.
-OutBuffer::Segment* OutBuffer::add_segment(std::size_t least) {
+std::byte* OutBuffer::end_of(const Segment& segment) const noexcept {
+    return &segment == last_ ? free_ : segment.end;
+}
+
+/// Fills the last segment and puts the rest into a new one. Each is twice the one before, so that
+/// many small messages need few of them.
+void OutBuffer::add_segment(std::size_t least, std::span<const Bytes> parts) {
     if (least > std::numeric_limits<std::size_t>::max() / 2) {
         throw std::bad_alloc();
     }
@@ -39,44 +40,51 @@ OutBuffer::Segment* OutBuffer::add_segment(std::size_t least) {
         last_ != nullptr ? std::min(2 * last_->capacity, largest_growth) : BufferPool::smallest;
     const std::size_t capacity =
         BufferPool::capacity_for(std::max(least + sizeof(Segment), growth));
-    auto* const segment = ::new (static_cast<void*>(BufferPool::take(capacity)))
-        Segment{nullptr, capacity, sizeof(Segment), sizeof(Segment)};
-    (last_ != nullptr ? last_->next : first_) = segment;
-    last_ = segment;
-    return segment;
-}
-
-void OutBuffer::release(Segment* segment) noexcept {
-    BufferPool::give_back(segment->memory(), segment->capacity);
+    std::byte* const memory = BufferPool::take(capacity);
+    std::byte* const begin = memory + sizeof(Segment);
+    auto* const added = ::new (static_cast<void*>(memory)) Segment{nullptr, capacity, begin, begin};
+    for (Bytes part : parts) {
+        const Bytes here = part.first(std::min(part.size(), room_));
+        if (!here.empty()) {
+            append_here(here);
+        }
+        part = part.subspan(here.size());
+        if (part.empty()) {
+            continue;
+        }
+        if (last_ != added) {
+            if (last_ != nullptr) {
+                last_->end = free_;
+                last_->next = added;
+            } else {
+                first_ = added;
+            }
+            last_ = added;
+            free_ = begin;
+            room_ = capacity - sizeof(Segment);
+        }
+        append_here(part);
+    }
 }
 
 void OutBuffer::append(std::span<const Bytes> parts, std::size_t total) {
-    Segment* segment = last_;
-    const std::size_t room = segment != nullptr ? segment->room() : 0;
-    if (total > room) {
-        Segment* const added = add_segment(total - room);
-        segment = room != 0 ? segment : added;
+    if (total > room_) {
+        add_segment(total - room_, parts);
+        return;
     }
-    for (Bytes part : parts) {
-        while (!part.empty()) {
-            const std::size_t length = std::min(part.size(), segment->room());
-            std::memcpy(segment->memory() + segment->end, part.data(), length);
-            segment->end += length;
-            part = part.subspan(length);
-            if (segment->room() == 0 && segment->next != nullptr) {
-                segment = segment->next;
-            }
+    for (const Bytes part : parts) {
+        if (!part.empty()) {
+            append_here(part);
         }
     }
-    size_ += total;
 }
 
 std::size_t OutBuffer::gather(std::span<Bytes> parts, std::size_t& total) const noexcept {
     std::size_t count = 0;
     total = 0;
     for (Segment* s = first_; s != nullptr && count < parts.size(); s = s->next) {
-        parts[count++] = Bytes(s->memory() + s->begin, s->size());
-        total += s->size();
+        parts[count] = Bytes(s->begin, end_of(*s));
+        total += parts[count++].size();
     }
     return count;
 }
@@ -84,15 +92,19 @@ std::size_t OutBuffer::gather(std::span<Bytes> parts, std::size_t& total) const 
 void OutBuffer::consume(std::size_t length) noexcept {
     size_ -= length;
     while (first_ != nullptr) {
-        const std::size_t here = std::min(length, first_->size());
+        const auto there = static_cast<std::size_t>(end_of(*first_) - first_->begin);
+        const std::size_t here = std::min(length, there);
         first_->begin += here;
         length -= here;
-        if (first_->size() != 0) {
+        if (here != there) {
             return;
         }
-        release(std::exchange(first_, first_->next));
+        Segment* const empty = std::exchange(first_, first_->next);
+        BufferPool::give_back(empty->memory(), empty->capacity);
     }
     last_ = nullptr;
+    free_ = nullptr;
+    room_ = 0;
 }
 
 void OutBuffer::clear() noexcept { consume(size_); }

@@ -27,10 +27,12 @@ void OutQueue::find_loop(const char* what) {
 
 void OutQueue::schedule() noexcept {
     state_ = State::scheduled;
+    hot_ = is_open();
     core_->queue_at_turn_end(*this);
 }
 
 void OutQueue::leave() noexcept {
+    hot_ = false;
     if (state_ == State::scheduled || state_ == State::ended) {
         core_->drop_callback(*this);
     }
@@ -76,6 +78,7 @@ void OutQueue::send() noexcept {
     if (state_ == State::scheduled) {
         core_->drop_callback(*this);
     }
+    hot_ = false;
     state_ = State::writing;
     bool waits = false;
     while (!waits) {
@@ -119,6 +122,7 @@ void OutQueue::call() {
     if (state_ == State::ended) {
         take_result();
     } else {
+        hot_ = false;
         state_ = State::idle;
         send();
     }

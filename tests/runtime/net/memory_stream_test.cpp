@@ -286,8 +286,7 @@ EDDY_TEST_CASE("a write to a memory stream that is awaited again is written agai
     co_await write;
     co_await write;
     auto job = eddy::spawn([](auto& again) -> Task<> { co_await again; }(write));
-    std::string text = co_await read_text(far);
-    text += co_await read_text(far);
+    const std::string text = co_await read_text(far, 6);
     co_await job;
     CHECK(text == "ababab");
 }

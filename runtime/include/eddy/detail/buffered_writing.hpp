@@ -34,6 +34,18 @@ public:
     /// Adds it if there is room and nobody waits. Throws: `WrongThread`, the failure,
     /// `std::bad_alloc`; nothing was added.
     [[nodiscard]] bool try_add(std::span<const Bytes> parts, const char* what);
+    /// The usual case in few steps: not the first of its turn, and it fits where that is.
+    [[nodiscard]] bool try_add_more(Bytes bytes, const char* what) {
+        check(what);
+        if (!is_hot() || bytes.size() > buffer_.room() || !fits(bytes.size()) || bytes.empty() ||
+            somebody_is_coming()) {
+            return false;
+        }
+        buffer_.append_here(bytes);
+        ++messages_;
+        accept_more(bytes.size());
+        return true;
+    }
 
 private:
     friend class BufferedWrite;
@@ -79,16 +91,27 @@ public:
     BufferedWrite(BufferedWriting& writing, std::span<const Bytes> parts) noexcept
         : writing_(writing), parts_(parts) {}
 
-    [[nodiscard]] bool try_now();
+    [[nodiscard]] bool try_now() {
+        waited_ = granted_ = false;
+        return (parts_.size() == 1 && writing_.try_add_more(parts_.front(), name)) ||
+               writing_.try_add(parts_, name);
+    }
     void start();
-    void take();
-    [[nodiscard]] const char* what() const noexcept override { return "BufferedWriter::write"; }
+    void take() {
+        if (waited_) {
+            take_waited();
+        }
+    }
+    [[nodiscard]] const char* what() const noexcept override { return name; }
 
 private:
     friend class BufferedWriting;
     void unlink() noexcept override;
     void pass_on() noexcept override;
     void catch_up() noexcept override;
+    void take_waited();
+
+    static constexpr const char* name = "BufferedWriter::write";
 
     BufferedWriting& writing_;
     Bytes single_;

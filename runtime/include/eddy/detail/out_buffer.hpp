@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 
 #include <eddy/detail/export.hpp>
@@ -22,6 +23,16 @@ public:
     ~OutBuffer() { clear(); }
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// How much more fits into the memory that it has in hand.
+    [[nodiscard]] std::size_t room() const noexcept { return room_; }
+
+    /// Requires: something, and room for it.
+    void append_here(Bytes bytes) noexcept {
+        std::memcpy(free_, bytes.data(), bytes.size());
+        free_ += bytes.size();
+        room_ -= bytes.size();
+        size_ += bytes.size();
+    }
 
     /// Copies all of them behind what is there; `total` is what they come to, above zero.
     ///
@@ -36,12 +47,15 @@ public:
 private:
     struct Segment;
 
-    [[nodiscard]] Segment* add_segment(std::size_t least);
-    static void release(Segment* segment) noexcept;
+    void add_segment(std::size_t least, std::span<const Bytes> parts);
+    [[nodiscard]] std::byte* end_of(const Segment& segment) const noexcept;
 
-    // Invariant: size_ is what the segments have between begin and end; each has something.
+    // Invariant: size_ is what the segments have between their begin and their end; each has
+    // something. Of the last one, free_ is the end, and room_ what is behind it; none: null and 0.
     Segment* first_ = nullptr;
     Segment* last_ = nullptr;
+    std::byte* free_ = nullptr;
+    std::size_t room_ = 0;
     std::size_t size_ = 0;
 };
 

@@ -73,9 +73,15 @@ public:
 
     // --- for a shutdown ------------------------------------------------------------------------
     /// From now on who comes new is refused.
-    void begin_shutdown() noexcept { ++shutdowns_; }
+    void begin_shutdown() noexcept {
+        ++shutdowns_;
+        hot_ = false;
+    }
     void end_shutdown() noexcept { --shutdowns_; }
-    void shut() noexcept { closed_ = true; }
+    void shut() noexcept {
+        closed_ = true;
+        hot_ = false;
+    }
     [[nodiscard]] bool is_shut() const noexcept { return closed_; }
 
 protected:
@@ -96,6 +102,10 @@ protected:
             schedule();
         }
     }
+    /// Something has been accepted in this turn, and nothing has changed since: who comes is welcome
+    /// on this thread, and the call at the turn's end is queued.
+    [[nodiscard]] bool is_hot() const noexcept { return hot_; }
+    void accept_more(std::uint64_t count) noexcept { accepted_ += count; }
     /// The next `count` in numbers are gone: sent, or dropped.
     void gone(std::uint64_t count) noexcept { gone_ += count; }
     /// Whoever waits for what is gone, or until nobody adds anything any more.
@@ -149,6 +159,7 @@ private:
     LoopCore* core_ = nullptr;  // from the first use until the loop ends
     LoopBound bound_;
     State state_ = State::idle;
+    bool hot_ = false;     // implies scheduled, open
     bool closed_ = false;  // shut down
     bool loop_over_ = false;
     bool asking_ = false;  // the stream is being called, and its operation must not go away
