@@ -372,6 +372,63 @@ EDDY_TEST_CASE("any_stream: what came while a wait_readable lost its select is t
     CHECK(text == "late");
 }
 
+/// A read of the outside world, which nobody can take back.
+class InFlight final : public eddy::Waiter {
+public:
+    struct Place {
+        InFlight* waiting = nullptr;
+    };
+    InFlight(Place& place, std::span<std::byte> into) noexcept : place_(place), into_(into) {}
+    [[nodiscard]] bool try_now() const noexcept { return false; }
+    void start() noexcept { place_.waiting = this; }
+    std::size_t take() const noexcept { return 1; }
+    [[nodiscard]] const char* what() const noexcept override { return "InFlight"; }
+
+    static void brings(Place& place, std::byte byte) {
+        InFlight* const read = std::exchange(place.waiting, nullptr);
+        read->into_[0] = byte;
+        read->commit();
+    }
+
+private:
+    void unlink() noexcept override { place_.waiting = nullptr; }
+    [[nodiscard]] bool abort() noexcept override { return false; }
+
+    Place& place_;
+    std::span<std::byte> into_;
+};
+
+class InFlightStream final {
+public:
+    InFlightStream(PlainStream inner, InFlight::Place& place)
+        : inner_(std::move(inner)), place_(&place) {}
+    auto read_some(std::span<std::byte> into) { return InFlight(*place_, into); }
+    auto write_some(std::span<const std::byte> bytes) { return inner_.write_some(bytes); }
+    auto write_all(std::span<const std::byte> bytes) { return inner_.write_all(bytes); }
+    auto write_all(std::span<const std::span<const std::byte>> several) {
+        return inner_.write_all(several);
+    }
+    auto write_all(std::string_view text) { return inner_.write_all(text); }
+    auto shutdown() { return inner_.shutdown(); }
+    void close() { inner_.close(); }
+
+private:
+    PlainStream inner_;
+    InFlight::Place* place_;
+};
+
+EDDY_TEST_CASE("any_stream: what a wait_readable that has lost its select still brings is kept") {
+    auto [a, b] = memory_stream_pair();
+    InFlight::Place place;
+    AnyStream stream(InFlightStream(PlainStream(std::move(a)), place));
+    eddy::call_later(1h, [&place] { InFlight::brings(place, std::byte{'k'}); });
+    const auto got = co_await select(stream.wait_readable(), eddy::sleep_for(1s));
+    CHECK(got.index() == 1);
+    co_await stream.wait_readable();
+    const std::string text = co_await read_text(stream, 1);
+    CHECK(text == "k");
+}
+
 EDDY_TEST_CASE("any_stream: lines come through it, over whatever stream") {
     auto [a, b] = memory_stream_pair();
     AnyStream stream(PlainStream(std::move(a)));
