@@ -3,8 +3,8 @@
 //
 // What is said goes to the `Outbox` of each client, which never waits for it. A client that is more
 // than 1024 lines or 256 KiB behind, does not say its name soon, or neither says nor takes anything
-// for ten minutes, is dropped; the others do not notice. Only what can be shown is passed on. Try it
-// with two of `nc 127.0.0.1 PORT`.
+// for ten minutes, is dropped; the others do not notice. Only what can be shown is passed on. Try
+// it with two of `nc 127.0.0.1 PORT`.
 #include <charconv>
 #include <chrono>
 #include <functional>

@@ -148,8 +148,8 @@ private:
             throw;
         }
     }
-    /// Its message is in the buffer: nobody who still waits was before it. Who was cancelled may not
-    /// have run yet.
+    /// Its message is in the buffer: nobody who still waits was before it. Who was cancelled may
+    /// not have run yet.
     void accepted(Job& job) {
         if (planted("overtakes") && line_.size() > 1) {
             line_.front()->passed_over = true;

@@ -35,8 +35,8 @@
 #include "net_kit.hpp"
 #include "system_calls.hpp"
 
-// How many system calls a writer makes, and what becomes of it when they fail; and a seeded storm of
-// jobs, cancellations and bad wires.
+// How many system calls a writer makes, and what becomes of it when they fail; and a seeded storm
+// of jobs, cancellations and bad wires.
 
 namespace {
 

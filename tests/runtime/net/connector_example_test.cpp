@@ -57,3 +57,16 @@ EDDY_TEST_CASE("a client asks, whatever it is connected by") {
 }
 
 }  // namespace
+
+EDDY_TEST_CASE("a client is made for each way to connect, and connects when it asks") {
+    TimeClient by_name(tcp_connector("time.example.com", 7000));
+    TimeClient on_this_machine(unix_connector("/run/time"));
+    static_cast<void>(by_name);
+    bool refused = false;
+    try {
+        static_cast<void>(co_await on_this_machine.ask());
+    } catch (const eddy::IoError&) {  // nobody listens there
+        refused = true;
+    }
+    CHECK(refused);
+}

@@ -102,8 +102,8 @@ protected:
             schedule();
         }
     }
-    /// Something has been accepted in this turn, and nothing has changed since: who comes is welcome
-    /// on this thread, and the call at the turn's end is queued.
+    /// Something has been accepted in this turn, and nothing has changed since: who comes is
+    /// welcome on this thread, and the call at the turn's end is queued.
     [[nodiscard]] bool is_hot() const noexcept { return hot_; }
     void accept_more(std::uint64_t count) noexcept { accepted_ += count; }
     /// The next `count` in numbers are gone: sent, or dropped.
