@@ -170,32 +170,32 @@ public:
     template <class Make>
     void emplace_first(Make&& make) {
         reset();
-        ::new (static_cast<void*>(&first_)) A(std::forward<Make>(make)());
+        ::new (static_cast<void*>(&one)) A(std::forward<Make>(make)());
         full_ = Full::first;
     }
     template <class Make>
     void emplace_second(Make&& make) {
         reset();
-        ::new (static_cast<void*>(&second_)) B(std::forward<Make>(make)());
+        ::new (static_cast<void*>(&other)) B(std::forward<Make>(make)());
         full_ = Full::second;
     }
     void reset() noexcept {
         const Full was = std::exchange(full_, Full::none);
         if (was == Full::first) {
-            std::destroy_at(&first_);
+            std::destroy_at(&one);
         } else if (was == Full::second) {
-            std::destroy_at(&second_);
+            std::destroy_at(&other);
         }
     }
-    [[nodiscard]] A& first() noexcept { return first_; }
-    [[nodiscard]] B& second() noexcept { return second_; }
+    [[nodiscard]] A& first() noexcept { return one; }
+    [[nodiscard]] B& second() noexcept { return other; }
     [[nodiscard]] bool has_first() const noexcept { return full_ == Full::first; }
 
 private:
     enum class Full : std::uint8_t { none, first, second };
     union {
-        A first_;
-        B second_;
+        A one;
+        B other;
     };
     Full full_ = Full::none;
 };

@@ -34,7 +34,7 @@ public:
         requires(!std::same_as<std::remove_cvref_t<L>, AnyListener> && !std::is_reference_v<L> &&
                  Listener<L>)
     // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload)
-    AnyListener(L&& listener) : box_(box_of<L>(std::move(listener))) {}
+    AnyListener(L&& listener) : box_(box_of<L>(std::forward<L>(listener))) {}
     template <Listener L>
     explicit AnyListener(std::reference_wrapper<L> listener) : box_(box_of<L&>(listener.get())) {}
     AnyListener(AnyListener&&) noexcept = default;
