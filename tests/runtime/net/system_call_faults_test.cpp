@@ -10,10 +10,14 @@
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/net/any_listener.hpp>
+#include <eddy/net/any_stream.hpp>
 #include <eddy/net/buffered_reader.hpp>
 #include <eddy/net/close_gracefully.hpp>
+#include <eddy/net/connector.hpp>
 #include <eddy/net/framed.hpp>
 #include <eddy/net/tcp.hpp>
+#include <eddy/net/timed_stream.hpp>
 #include <eddy/net/unix.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
@@ -196,6 +200,20 @@ Task<> reader_exchange() {
     });
 }
 
+/// Through all the layers.
+Task<> any_exchange() {
+    const std::string name("\0eddy system call faults", 24);
+    eddy::AnyListener listener = UnixListener::listen(name);
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> Task<> {
+        group.spawn(serve_one(listener));
+        const eddy::Connector connector = eddy::unix_connector(name);
+        eddy::AnyStream inner = co_await connector();
+        // Without limits: virtual time jumps while a socket waits.
+        eddy::AnyStream stream(eddy::TimedStream(std::move(inner), eddy::StreamTimeouts()));
+        co_await ask_thrice(stream);
+    });
+}
+
 /// All of it, or what it consists of.
 bool is_documented(const std::exception_ptr& error) {
     if (holds<eddy::ExceptionGroup>(error)) {
@@ -299,6 +317,12 @@ TEST_CASE("whichever system call under a reader fails, it ends with an error tha
     const std::size_t runs = fail_each_call(&reader_exchange);
     MESSAGE(runs << " faults");
     CHECK(runs > 60);
+}
+
+TEST_CASE("whichever system call under any_stream fails, it ends with an error that is named") {
+    const std::size_t runs = fail_each_call(&any_exchange);
+    MESSAGE(runs << " faults");
+    CHECK(runs > 100);
 }
 
 /// Sleeps, and deadlines that do not come.
