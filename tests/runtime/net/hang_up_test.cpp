@@ -128,8 +128,21 @@ EDDY_NET_TEST("after the first one, waiting for the peer to close its side costs
         co_await settle();
         CHECK(counts.calls() == 0);
     }
+    auto waiter = eddy::spawn(hang_up_task(pair.server));
+    {
+        const FailNth counts(SystemCall::poll_set, 0, 0);
+        std::array<std::byte, 8> buffer{};
+        for (int i = 0; i < 100; ++i) {  // nor does a message while somebody waits
+            auto reader = eddy::spawn(read_task(pair.server, buffer));
+            co_await settle();
+            co_await pair.client.write_all("message");
+            const std::size_t count = co_await reader;
+            CHECK(count == 7);
+        }
+        CHECK(counts.calls() <= 2);  // reading is armed, once
+    }
     pair.client.close();
-    co_await pair.server.wait_hang_up();
+    co_await waiter;
 }
 #endif
 

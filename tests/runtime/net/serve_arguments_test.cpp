@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,6 +28,8 @@ using namespace serve_kit;
 using eddy::serve_until_signal;
 using eddy::ServeOptions;
 using eddy::testing::stream_contract::read_all;
+
+static_assert(std::is_trivially_destructible_v<ServeOptions>);  // braced in a co_await expression
 
 struct Room {
     std::vector<std::string> visitors;

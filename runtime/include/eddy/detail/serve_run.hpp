@@ -272,7 +272,21 @@ Task<> serve_one(ServedConnection connection, S stream, ServeStateOf<H, Args...>
     connection.handled(error);
 }
 
-/// `refusals`: whose jobs refuse; null for none.
+/// Returns for how long not to accept: zero if there is memory.
+template <class S>
+Duration begin_to_refuse(ServeRun& run, S stream, TaskGroup& refusals) {
+    run.accept_succeeded();
+    std::exception_ptr error;
+    try {
+        refusals.spawn(refuse(Refusal(run), std::move(stream)),
+                       {.name = "refusal", .where = run.place});
+    } catch (const std::bad_alloc&) {
+        error = std::current_exception();
+    }
+    return error ? run.back_off(error) : Duration::zero();
+}
+
+/// `refusals`: whose jobs refuse; null for none. After each the others go first.
 template <class L, class State>
 Task<> accept_connections(
     ServeRun& run, L& listener, State& state, TaskGroup& group, TaskGroup* refusals) {
@@ -297,15 +311,8 @@ Task<> accept_connections(
             }
             pause = *next;
         } else if (refusals != nullptr && run.full() && run.may_refuse()) {
-            run.accept_succeeded();
-            try {
-                refusals->spawn(refuse(Refusal(run), std::move(*stream)),
-                                {.name = "refusal", .where = run.place});
-            } catch (const std::bad_alloc&) {
-                error = std::current_exception();
-            }
+            pause = begin_to_refuse(run, std::move(*stream), *refusals);
             stream.reset();
-            pause = error ? run.back_off(error) : Duration::zero();  // those who are served go on
         } else {
             run.accept_succeeded();
             std::optional<ServedConnection> connection(std::in_place, state);
