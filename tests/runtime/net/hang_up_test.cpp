@@ -275,6 +275,30 @@ EDDY_TEST_CASE("work ends when its client closes, and the reader beside it goes 
     CHECK(text == "pipelined");
 }
 
+EDDY_TEST_CASE("a job is cancelled whose client closes before it has an answer") {
+    const auto handle = [](MemoryStream stream) -> Task<bool> {
+        auto work = eddy::spawn([]() -> Task<> { co_await eddy::sleep_for(1h); });
+        const auto first = co_await eddy::select(work.wait(), stream.wait_hang_up());
+        if (first.index() == 1) {
+            work.cancel();
+        }
+        co_await work.wait();
+        co_return work.state() == eddy::JobState::cancelled;
+    };
+    const eddy::TimePoint begun = eddy::now();
+    for (const bool leaves : {true, false}) {
+        auto [client, server] = memory_stream_pair();
+        auto handler = eddy::spawn(handle(std::move(server)));
+        co_await settle();
+        if (leaves) {
+            client.close();
+        }
+        const bool cancelled = co_await handler;
+        CHECK(cancelled == leaves);
+        CHECK(eddy::now() - begun == (leaves ? 0h : 1h));
+    }
+}
+
 EDDY_TEST_CASE("who waits for its client to close does not wait for it to say something") {
     MemoryListener listener;
     eddy::Server server({.silence = 10s});

@@ -143,7 +143,9 @@ public:
     /// bytes that nobody has read), has reset the connection, or is known to be gone. At once, if
     /// that has happened before. So work ends that nobody waits for any more:
     ///
-    ///     const auto first = co_await select(done.wait(), stream.wait_hang_up());
+    ///     auto work = group.spawn(compute(request));
+    ///     const auto first = co_await select(work.wait(), stream.wait_hang_up());
+    ///     if (first.index() == 1) work.cancel();  // the client has left
     ///
     /// Trap: a peer may say all it wants to say, half-close, and read on: the end of its side is
     /// the same event. `nc -N` does, HTTP clients hardly ever. And that a machine has vanished is
