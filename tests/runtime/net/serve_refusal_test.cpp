@@ -207,7 +207,9 @@ EDDY_TEST_CASE("a flood of newcomers that a server refuses does not hold up who 
     }
     over = true;
     co_await flood;
-    CHECK(server.statistics().refused > 10);
+    const auto refused = server.statistics().refused;
+    CHECK(refused > 10);
+    CHECK(refused < 500);  // a few between a question and its answer, not all that come
     CHECK(server.statistics().active == 1);
     server.drain(0s);
     co_await serving;
