@@ -3,9 +3,11 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -20,6 +22,7 @@
 #include <eddy/then.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "../fork_kit.hpp"
 #include "../test_kit.hpp"
 #include "net_kit.hpp"
 
@@ -99,8 +102,12 @@ public:
                           });
     }
     void close() { inner_.close(); }
-    void close_reset() { inner_.close_reset(); }
+    void close_reset() {
+        ++torn;
+        inner_.close_reset();
+    }
 
+    int torn = 0;
     int begun = 0;
     int given_up = 0;
 
@@ -184,4 +191,27 @@ EDDY_TEST_CASE("an outbox over a stream of several steps is disconnected in the 
     CHECK(holds<eddy::LimitExceeded>(why));
     CHECK(stream.given_up == 1);
     CHECK(far.readable() == 0);
+}
+
+EDDY_TEST_CASE("a writer that ends in a forked child touches neither the stream nor its parent's") {
+    for (const bool under_way : {false, true}) {
+        CAPTURE(under_way);
+        auto [near, far] = memory_stream_pair();
+        SlowStream stream(std::move(near));
+        auto writer = std::make_unique<BufferedWriter<SlowStream>>(stream);
+        co_await writer->write("from the parent");
+        if (under_way) {
+            co_await settle();
+        }
+        pid_t child = 0;
+        const int code = fork_here(child);
+        if (child == 0) {
+            writer.reset();
+            _exit(stream.torn);
+        }
+        CHECK(code == 0);
+        co_await writer->flush();
+        CHECK(far.readable() == 15);
+        CHECK(stream.torn == 0);
+    }
 }
