@@ -33,6 +33,7 @@ struct Room {
             outbox->send(line);  // who is too slow is disconnected
         }
     }
+    void say(std::string line) const { say(std::make_shared<const std::string>(std::move(line))); }
 };
 
 /// In the room from its construction on; leaves it however its job ends.
@@ -41,17 +42,13 @@ public:
     Member(Room& room, const std::string& name, eddy::Outbox& outbox)
         : room_(room),
           gone_(std::make_shared<const std::string>("* " + name + " has left\n")),
-          place_(room.members.emplace(name, &outbox).first) {
-        say("* " + name + " is here\n");
-    }
+          place_(room.members.emplace(name, &outbox).first) {}
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
     ~Member() {
         room_.members.erase(place_);
         room_.say(gone_);  // made while there was memory
     }
-    [[nodiscard]] const std::string& name() const { return place_->first; }
-    void say(std::string line) { room_.say(std::make_shared<const std::string>(std::move(line))); }
 
 private:
     Room& room_;
@@ -72,21 +69,6 @@ eddy::Task<std::string> ask_name(Stream& stream, eddy::BufferedReader<Stream>& r
     co_return name;
 }
 
-/// Until the client hangs up, or is disconnected.
-template <class Stream>
-eddy::Task<> pass_on_lines(eddy::BufferedReader<Stream>& reader, Member& member) {
-    try {
-        while (true) {
-            const auto line = co_await reader.read_line(1024);
-            if (!line) {
-                break;
-            }
-            member.say(member.name() + ": " + printable(*line) + "\n");
-        }
-    } catch (const eddy::ClosedResource&) {  // too slow: its outbox has torn the stream
-    }
-}
-
 inline eddy::Task<> leave_when_draining(eddy::Server& server, eddy::TaskGroup& group) {
     co_await server.wait_draining();
     group.cancel("the server ends");
@@ -101,14 +83,22 @@ eddy::Task<> chat(S stream, Room& room, eddy::Server& server) {
         co_return;
     }
     eddy::StreamOutbox outbox(stream);
-    {
-        Member member(room, name, outbox);
-        co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
-            group.spawn(leave_when_draining(server, group));
-            co_await pass_on_lines(reader, member);
-            group.cancel("gone");
-        });
-    }
+    co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
+        const Member member(room, name, outbox);
+        room.say("* " + name + " is here\n");
+        group.spawn(leave_when_draining(server, group));
+        try {
+            while (true) {
+                const auto line = co_await reader.read_line(1024);
+                if (!line) {
+                    break;
+                }
+                room.say(name + ": " + printable(*line) + "\n");
+            }
+        } catch (const eddy::ClosedResource&) {  // too slow: its outbox has torn the stream
+        }
+        group.cancel("gone");
+    });
     if (!outbox.failure()) {  // it gets what was said while it was here
         static_cast<void>(co_await eddy::move_on_after(room.patience, outbox.shutdown()));
     }
