@@ -128,23 +128,6 @@ bool Condition::Wait::abort() noexcept {
 
 // --- with a predicate --------------------------------------------------------------------------
 
-namespace {
-
-/// What runs is a callback, or another job; what is called in it is called for this one.
-class ForJob final {
-public:
-    explicit ForJob(detail::Job* job) noexcept
-        : before_(std::exchange(detail::thread_state.job, job)) {}
-    ForJob(const ForJob&) = delete;
-    ForJob& operator=(const ForJob&) = delete;
-    ~ForJob() { detail::thread_state.job = before_; }
-
-private:
-    detail::Job* before_;
-};
-
-}  // namespace
-
 bool Condition::PredicateWait::try_now() {
     begin();
     notified_ = holds_ = ending_ = false;
@@ -156,23 +139,18 @@ void Condition::PredicateWait::start() {
     start_inner(wait_.emplace([this] { return condition_.wait(guard_); }));
 }
 
-bool Condition::PredicateWait::holds_for_job() {
-    const ForJob during(detail::WaiterAccess::job(*this));
-    return holds();
-}
-
 /// The job has the lock again: notified, or on its way out.
 void Condition::PredicateWait::collect() {
     wait_->arm();
     notified_ = wait_->phase_ == Wait::Phase::notified;
-    if (ending_ && wait_->phase_ != Wait::Phase::cancelled && holds_for_job()) {
+    if (ending_ && wait_->phase_ != Wait::Phase::cancelled && holds()) {
         holds_ = true;  // what it was notified of came before the cancellation
         begin();
     }
 }
 
 bool Condition::PredicateWait::proceed() {
-    if (holds_ || holds_for_job()) {
+    if (holds_ || holds()) {
         return true;
     }
     notified_ = false;  // it was of no use to it

@@ -47,7 +47,7 @@ constexpr std::size_t most_served = 1520;
 #else
 constexpr std::size_t most_served = 2048;  // frames keep every temporary
 #endif
-constexpr std::size_t most_alone = 384;
+constexpr std::size_t most_alone = 400;
 // Pools keep some thousand frames of each size for later, however many there were.
 constexpr std::size_t most_kept = 5UL * 1024 * 1024;
 

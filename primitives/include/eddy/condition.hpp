@@ -155,7 +155,6 @@ private:
     /// Calls the predicate and keeps what that returns.
     [[nodiscard]] virtual bool holds() = 0;
 
-    [[nodiscard]] bool holds_for_job();
     void collect() override;
     [[nodiscard]] bool proceed() override;
     void given_up() noexcept override;

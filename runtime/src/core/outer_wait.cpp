@@ -78,6 +78,22 @@ void OuterWait::catch_up() noexcept {
     }
 }
 
+namespace {
+
+/// What runs is a callback, or another job; what is called in it is called for the one that waits.
+class ForJob final {
+public:
+    explicit ForJob(Job* job) noexcept : before_(std::exchange(thread_state.job, job)) {}
+    ForJob(const ForJob&) = delete;
+    ForJob& operator=(const ForJob&) = delete;
+    ~ForJob() { thread_state.job = before_; }
+
+private:
+    Job* before_;
+};
+
+}  // namespace
+
 // --- one after another -------------------------------------------------------------------------
 
 void SteppedWait::committed(Waiter& operation, bool willing) noexcept {
@@ -93,6 +109,7 @@ void SteppedWait::go_on_later() noexcept {
 
 void SteppedWait::advance() noexcept {
     pending_ = false;
+    const ForJob during(WaiterAccess::job(*this));
     try {
         if (inner() != nullptr) {
             left();
@@ -118,6 +135,7 @@ void SteppedWait::keep() noexcept {
         return;
     }
     left();
+    const ForJob during(WaiterAccess::job(*this));
     try {
         collect();
     } catch (...) {  // the operation has not happened, and its stream says the same again

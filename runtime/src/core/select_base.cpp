@@ -19,8 +19,10 @@ void SelectBase::begin() {
 
 void SelectBase::finished_at_once(std::size_t index) noexcept {
     winner_ = index;
-    // Passed on if the frame dies now.
-    WaiterAccess::commit_at_once(*operations_[index], *thread_state.job);
+    // Passed on if the frame dies now. There may be no job: what a writer writes has none.
+    Waiter& operation = *operations_[index];
+    WaiterAccess::job(operation) = thread_state.job;
+    WaiterAccess::state(operation) = WaitState::committed;
 }
 
 void SelectBase::taken() noexcept { release(*operations_[winner_]); }

@@ -61,9 +61,9 @@ void StreamWatch::moved(Side which, std::size_t bytes) noexcept {
 }
 
 void StreamWatch::throw_timed_out(Side side, const char* verdict) {
-    ScopeNode& scope = *thread_state.job->scope;
-    if (scope.effective) {  // it was cancelled besides, which means more than this operation
-        throw scope.make_cancelled();
+    const Job* const job = thread_state.job;  // none if it is a writer that writes
+    if (job != nullptr && job->scope->effective) {
+        throw job->scope->make_cancelled();  // which means more than this operation
     }
     of(side).moved = 0;  // whoever tries again has all the time again
     of(side).waited = {};

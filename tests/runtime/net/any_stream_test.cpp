@@ -95,6 +95,7 @@ struct TimedOverAny {
 struct OverPlain {
     static constexpr std::size_t plenty = 1UL << 20U;
     static constexpr bool resets = true;
+    static constexpr bool deaf = true;
     static Task<std::pair<AnyStream, AnyStream>> make() {
         auto [a, b] = memory_stream_pair();
         co_return std::pair<AnyStream, AnyStream>(PlainStream(std::move(a)), std::move(b));
@@ -107,6 +108,7 @@ public:
     explicit Wrapper(AnyStream inner) : inner_(std::move(inner)) {}
     auto read_some(std::span<std::byte> into) { return inner_.read_some(into); }
     auto wait_readable() { return inner_.wait_readable(); }
+    auto wait_hang_up() { return inner_.wait_hang_up(); }
     auto write_some(std::span<const std::byte> bytes) { return inner_.write_some(bytes); }
     auto write_all(std::span<const std::byte> bytes) { return inner_.write_all(bytes); }
     auto write_all(std::span<const std::span<const std::byte>> several) {

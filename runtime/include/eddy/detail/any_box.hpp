@@ -118,11 +118,6 @@ inline AnyWriteAll::AnyWriteAll(AnyStreamBox& box,
 
 template <class S>
 concept CloseResets = requires(S& stream) { stream.close_reset(); };
-template <class S>
-concept TellsHangUp = requires(S& stream) {
-    { stream.wait_hang_up() } -> AwaitsTo<void>;
-};
-
 /// Nobody's limit on silence applies: it never waits for its peer, as far as it can tell.
 class EDDY_VISIBLE Unwatched final : public PeerWatch {
 private:
@@ -190,7 +185,7 @@ public:
 
 private:
     static constexpr bool peeks = !WaitsReadable<S>;
-    using HangUps = std::conditional_t<TellsHangUp<S>, HeardHangUps, UnheardHangUps>;
+    using HangUps = std::conditional_t<WaitsHangUp<S>, HeardHangUps, UnheardHangUps>;
     using Watch = std::conditional_t<PeerWatched<S>, Watched, Unwatched>;
     using Spans = std::span<const std::span<const std::byte>>;
 
@@ -212,7 +207,7 @@ private:
         }
     }
     void wait_hang_up(AnyHangUp& op) override {
-        if constexpr (TellsHangUp<S>) {
+        if constexpr (WaitsHangUp<S>) {
             op.emplace([&] { return stream_.wait_hang_up(); });
         } else {
             op.emplace([&] { return UnheardHangUps::Wait(hang_ups_); });

@@ -94,8 +94,8 @@ private:
 /// A wait that is made of several, one after the other: each time one has ended, it looks whether
 /// that is enough, and if not waits in the next.
 ///
-/// It looks when the loop calls it, soon after and never inside the wake-up (rule R1), which may be
-/// in the middle of something. Until then the end of the inner wait is known, and not what it
+/// It looks when the loop calls it, as the job that waits, soon after and never inside the wake-up
+/// (rule R1), which may be in the middle of something. Until then the end of the inner wait is known, and not what it
 /// brought. Should this wait be given up meanwhile, `collect` is called all the same: what came is
 /// kept for the next operation. Before a cancellation aborts it, it is brought up to date, so that
 /// what came in the same moment wins.
