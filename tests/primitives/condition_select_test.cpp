@@ -250,3 +250,73 @@ TEST_CASE("cancelled at any checkpoint, a wait with a predicate has the lock, an
     });
     CHECK(count > 3);
 }
+
+// A predicate that ends the very wait it belongs to.
+
+namespace {
+
+Task<> waits_within(Lock& lock, Condition& condition, eddy::CancelScope& scope, bool& ended) {
+    const auto body = [](Lock& held, Condition& waits, eddy::CancelScope& own) -> Task<> {
+        auto guard = co_await held.acquire();
+        co_await waits.wait(guard, [&own, first = true]() mutable {
+            if (!std::exchange(first, false)) {
+                own.cancel("broken");
+            }
+            return false;
+        });
+    };
+    const bool whole = co_await eddy::with_scope(scope, body(lock, condition, scope));
+    ended = !whole;
+}
+
+}  // namespace
+
+EDDY_TEST_CASE(
+    "a predicate that cancels its own job's scope ends the wait, with the lock given up") {
+    Lock lock;
+    Condition condition(lock);
+    eddy::CancelScope scope;
+    bool ended = false;
+    auto job = eddy::spawn(
+        waits_within, std::ref(lock), std::ref(condition), std::ref(scope), std::ref(ended));
+    co_await settle();
+    {
+        auto guard = co_await lock.acquire();
+        condition.notify_all();
+    }
+    co_await job;
+    CHECK(ended);
+    const auto guard = co_await eddy::fail_after(1s, lock.acquire());
+    static_cast<void>(guard);
+}
+
+EDDY_TEST_CASE("a predicate that makes another operation of its select possible loses to it") {
+    Lock lock;
+    Condition condition(lock);
+    eddy::Event stop;
+    bool broken = false;
+    auto job = eddy::spawn(
+        [](Lock& held, Condition& waits, eddy::Event& stops, const bool& is_broken) -> Task<> {
+            auto guard = co_await held.acquire();
+            const auto got = co_await select(stops.wait(), waits.wait(guard, [&] {
+                if (is_broken) {
+                    stops.set();
+                }
+                return false;
+            }));
+            CHECK(got.index() == 0);
+        },
+        std::ref(lock),
+        std::ref(condition),
+        std::ref(stop),
+        std::cref(broken));
+    co_await settle();
+    {
+        auto guard = co_await lock.acquire();
+        broken = true;
+        condition.notify_all();
+    }
+    co_await job;
+    const auto guard = co_await eddy::fail_after(1s, lock.acquire());
+    static_cast<void>(guard);
+}

@@ -281,3 +281,33 @@ TEST_CASE("retry can be cancelled at each of its checkpoints") {
     });
     CHECK(checkpoints == 5);
 }
+
+namespace {
+
+bool by_value(std::exception_ptr error) { return error != nullptr; }
+int by_number(const std::exception_ptr&) noexcept { return 0; }
+
+}  // namespace
+
+EDDY_TEST_CASE("retry_if takes functions that can be called so, whatever their exact type") {
+    int calls = 0;
+    const auto fails = [](int& count) -> eddy::Task<> {
+        ++count;
+        throw std::runtime_error("no");
+        co_return;
+    };
+    for (const bool again : {true, false}) {
+        calls = 0;
+        bool failed = false;
+        try {
+            const eddy::RetryPolicy policy{
+                .attempts = 3,
+                .retry_if = again ? eddy::RetryIf(by_value) : eddy::RetryIf(&by_number)};
+            co_await eddy::retry(policy, fails, std::ref(calls));
+        } catch (const std::runtime_error&) {
+            failed = true;
+        }
+        CHECK(failed);
+        CHECK(calls == (again ? 3 : 1));
+    }
+}

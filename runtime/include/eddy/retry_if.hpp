@@ -52,6 +52,12 @@ public:
             static_assert(std::is_void_v<F>,
                           "retry_if is called as bool(const std::exception_ptr&), which this is "
                           "not");
+        } else if constexpr (std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>) {
+            using Pointer = std::decay_t<F>;  // one that takes, or returns, something like it
+            state_ = reinterpret_cast<void*>(static_cast<Pointer>(predicate));
+            call_ = [](void* state, const std::exception_ptr& error) -> bool {
+                return reinterpret_cast<Pointer>(state)(error);
+            };
         } else if constexpr (detail::StatelessPredicate<std::remove_cvref_t<F>>) {
             call_ = [](void*, const std::exception_ptr& error) -> bool {
                 return std::remove_cvref_t<F>()(error);

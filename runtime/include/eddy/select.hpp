@@ -106,6 +106,20 @@ inline constexpr bool calls_out = [] {
     }
 }();
 
+/// Its `take` may: whoever takes it before its own end, as a reader takes reads, calls out.
+template <class Op>
+inline constexpr bool take_calls_out = [] {
+    if constexpr (requires { Op::take_calls_out; }) {
+        return Op::take_calls_out;
+    } else {
+        return false;
+    }
+}();
+
+/// It refers to operations that end with the expression in which it was made.
+template <class Op>
+concept SelectsTemporaries = std::derived_from<Op, SelectBase> && ExpressionOperation<Op>;
+
 /// Its `start` tries by itself.
 template <class Op>
 inline constexpr bool looks_again = [] {

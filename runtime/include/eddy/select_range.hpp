@@ -207,6 +207,9 @@ template <std::ranges::forward_range R, detail::OperationMaker<R> Make>
     using Op = std::invoke_result_t<Make&, std::ranges::range_reference_t<R>>;
     static_assert(detail::WaitOperation<Op>,
                   "the function that select is given makes an operation of each element");
+    static_assert(!detail::SelectsTemporaries<Op>,
+                  "the operations of this select end with the function that made them: keep them, "
+                  "and select among those");
     std::vector<detail::ListMadeOperation<Op>> held;
     for (auto&& element : elements) {
         held.emplace_back([&] { return std::invoke(make, element); });

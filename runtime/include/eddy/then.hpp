@@ -20,6 +20,7 @@ class EDDY_VISIBLE Then final : public detail::OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool take_calls_out = true;  // fn
     static constexpr bool ends_with_expression = detail::ExpressionOperation<Op>;
 
     template <class Make>
@@ -58,8 +59,10 @@ private:
 ///     }
 ///
 /// An operation cannot be moved, so it is made where it stays: `make` is called once, inside this.
-/// `fn` is called when the result is taken, in the job; not if the wait was cancelled, or lost in a
-/// `select`, or threw. What it throws comes out of the await.
+/// `fn` is called when the result is taken, for the job that waits; not if the wait was cancelled,
+/// or lost in a `select`, or threw. What it throws comes out of the await. Inside another operation
+/// (`BufferedReader::read_line` over the stream above) it is called as soon as that one takes the
+/// result, of which it may need more than one, and then whatever becomes of that one.
 ///
 /// Lifetime: what `fn` refers to outlives the await, and so does what the operation refers to.
 /// Cost:     no allocation, a few nanoseconds.
@@ -69,6 +72,9 @@ template <class Make, class F>
     static_assert(std::derived_from<Op, Waiter>,
                   "then takes a function that makes a wait operation of Eddy, and what to do with "
                   "its result; a task awaits, and goes on");
+    static_assert(!detail::SelectsTemporaries<Op>,
+                  "the operations of this select end with the function that made them: keep them, "
+                  "and select among those");
     return Then<Op, std::decay_t<F>>(std::forward<Make>(make), std::forward<F>(fn));
 }
 

@@ -90,13 +90,13 @@ void CallbackWait::let_go() noexcept {
 void CallbackWait::throw_unless_value() {
     using Ending = CallbackState::Ending;
     if (undone_) {
-        throw make_aborted(*thread_state.job);
+        throw make_aborted(thread_state.job);
     }
     if (state_->ending_ == Ending::value) {
         return;
     }
     if (abort_requested_) {
-        throw make_aborted(*thread_state.job);
+        throw make_aborted(thread_state.job);
     }
     if (state_->ending_ == Ending::error) {
         std::rethrow_exception(std::move(state_->error));

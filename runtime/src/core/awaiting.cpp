@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <eddy/detail/scope_node.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
@@ -36,6 +37,10 @@ Cancelled make_aborted(Job& job) {
         throw LoopClosed("the loop ended while " + job.label() + " waited for the outside world");
     }
     return job.scope->make_cancelled();
+}
+
+Cancelled make_aborted(Job* job) {
+    return job != nullptr ? make_aborted(*job) : ScopeNode::make_plain_cancelled();
 }
 
 void keep_failure(Job& job, Waiter& waiter) noexcept {

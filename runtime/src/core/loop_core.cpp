@@ -115,12 +115,24 @@ void LoopCore::run_callbacks() noexcept {
     }
 }
 
-/// Not bounded: there are at most as many as the turn had pieces of work.
+/// One job may have said something to thousands: they get a quarter of a turn besides, and the rest
+/// goes first at the end of the next.
 void LoopCore::run_turn_end() noexcept {
     ListLink batch;
     batch.take(turn_end_);
-    while (batch.linked()) {
+    turn.limit(Turn::whole + Turn::quarter);
+    while (batch.linked() && turn.next()) {
         call(static_cast<LoopCallback&>(*batch.next));
+    }
+    if (batch.linked()) {  // before those that have come meanwhile
+        ListLink later;
+        later.take(turn_end_);
+        turn_end_.take(batch);
+        while (later.linked()) {
+            ListLink& link = *later.next;
+            link.unlink_self();
+            link.insert_before(turn_end_);
+        }
     }
 }
 

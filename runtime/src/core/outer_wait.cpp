@@ -6,6 +6,7 @@
 
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -109,20 +110,33 @@ void SteppedWait::go_on_later() noexcept {
 
 void SteppedWait::advance() noexcept {
     pending_ = false;
+    advancing_ = true;
+    bool over = true;
+    const bool given_up_before = asked_to_end_;
     const ForJob during(WaiterAccess::job(*this));
     try {
         if (inner() != nullptr) {
             left();
             collect();
         }
-        if (!asked_to_end_) {
-            const bool enough = proceed();
-            if (!enough) {
-                return;
+        if (!given_up_before) {
+            over = proceed();
+            if (over) {
+                asked_to_end_ = false;  // too late: it has what it wanted
             }
         }
     } catch (...) {
+        over = true;
         failure_ = std::current_exception();
+    }
+    advancing_ = false;
+    if (!over && thread_state.core->severing && OuterWait::sever()) {
+        over = true;  // the loop is over, and does not wait for the outside world any more
+        severed_ = true;
+    }
+    // What it called may have asked for its end, and it waits again.
+    if (!over && (!asked_to_end_ || !abort())) {
+        return;
     }
     commit();
 }
@@ -154,6 +168,10 @@ void SteppedWait::pass_on() noexcept {
 }
 
 bool SteppedWait::abort() noexcept {
+    if (advancing_) {  // by what it calls: cancelled, or its select is won by another one
+        asked_to_end_ = true;
+        return false;
+    }
     if (pending_) {
         keep();
     } else if (!OuterWait::abort()) {
@@ -184,8 +202,11 @@ void SteppedWait::throw_failure() {
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));
     }
+    if (std::exchange(severed_, false)) {
+        throw LoopClosed("the loop ended while this waited for the outside world");
+    }
     asked_to_end_ = false;
-    throw make_aborted(*WaiterAccess::job(*this));
+    throw make_aborted(WaiterAccess::job(*this));
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -214,13 +214,17 @@ void ScopeNode::forget_shortcuts() noexcept {
     }
 }
 
+Cancelled ScopeNode::make_plain_cancelled() {
+    return CancelledAccess::make(plain_cause(CancelSource::explicit_call));
+}
+
 Cancelled ScopeNode::make_cancelled() {
     ScopeNode* node = this;
     while (node != nullptr && !node->effective) {  // a shield went up after the wait was aborted:
         node = node->parent;                       // still say why
     }
     if (node == nullptr) {
-        return CancelledAccess::make(plain_cause(CancelSource::explicit_call));
+        return make_plain_cancelled();
     }
     const ScopeNode& who = node->speaker();
     auto cause = who.why.share_cause();

@@ -20,6 +20,10 @@ void OutQueue::find_loop(const char* what) {
     if (core == nullptr) {
         throw InvalidState(std::string(what) + ": no loop runs on this thread");
     }
+    if (core->root.closed) {  // nobody would tell of its end any more
+        loop_over_ = true;
+        return;
+    }
     // What has not been sent then is torn, before the stream ends as if it had been all.
     core->listen_to_close_first(*this);
     core_ = core;
@@ -43,6 +47,9 @@ void OutQueue::leave() noexcept {
 }
 
 void OutQueue::loop_closing() noexcept {
+    if (!core_->inherited()) {
+        catch_up();
+    }
     const bool torn = gone_ != accepted_ && !core_->inherited();
     leave();
     core_ = nullptr;
@@ -61,6 +68,10 @@ void OutQueue::end() noexcept {
     const bool ours = !core_->inherited();
     EDDY_REQUIRE(!ours || core_->here(),
                  "a writer was destroyed off its loop's thread: let it end where its stream does");
+    if (ours) {
+        catch_up();  // what the stream has taken in this moment is sent
+    }
+    shut();  // a message's deleter may call `send`
     leave();
     core_->forget(*this);
     if (ours && gone_ != accepted_) {
@@ -131,6 +142,7 @@ void OutQueue::call() {
 /// What has come meanwhile goes out with what those write who are woken now.
 void OutQueue::take_result() noexcept {
     asking_ = true;
+    Job* const caller = std::exchange(thread_state.job, nullptr);  // not the one that writes
     try {
         port_.finish();
     } catch (...) {
@@ -138,6 +150,7 @@ void OutQueue::take_result() noexcept {
             failure_ = std::current_exception();
         }
     }
+    thread_state.job = caller;
     asking_ = false;
     state_ = State::idle;
     if (failure_) [[unlikely]] {
@@ -145,7 +158,7 @@ void OutQueue::take_result() noexcept {
         return;
     }
     sent();
-    if (gone_ != accepted_) {
+    if (gone_ != accepted_ && state_ == State::idle) {  // else a message's deleter has
         schedule();
     }
     admit();

@@ -2,6 +2,7 @@
 #include <eddy/net/outbox.hpp>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -76,11 +77,13 @@ bool Outbox::send(Message message) {
     if (message == nullptr) {
         throw std::invalid_argument("Outbox::send needs a message");
     }
-    if (!is_open()) {
+    if (is_open()) {
+        enter_loop("Outbox::send");
+    }
+    if (!is_open()) {  // or just found out that its loop is over
         ++dropped_;
         return false;
     }
-    enter_loop("Outbox::send");
     const std::size_t size = message->size();
     if (size == 0) {
         return true;
@@ -137,11 +140,11 @@ bool Outbox::grow() noexcept {
 /// The first that the stream does not have. Those before it move up.
 void Outbox::drop_oldest() noexcept {
     const std::size_t index = held();
-    bytes_ -= at(index)->size();
+    const Message dropped = std::move(at(index));  // goes last: its deleter may call `send`
+    bytes_ -= dropped->size();
     for (std::size_t i = index; i > 0; --i) {
         at(i) = std::move(at(i - 1));
     }
-    at(0) = nullptr;
     head_ = (head_ + 1) % ring_.size();
     --count_;
     ++dropped_;
@@ -165,15 +168,16 @@ std::size_t Outbox::gather(std::span<Bytes> parts) noexcept {
 }
 
 void Outbox::sent() noexcept {
-    bytes_ -= gathered_bytes_;
-    for (std::size_t i = 0; i < gathered_; ++i) {
-        at(0) = nullptr;
+    std::array<Message, max_parts> taken;  // go last: their deleters may call `send`
+    const std::size_t number = std::exchange(gathered_, 0);
+    bytes_ -= std::exchange(gathered_bytes_, 0);
+    for (std::size_t i = 0; i < number; ++i) {
+        taken[i] = std::move(at(0));
         head_ = (head_ + 1) % ring_.size();
         --count_;
     }
-    sent_ += gathered_;
-    gone(gathered_ + std::exchange(skipped_, 0));
-    gathered_ = gathered_bytes_ = 0;
+    sent_ += number;
+    gone(number + std::exchange(skipped_, 0));
     if (count_ == 0 && ring_.size() > largest_idle_ring) {
         std::vector<Message>().swap(ring_);
         head_ = 0;

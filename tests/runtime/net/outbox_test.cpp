@@ -18,12 +18,15 @@
 
 #include <eddy/detail/split_mix.hpp>
 #include <eddy/error.hpp>
+#include <eddy/loop.hpp>
 #include <eddy/net/tcp.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/memory_stream.hpp>
+#include <eddy/testing/settle.hpp>
+#include <eddy/testing/stream_contract.hpp>
 #include <eddy/yield.hpp>
 
 #include "../test_kit.hpp"
@@ -375,4 +378,92 @@ TEST_CASE("an outbox that drops sends the rest whole and in order, whatever its 
             eddy::run(at_random(seed, when), {}, {.clock = &clock});
         }
     }
+}
+
+// What a message's end calls.
+
+namespace {
+
+/// A message whose end sends another one.
+Outbox::Message echoing(Outbox& outbox, const std::string& text, int& left) {
+    return Outbox::Message(new std::string(text), [&outbox, &left](const std::string* gone) {
+        delete gone;
+        if (left-- > 0) {
+            static_cast<void>(outbox.send(std::string("gone")));
+        }
+    });
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("a message whose end sends to the same outbox, when it was sent") {
+    auto [far, near] = memory_stream_pair();
+    Box box(near);
+    int left = 3;
+    CHECK(box.send(echoing(box, "one", left)));
+    co_await box.flush();
+    co_await box.flush();
+    CHECK(box.statistics().messages == 0);
+    CHECK(box.statistics().bytes == 0);
+    CHECK(box.failure() == nullptr);
+    const std::string got = co_await stream_contract::read_text(far, 7);
+    CHECK(got == "onegone");
+}
+
+EDDY_TEST_CASE("a message whose end sends to the same outbox, when it was dropped") {
+    auto [far, near] = memory_stream_pair({.capacity = 1});
+    Box box(near, {.max_messages = 2, .when_full = WhenFull::drop_oldest});
+    int left = 2;
+    for (int i = 0; i < 40; ++i) {
+        static_cast<void>(box.send(echoing(box, "x", left)));
+    }
+    CHECK(left <= 0);
+    CHECK(box.statistics().dropped > 0);
+    CHECK(box.failure() == nullptr);
+    far.close();
+    co_await eddy::yield();
+}
+
+EDDY_TEST_CASE("a message whose end sends to the same outbox, when that ends") {
+    auto [far, near] = memory_stream_pair();
+    int left = 3;
+    {
+        Box box(near);
+        CHECK(box.send(echoing(box, "one", left)));
+    }
+    CHECK(left == 2);
+    co_await eddy::yield();
+    static_cast<void>(far);
+}
+
+TEST_CASE("an outbox that is first used when its loop is over refuses, and may end later") {
+    struct Peer {
+        explicit Peer(MemoryStream given) : stream(std::move(given)), box(stream) {}
+        MemoryStream stream;
+        Box box;
+    };
+    std::unique_ptr<Peer> peer;
+    std::optional<bool> sent;
+    eddy::run([](std::unique_ptr<Peer>& made, std::optional<bool>& result) -> Task<> {
+        auto [far, near] = memory_stream_pair();
+        made = std::make_unique<Peer>(std::move(near));
+        CHECK(eddy::Loop::current().handle().post(
+            [&made, &result] { result = made->box.send(std::string("bye")); }));
+        co_return;
+    }(peer, sent));
+    CHECK(sent == false);
+    peer.reset();
+}
+
+EDDY_TEST_CASE("what the stream has taken is not torn when its outbox ends in that moment") {
+    auto [far, near] = memory_stream_pair({.capacity = 16});
+    auto held = std::make_optional(std::move(near));
+    auto box = std::make_optional<Box>(*held);
+    CHECK(box->send(std::string(24, 'x')));
+    co_await settle();  // 16 are under way
+    const std::string first = co_await stream_contract::read_text(far, 16);
+    box.reset();  // the write has ended with this read, and nobody has looked yet
+    held.reset();
+    const std::string rest = co_await stream_contract::read_text(far, 8);
+    CHECK(first + rest == std::string(24, 'x'));
 }

@@ -294,6 +294,33 @@ EDDY_TEST_CASE("two listeners of one server refuse under one limit") {
     check_sum(server.statistics());
 }
 
+EDDY_TEST_CASE("a listener of a server tells its newcomers too while another one refuses many") {
+    MemoryListener one;
+    MemoryListener other;
+    Server server({.max_connections = 1, .refusal = busy});
+    auto first = eddy::spawn(serve(server, one, echo));
+    auto second = eddy::spawn(serve(server, other, echo));
+    auto served = connect(one, 1);
+    co_await settle();
+    auto rude = connect(one, most_refused);  // as many as may be
+    co_await settle();
+    CHECK(server.statistics().refused == most_refused);
+    MemoryStream late = other.connect();
+    MemoryStream later = other.connect();
+    co_await eddy::sleep_for(2s);
+    CHECK(server.statistics().refused == most_refused + 2);
+    const std::string told = co_await read_all(late);
+    const std::string told_too = co_await read_all(later);
+    CHECK(told == busy);
+    CHECK(told_too == busy);
+    const bool answered = co_await answers(served[0]);
+    CHECK(answered);
+    server.drain(0s);
+    co_await first;
+    co_await second;
+    check_sum(server.statistics());
+}
+
 EDDY_TEST_CASE("an accept that fails pauses as ever while a server refuses") {
     auto& failures = eddy::testing::expected_failures();
     MemoryListener listener;

@@ -40,15 +40,21 @@ public:
         if (memory_ == nullptr) {
             memory_ = AnyStreamBox::operator new(sizeof(AnyStreamBoxOf<S>));
         }
+        if constexpr (AnyStreamBoxOf<S>::peeks) {
+            if (peeked_ == nullptr) {
+                peeked_ = AnyStreamBoxOf<S>::make_peeked();
+            }
+        }
     }
     [[nodiscard]] std::unique_ptr<AnyStreamBox> fill(S&& stream) {
-        auto* const box = ::new (memory_) AnyStreamBoxOf<S>(std::move(stream));
+        auto* const box = ::new (memory_) AnyStreamBoxOf<S>(std::move(stream), std::move(peeked_));
         memory_ = nullptr;
         return std::unique_ptr<AnyStreamBox>(box);
     }
 
 private:
     void* memory_ = nullptr;
+    [[no_unique_address]] typename AnyStreamBoxOf<S>::PeekedPointer peeked_{};
 };
 
 /// An accept that gives any stream. The room for it is there before it comes: who has no memory for

@@ -116,6 +116,14 @@ inline AnyWriteAll::AnyWriteAll(AnyStreamBox& box,
 
 // --- what the stream may have besides ----------------------------------------------------------
 
+/// `wait_readable` and `wait_hang_up`, where it has them, are operations.
+template <class S>
+concept WaitsByOperation = (!WaitsReadable<S> || requires(S& stream) {
+                               requires WaitOperation<decltype(stream.wait_readable())>;
+                           }) && (!WaitsHangUp<S> || requires(S& stream) {
+                               requires WaitOperation<decltype(stream.wait_hang_up())>;
+                           });
+
 template <class S>
 concept CloseResets = requires(S& stream) { stream.close_reset(); };
 /// Nobody's limit on silence applies: it never waits for its peer, as far as it can tell.
@@ -176,15 +184,24 @@ struct EDDY_VISIBLE NotPeeked final {};
 template <class S>
 class EDDY_VISIBLE AnyStreamBoxOf final : public AnyStreamBox {
 public:
-    explicit AnyStreamBoxOf(S&& stream) : stream_(std::move(stream)) {
+    static constexpr bool peeks = !WaitsReadable<S>;
+    using PeekedPointer = std::conditional_t<peeks, std::shared_ptr<Peeked>, NotPeeked>;
+
+    [[nodiscard]] static PeekedPointer make_peeked() {
         if constexpr (peeks) {
-            peeked_ = std::make_shared<Peeked>();
+            return std::make_shared<Peeked>();
+        } else {
+            return NotPeeked();
         }
     }
+
+    /// What can throw comes first: then the stream is where it was.
+    explicit AnyStreamBoxOf(S&& stream) : AnyStreamBoxOf(std::move(stream), make_peeked()) {}
+    AnyStreamBoxOf(S&& stream, PeekedPointer peeked)
+        : peeked_(std::move(peeked)), stream_(std::move(stream)) {}
     ~AnyStreamBoxOf() override { forget(); }
 
 private:
-    static constexpr bool peeks = !WaitsReadable<S>;
     using HangUps = std::conditional_t<WaitsHangUp<S>, HeardHangUps, UnheardHangUps>;
     using Watch = std::conditional_t<PeerWatched<S>, Watched, Unwatched>;
     using Spans = std::span<const std::span<const std::byte>>;
@@ -256,7 +273,7 @@ private:
 
     [[no_unique_address]] Watch watch_;
     [[no_unique_address]] HangUps hang_ups_;
-    [[no_unique_address]] std::conditional_t<peeks, std::shared_ptr<Peeked>, NotPeeked> peeked_;
+    [[no_unique_address]] PeekedPointer peeked_;
     S stream_;
 };
 

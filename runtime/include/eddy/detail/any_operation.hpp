@@ -21,6 +21,8 @@ namespace eddy::inline v0_1::detail {
 template <class R, std::size_t room>
 class EDDY_VISIBLE AnyOperation : public OuterWait {
 public:
+    static constexpr bool take_calls_out = true;  // for all that is known here
+
     /// Makes the operation where it stays.
     template <class Make>
     void emplace(Make&& make) {

@@ -49,6 +49,8 @@ private:
 
 /// The `Cancelled` of an aborted wait. Throws `LoopClosed` for one the ending loop cut off.
 [[nodiscard]] EDDY_API Cancelled make_aborted(Job& job);
+/// The same of a wait that may be nobody's: what a writer writes.
+[[nodiscard]] EDDY_API Cancelled make_aborted(Job* job);
 
 /// Of an await that fails on the last unit of its job's budget: keeps the exception that is being
 /// handled until the job has let the others run, so that no loop around a `catch` holds the thread.

@@ -95,10 +95,10 @@ private:
 /// that is enough, and if not waits in the next.
 ///
 /// It looks when the loop calls it, as the job that waits, soon after and never inside the wake-up
-/// (rule R1), which may be in the middle of something. Until then the end of the inner wait is known, and not what it
-/// brought. Should this wait be given up meanwhile, `collect` is called all the same: what came is
-/// kept for the next operation. Before a cancellation aborts it, it is brought up to date, so that
-/// what came in the same moment wins.
+/// (rule R1), which may be in the middle of something. Until then the end of the inner wait is
+/// known, and not what it brought. Should this wait be given up meanwhile, `collect` is called all
+/// the same: what came is kept for the next operation. Before a cancellation aborts it, it is
+/// brought up to date, so that what came in the same moment wins. What it calls may end it, too.
 ///
 /// The derived class has `try_now`, which calls `begin` first and then tries as far as possible
 /// without waiting; `start`, which is `start_inner`; and `take`, which calls `conclude` first. As
@@ -116,11 +116,11 @@ protected:
     /// It is like new.
     void begin() noexcept {
         failure_ = nullptr;
-        asked_to_end_ = false;
+        asked_to_end_ = severed_ = false;
     }
     /// Throws what the wait failed with.
     void conclude() {
-        if (failure_ || asked_to_end_) [[unlikely]] {
+        if (failure_ || asked_to_end_ || severed_) [[unlikely]] {
             throw_failure();
         }
     }
@@ -155,7 +155,9 @@ private:
     // inner operation committed, or there is none.
     std::exception_ptr failure_;
     bool pending_ = false;
-    bool asked_to_end_ = false;  // aborted while the inner operation was in flight
+    bool asked_to_end_ = false;  // aborted while the inner operation was in flight, or by itself
+    bool severed_ = false;       // by the end of the loop, when it had looked
+    bool advancing_ = false;     // what it calls now may end it, or be a step of its select
 };
 
 }  // namespace eddy::inline v0_1::detail

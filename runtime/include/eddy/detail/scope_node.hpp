@@ -78,6 +78,8 @@ struct EDDY_API ScopeNode {
     /// Cost: O(log n) at depth n, amortised; the short cuts it leaves behind are what the scopes
     ///       around it need next.
     [[nodiscard]] Cancelled make_cancelled();
+    /// The same where no scope was cancelled: of a wait that was asked to end by something else.
+    [[nodiscard]] static Cancelled make_plain_cancelled();
 
     /// The invariants, of this node and its first few children. In debug builds every change looks.
     void check_invariants() const noexcept;

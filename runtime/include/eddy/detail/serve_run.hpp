@@ -304,6 +304,9 @@ Task<> accept_connections(
         } catch (...) {
             error = std::current_exception();
         }
+        while (!error && refusals != nullptr && run.full() && !run.may_refuse()) {
+            co_await run.freed();  // another listener refuses as many as may be
+        }
         if (error) {
             const auto next = run.accept_failed(error);
             if (!next) {

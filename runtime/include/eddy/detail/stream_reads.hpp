@@ -27,6 +27,10 @@ template <class S>
 using ReadOf = decltype(std::declval<S&>().read_some(std::span<std::byte>()));
 
 template <class S>
+inline constexpr bool read_calls_out =
+    detail::calls_out<ReadOf<S>> || detail::take_calls_out<ReadOf<S>>;
+
+template <class S>
 struct ReadableOf {
     using type = void;
 };
@@ -55,7 +59,7 @@ class ReadableSlot<S> final {
     using Op = typename ReadableOf<S>::type;
 
 public:
-    static constexpr bool calls_out = detail::calls_out<Op>;
+    static constexpr bool calls_out = detail::calls_out<Op> || detail::take_calls_out<Op>;
     void reset() noexcept { op_.reset(); }
     [[nodiscard]] Op& emplace(S& stream) {
         return op_.emplace([&stream] { return stream.wait_readable(); });
@@ -73,7 +77,7 @@ private:
 template <class S, class Look>
 class EDDY_VISIBLE PieceWait : public ReaderWait {
 public:
-    static constexpr bool calls_out = detail::calls_out<ReadOf<S>> || ReadableSlot<S>::calls_out;
+    static constexpr bool calls_out = read_calls_out<S> || ReadableSlot<S>::calls_out;
     static constexpr bool looks_again = false;
 
     PieceWait(S& stream, ReadBuffer& buffer, const Look& look) noexcept
@@ -192,7 +196,7 @@ private:
 template <class S>
 class EDDY_VISIBLE SomeWait final : public IntoWait {
 public:
-    static constexpr bool calls_out = detail::calls_out<ReadOf<S>>;
+    static constexpr bool calls_out = read_calls_out<S>;
     static constexpr bool looks_again = false;
 
     SomeWait(S& stream, ReadBuffer& buffer, std::span<std::byte> into) noexcept
@@ -243,7 +247,7 @@ private:
 template <class S>
 class EDDY_VISIBLE FillWait final : public IntoWait {
 public:
-    static constexpr bool calls_out = detail::calls_out<ReadOf<S>>;
+    static constexpr bool calls_out = read_calls_out<S>;
     static constexpr bool looks_again = true;
 
     FillWait(S& stream, ReadBuffer& buffer, std::span<std::byte> into) noexcept

@@ -97,6 +97,7 @@ class EDDY_VISIBLE TimedOperation : public TimedWait<OuterWait> {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool take_calls_out = detail::take_calls_out<Op>;
     using Result = decltype(std::declval<Op&>().take());
 
     /// `make(stream)` makes the operation.
@@ -232,21 +233,31 @@ public:
         begin_timed();
         state_->require_whole();
         done_ = breathes_ = false;
-        next_ = offset_ = size_ = 0;
+        next_ = offset_ = 0;
+        std::size_t size = 0;
         for (const Span span : spans()) {
-            size_ += span.size();
+            size += span.size();
         }
-        if (size_ > small) {
+        if (size > small) {
             return write_parts();
         }
+        group_ = spans().size();
+        group_size_ = size;
         ops_.emplace_first([this] { return state_->stream.write_all(bytes_); });
-        return try_whole();
+        if (!ops_.first().try_now()) {
+            return false;
+        }
+        take_group();
+        return true;
     }
     void start() {
         const bool ended = !breathes_ && try_again();
         ended ? commit() : wait();
     }
     void take() {
+        if (done_) {  // whatever has been asked of it meanwhile
+            return;
+        }
         if (out_of_time()) [[unlikely]] {
             take_late();
             return;
@@ -267,17 +278,24 @@ private:
         }
     }
 
-    [[nodiscard]] bool try_whole() {
-        if (!ops_.first().try_now()) {
-            return false;
+    [[nodiscard]] bool try_part() {
+        const bool ended = ops_.has_first() ? ops_.first().try_now() : ops_.second().try_now();
+        if (ended) {
+            take_part();
         }
-        take_whole();
-        return true;
+        return ended;
     }
-    void take_whole() {
+    void take_part() { ops_.has_first() ? take_group() : take_piece(); }
+    void take_group() {
         ops_.first().take();
-        moved(size_);
-        done_ = true;
+        moved(group_size_);
+        next_ += group_;
+        done_ = next_ == spans().size();
+        if (done_) {
+            state_->torn = false;
+        } else {
+            state_->tear();
+        }
     }
 
     /// From where it is, as far as it goes at once. True: everything is written.
@@ -286,10 +304,9 @@ private:
             if (!next_part()) {
                 return true;
             }
-            if (!ops_.second().try_now()) {
+            if (!try_part()) {
                 return false;
             }
-            take_part();
         }
         if (!next_part()) {
             return true;
@@ -309,10 +326,30 @@ private:
             done_ = true;
             return false;
         }
-        ops_.emplace_second([&] { return state_->stream.write_some(all[next_].subspan(offset_)); });
+        if (!next_group(all)) {
+            ops_.emplace_second(
+                [&] { return state_->stream.write_some(all[next_].subspan(offset_)); });
+        }
         return true;
     }
-    void take_part() {
+    /// Small spans that follow each other go in one write.
+    [[nodiscard]] bool next_group(Spans all) {
+        if constexpr (std::is_same_v<Bytes, Spans>) {
+            group_ = group_size_ = 0;
+            while (offset_ == 0 && next_ + group_ != all.size() &&
+                   group_size_ + all[next_ + group_].size() <= small) {
+                group_size_ += all[next_ + group_].size();
+                ++group_;
+            }
+            if (group_ > 1) {
+                ops_.emplace_first(
+                    [&] { return state_->stream.write_all(all.subspan(next_, group_)); });
+                return true;
+            }
+        }
+        return false;
+    }
+    void take_piece() {
         const std::size_t length = ops_.second().take();
         moved(length);
         offset_ += length;
@@ -321,19 +358,9 @@ private:
 
     /// Between the try and the start, code of another operation of the select may have run.
     [[nodiscard]] bool try_again() {
-        if (ops_.has_first()) {
-            if constexpr (!detail::looks_again<Whole>) {
-                return try_whole();
-            }
-        } else {
-            if constexpr (!detail::looks_again<Part>) {
-                if (ops_.second().try_now()) {
-                    take_part();
-                    return write_parts();
-                }
-            }
-        }
-        return false;
+        const bool may =
+            ops_.has_first() ? !detail::looks_again<Whole> : !detail::looks_again<Part>;
+        return may && try_part() && (done_ || write_parts());
     }
     void wait() {
         if (breathes_) {
@@ -349,8 +376,6 @@ private:
         stopped();
         if (breathes_) {
             breathes_ = false;
-        } else if (ops_.has_first()) {
-            take_whole();
         } else {
             take_part();
         }
@@ -383,10 +408,11 @@ private:
     Bytes bytes_;
     EitherSlot<Whole, Part> ops_;
     Breath breath_;
-    std::size_t size_ = 0;
-    std::size_t next_ = 0;    // where it is: in that span,
-    std::size_t offset_ = 0;  // so many bytes in
-    bool breathes_ = false;   // before the part in the slot is tried
+    std::size_t next_ = 0;        // where it is: in that span,
+    std::size_t offset_ = 0;      // so many bytes in
+    std::size_t group_ = 0;       // the spans that the first of ops_ writes,
+    std::size_t group_size_ = 0;  // and their bytes
+    bool breathes_ = false;       // before the part in the slot is tried
     bool done_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <eddy/detail/outer_wait.hpp>
 #include <eddy/detail/wait_owner.hpp>
 #include <eddy/net/stream.hpp>
+#include <eddy/select.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -41,8 +42,8 @@ protected:
     ~WritePort() = default;
 };
 
-/// Of one stream. Drives the stream's own operation, which has no job, so that it is never asked to
-/// end: it ends by itself, or is left.
+/// Of one stream. Drives the stream's own operation, which has no job, so that no scope asks it to
+/// end: it ends by itself, by a timeout of the stream's own, or is left.
 template <class S>
 class EDDY_VISIBLE WritePortOf final : public WritePort {
     static_assert(WritesByOperation<S>,
@@ -53,6 +54,12 @@ class EDDY_VISIBLE WritePortOf final : public WritePort {
 public:
     using WriteAll = decltype(std::declval<S&>().write_all(std::declval<std::span<const Bytes>>()));
 
+private:
+    static_assert(!detail::calls_out<WriteAll>,
+                  "a writer gives its write up when it ends: one that goes on in the outside world "
+                  "(from_callback) would still read memory that is gone");
+
+public:
     explicit WritePortOf(S& stream) noexcept : stream_(stream) {}
     ~WritePortOf() { leave(); }
 

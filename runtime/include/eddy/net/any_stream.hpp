@@ -113,7 +113,8 @@ private:
     template <class S>
     static std::unique_ptr<detail::AnyStreamBox> box_of(S& stream) {
         static_assert(Stream<S>, "a stream in an AnyStream can be moved, and closed");
-        constexpr bool operations = detail::ReadsByOperation<S> && detail::WritesByOperation<S>;
+        constexpr bool operations = detail::ReadsByOperation<S> && detail::WritesByOperation<S> &&
+                                    detail::WaitsByOperation<S>;
         static_assert(operations,
                       "the reads and writes of a stream in an AnyStream are operations, not tasks: "
                       "make them with eddy::then, out of those of the stream inside");

@@ -29,7 +29,7 @@ struct EDDY_VISIBLE CloseOptions {
 
 /// How `close_gracefully` ended.
 enum class CloseResult : std::uint8_t {
-    ended,    ///< the peer has ended its side too: it has had what was written
+    ended,    ///< the peer has ended its side too; the system delivers what it has not had yet
     cut_off,  ///< a limit was reached first: the system delivers what it still can
     gone,     ///< the peer was gone, or a write had broken off halfway: the connection was reset
 };
