@@ -11,16 +11,12 @@
 #include <eddy/task.hpp>
 #include <eddy/testing/memory_stream.hpp>
 
-#include "findings.hpp"
-
 namespace simulation {
 
 /// Everything that was said in the room in this hour, in its order: what every member must have
 /// seen a piece of.
 class RoomLog final {
 public:
-    explicit RoomLog(Findings& findings) : findings_(findings) {}
-
     /// Reads what the room sends, until it ends or this is cancelled.
     eddy::Task<> run(eddy::testing::MemoryStream room);
 
@@ -39,7 +35,6 @@ public:
     void forget();
 
 private:
-    Findings& findings_;
     std::deque<std::string> lines_;
     std::uint64_t first_ = 0;  // the number of the oldest that is kept
     std::uint64_t floods_ = 0;

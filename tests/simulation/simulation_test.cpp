@@ -187,8 +187,7 @@ TEST_CASE("a room that loses a line for one of its members is found") {
 }
 
 TEST_CASE("the log of a room knows a piece that begins like another one") {
-    simulation::Findings findings;
-    simulation::RoomLog log(findings);
+    simulation::RoomLog log;
     eddy::run(fill(log, {"here", "left", "here", "x", "y"}));
     CHECK(log.contains(0, {"here\n", "x\n"}));
     CHECK(log.contains(2, {"here\n", "x\n", "y\n"}));

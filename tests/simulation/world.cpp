@@ -89,7 +89,6 @@ public:
         : options_(options),
           random_(options.seed),
           witness_(findings_),
-          log_(findings_),
           echo_("echo",
                 {.max_connections = 1000, .drain = 10s, .silence = 60s},
                 echo_handler(),

@@ -51,6 +51,7 @@ class ListMadeOperation final {
 public:
     using type = Op;
     template <class Make>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it is never copied
     explicit ListMadeOperation(Make&& make) : op_(std::make_unique<OperationSlot<Op>>()) {
         op_->emplace(std::forward<Make>(make));
     }

@@ -28,22 +28,22 @@ public:
     template <class Make>
     Op& emplace(Make&& make) {
         reset();
-        Op* const made = ::new (static_cast<void*>(&op_)) Op(std::forward<Make>(make)());
+        Op* const made = ::new (static_cast<void*>(&slot)) Op(std::forward<Make>(make)());
         full_ = true;
         return *made;
     }
     void reset() noexcept {
         if (std::exchange(full_, false)) {
-            std::destroy_at(&op_);
+            std::destroy_at(&slot);
         }
     }
     [[nodiscard]] bool full() const noexcept { return full_; }
-    [[nodiscard]] Op& operator*() noexcept { return op_; }
-    [[nodiscard]] Op* operator->() noexcept { return &op_; }
+    [[nodiscard]] Op& operator*() noexcept { return slot; }
+    [[nodiscard]] Op* operator->() noexcept { return &slot; }
 
 private:
     union {
-        Op op_;
+        Op slot;
     };
     bool full_ = false;
 };
