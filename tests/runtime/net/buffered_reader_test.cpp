@@ -439,6 +439,7 @@ EDDY_TEST_CASE("a reader that never has to wait lets others run within a long pi
         CHECK(most != 0);
         CHECK(most <= 64);
         watcher.cancel();
+        co_await watcher.wait();
     }
 }
 
