@@ -130,7 +130,7 @@ void SteppedWait::advance() noexcept {
         failure_ = std::current_exception();
     }
     advancing_ = false;
-    if (!over && thread_state.core->severing && OuterWait::sever()) {
+    if (!over && thread_state.core->severing && sever()) {
         over = true;  // the loop is over, and does not wait for the outside world any more
         severed_ = true;
     }
