@@ -35,14 +35,15 @@ consteval bool check_offloaded_call() {
     }
 }
 
-template <class F, class... Args>
+/// `Op`: what waits for it, `Offload` or one that does the same otherwise.
+template <template <class> class Op, class F, class... Args>
 [[nodiscard]] auto make_offload(Executor* executor,
                                 const OffloadOptions& options,
                                 F&& fn,
                                 Args&&... args) {
     if constexpr (check_offloaded_call<F, std::decay_t<Args>...>()) {
         using Node = OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-        return Offload<typename Node::Result>(
+        return Op<typename Node::Result>(
             executor, options, *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
     } else {
         return refused();
@@ -79,13 +80,13 @@ template <class F, class... Args>
                                    const OffloadOptions& options,
                                    F&& fn,
                                    Args&&... args) {
-    return detail::make_offload(
+    return detail::make_offload<Offload>(
         &executor, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(Executor& executor, F&& fn, Args&&... args) {
-    return detail::make_offload(
+    return detail::make_offload<Offload>(
         &executor, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
@@ -93,12 +94,13 @@ template <class F, class... Args>
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(const OffloadOptions& options, F&& fn, Args&&... args) {
-    return detail::make_offload(nullptr, options, std::forward<F>(fn), std::forward<Args>(args)...);
+    return detail::make_offload<Offload>(
+        nullptr, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto run_in_executor(F&& fn, Args&&... args) {
-    return detail::make_offload(
+    return detail::make_offload<Offload>(
         nullptr, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 

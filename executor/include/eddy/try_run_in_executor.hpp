@@ -51,24 +51,6 @@ public:
     }
 };
 
-namespace detail {
-
-template <class F, class... Args>
-[[nodiscard]] auto make_try_offload(Executor* executor,
-                                    const OffloadOptions& options,
-                                    F&& fn,
-                                    Args&&... args) {
-    if constexpr (check_offloaded_call<F, std::decay_t<Args>...>()) {
-        using Node = OffloadNode<std::decay_t<F>, std::decay_t<Args>...>;
-        return TryOffload<typename Node::Result>(
-            executor, options, *new Node(std::forward<F>(fn), std::forward<Args>(args)...));
-    } else {
-        return refused();
-    }
-}
-
-}  // namespace detail
-
 /// As `run_in_executor`, but does not wait for a slot: an empty optional, `false` for void, when
 /// the pool's queue is full. For work that is better shed, or done another way, than done late.
 ///
@@ -89,13 +71,13 @@ template <class F, class... Args>
                                        const OffloadOptions& options,
                                        F&& fn,
                                        Args&&... args) {
-    return detail::make_try_offload(
+    return detail::make_offload<TryOffload>(
         &executor, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto try_run_in_executor(Executor& executor, F&& fn, Args&&... args) {
-    return detail::make_try_offload(
+    return detail::make_offload<TryOffload>(
         &executor, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
@@ -103,13 +85,13 @@ template <class F, class... Args>
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto try_run_in_executor(const OffloadOptions& options, F&& fn, Args&&... args) {
-    return detail::make_try_offload(
+    return detail::make_offload<TryOffload>(
         nullptr, options, std::forward<F>(fn), std::forward<Args>(args)...);
 }
 template <class F, class... Args>
     requires detail::OffloadCallable<F>
 [[nodiscard]] auto try_run_in_executor(F&& fn, Args&&... args) {
-    return detail::make_try_offload(
+    return detail::make_offload<TryOffload>(
         nullptr, OffloadOptions(), std::forward<F>(fn), std::forward<Args>(args)...);
 }
 
