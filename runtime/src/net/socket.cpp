@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Longer than most: one object, whose reader, writer, connector and wait for a hang-up share its
+// states.
 #include "net/socket.hpp"
 
 #include <algorithm>

@@ -100,7 +100,7 @@ Task<> writes(Outside& world, End& end) {
 }
 
 Task<> moves(Outside& world) {
-    for (int i = 0;; ++i) {
+    while (true) {
         world.move();
         co_await eddy::yield();
     }
