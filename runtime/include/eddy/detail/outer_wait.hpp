@@ -34,7 +34,8 @@ public:
     }
     void reset() noexcept {
         if (std::exchange(full_, false)) {
-            std::destroy_at(&slot);
+            // By launder, as g++ 12 warns users of a slot that nothing was made in otherwise.
+            std::destroy_at(std::launder(&slot));
         }
     }
     [[nodiscard]] bool full() const noexcept { return full_; }
