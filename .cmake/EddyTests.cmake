@@ -69,6 +69,14 @@ function(eddy_add_tests layer)
     eddy_set_warnings(${target})
     if(EDDY_TEST_PCH)
         target_precompile_headers(${target} PRIVATE ${eddy_pch_headers})
+        # Optimising, g++ 12 takes the copy of a long std::string for one into the place of a short
+        # one (GCC bugs 105329, 105651). It keeps that for itself where the header is a system's, but
+        # not once it is precompiled. The sanitizers see real ones.
+        target_compile_options(
+            ${target}
+            PRIVATE
+                $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread>
+        )
     endif()
 
     set(list_file "${CMAKE_CURRENT_BINARY_DIR}/${target}.cmake")
