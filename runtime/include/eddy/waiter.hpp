@@ -34,7 +34,8 @@ struct WaiterAccess;
 /// A `select` starts an operation only after it has tried all of its others. So an operation whose
 /// own `try_now` or `start` calls code of the user's (a predicate, a callback) says
 /// `static constexpr bool calls_out = true`, and looks at the world again in its `start`; the
-/// others of that select are tried once more before they are started. One whose `try_now` leaves
+/// others of that select are tried once more before they are started. What it calls may cancel the
+/// job: that is heard when `start` has returned, and ends the wait then. One whose `try_now` leaves
 /// something done although it returns false (a write that has sent a part) says `looks_again` for
 /// the same duty.
 ///
@@ -53,6 +54,7 @@ struct WaiterAccess;
 /// | queued    | the same, on the last unit         | failed    | -        | `co_await`           |
 /// | queued    | a waker unlinks it                 | committed | commit   | the primitive        |
 /// | queued    | cancelled, and it leaves           | aborted   | abort    | the cancelled scope  |
+/// | queued    | cancelled in its try or its start  | aborted   | abort    | `co_await`           |
 /// | queued    | cancelled, and it is in flight     | queued    | abort    | the cancelled scope  |
 /// | queued    | the loop is over                   | aborted   | sever    | the loop             |
 /// | queued    | another one of its select won      | done      | abort    | `select`             |

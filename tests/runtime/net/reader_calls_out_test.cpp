@@ -122,6 +122,86 @@ Task<bool> times_out(Op op) {
 
 }  // namespace
 
+EDDY_TEST_CASE("a read that cancels its own scope when it is tried ends the reader, and keeps") {
+    auto [far, near] = memory_stream_pair();
+    ToldStream stream(std::move(near));
+    BufferedReader reader(stream);
+    eddy::CancelScope scope;
+    stream.on_read = [&scope](std::size_t) { scope.cancel("enough"); };
+    co_await far.write_all("abc");
+    bool got = true;
+    auto job = eddy::spawn(read_line_within, std::ref(scope), std::ref(reader), std::ref(got));
+    co_await settle();
+    CHECK(job.done());
+    co_await job;
+    CHECK(!got);
+    CHECK(reader.buffered() == 3);
+}
+
+/// So much is there, and so much is wanted, in pieces that do not go through the buffer.
+Task<> fill_from_told(std::size_t there, std::size_t wanted, bool expected) {
+    auto [far, near] = memory_stream_pair();
+    ToldStream stream(std::move(near));
+    BufferedReader reader(stream);
+    eddy::CancelScope scope;
+    stream.on_read = [&scope](std::size_t) { scope.cancel("enough"); };
+    co_await far.write_all(std::string(there, 'x'));
+    std::vector<std::byte> into(wanted);
+    auto job =
+        eddy::spawn(eddy::with_scope(scope, [](auto& from, std::span<std::byte> bytes) -> Task<> {
+            co_await from.read_exactly(bytes);
+        }(reader, into)));
+    co_await settle();
+    CHECK(job.done());
+    const bool whole = co_await job;
+    CHECK(whole == expected);
+    stream.on_read = [](std::size_t) {};
+    co_await far.write_all("y\n");  // nobody is left who would take it
+    const auto line = co_await reader.read_line();
+    CHECK(line.has_value());
+    if (line) {
+        CHECK(line->size() == (expected ? 1 : there + 1));
+    }
+}
+
+EDDY_TEST_CASE("a read that cancels its own scope when it is started is a read, or none") {
+    co_await fill_from_told(8000, 8000, true);  // it was all: that came first
+    co_await fill_from_told(8000, 9000, false);
+}
+
+EDDY_TEST_CASE("a select whose second start cancels it leaves nothing in the streams") {
+    auto [far, near] = memory_stream_pair();
+    auto [far2, near2] = memory_stream_pair();
+    ToldStream first(std::move(near));
+    ToldStream second(std::move(near2));
+    BufferedReader one(first);
+    BufferedReader other(second);
+    eddy::CancelScope scope;
+    first.on_read = [&scope](std::size_t) { scope.cancel("enough"); };
+    bool pushed = false;
+    second.on_read = [&pushed, &peer = far](std::size_t) {
+        if (!std::exchange(pushed, true)) {
+            CHECK(peer.write_all("y").try_now());
+        }
+    };
+    co_await far2.write_all("x");
+    auto job = eddy::spawn(eddy::with_scope(scope, [](auto& a, auto& b) -> Task<> {
+        const auto got = co_await select(a.read_line(), b.read_line());
+        CHECK(got.index() == 2);  // not reached
+    }(one, other)));
+    co_await settle();
+    CHECK(job.done());
+    const bool whole = co_await job;
+    CHECK_FALSE(whole);
+    first.on_read = [](std::size_t) {};
+    co_await far.write_all("z\n");
+    const auto line = co_await one.read_line();
+    CHECK(line.has_value());
+    if (line) {
+        CHECK(*line == "yz");
+    }
+}
+
 EDDY_TEST_CASE("a read's function that cancels the reader's own scope ends the reader, once") {
     auto [far, near] = memory_stream_pair();
     ToldStream stream(std::move(near));

@@ -106,12 +106,10 @@ public:
         }
         WaiterAccess::job(waiter) = &job;
         WaiterAccess::state(waiter) = State::queued;
-        job.wait = &waiter;
         job.wait_since = thread.core->turn_time;
         try {
             op_.start();
         } catch (...) {
-            job.wait = nullptr;
             if (job.budget == 0) {
                 keep_failure(job, waiter);
                 thread.core->force_yield(job);
@@ -120,6 +118,9 @@ public:
             WaiterAccess::state(waiter) = State::done;
             job.leaf = nullptr;
             throw;
+        }
+        if (WaiterAccess::state(waiter) == State::queued) {
+            waits(job, waiter);
         }
     }
 
@@ -178,6 +179,17 @@ private:
             WaiterAccess::commit_at_once(op_, job);
         }
         return true;
+    }
+
+    /// Its try and its start may have called what cancels the job, which was not waiting then: it
+    /// hears of that now. Nobody ends a wait in the middle of its start.
+    [[gnu::always_inline]] static void waits(Job& job, Waiter& waiter) noexcept {
+        job.wait = &waiter;
+        if constexpr (is_checkpoint) {
+            if (job.scope->effective) [[unlikely]] {
+                job.abort_wait();
+            }
+        }
     }
 
     static void give_way(LoopCore& core, Job& job) noexcept {
