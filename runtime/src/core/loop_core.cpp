@@ -171,8 +171,8 @@ void LoopCore::run_ready() {
     willing_owed_ = ready.has_willing() && ready.willing_taken() == taken;
 }
 
-bool LoopCore::on_idle() noexcept {
-    const TimePoint next = next_deadline();
+bool LoopCore::on_idle(TimePoint other) noexcept {
+    const TimePoint next = std::min(next_deadline(), other);
     if (next != never && next <= clock->now()) {
         return true;
     }
@@ -182,7 +182,7 @@ bool LoopCore::on_idle() noexcept {
     if (settled.wake_all() != 0) {
         return true;
     }
-    if (deadlines.empty()) {
+    if (deadlines.empty() && other == never) {
         return false;
     }
     const TimePoint before = clock->now();

@@ -101,7 +101,7 @@ void Loop::Impl::before_host_poll() noexcept {
     const Entered entered(in_host_turn_);
     Duration timeout = Duration::zero();
     if ((virtual_time_ || !core.settled.empty()) && !core.has_work() && core.inbox->empty() &&
-        core.on_idle()) {
+        core.on_idle(untimed_grace_end_)) {
         driver->dont_block();
     } else {
         timeout = limit_host_poll();

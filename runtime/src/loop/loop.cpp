@@ -122,7 +122,7 @@ void Loop::Impl::turn() {
 
 void Loop::Impl::poll_when_idle() {
     poll(TimePoint::min());  // everybody waits: does the world have something to say?
-    if (!core.has_work() && core.inbox->empty() && !core.on_idle()) {
+    if (!core.has_work() && core.inbox->empty() && !core.on_idle(untimed_grace_end_)) {
         const TimePoint next = next_deadline();
         if (virtual_time_ && next > core.clock->now()) {
             poll_in_real_time();

@@ -209,8 +209,8 @@ public:
     }
 
     /// Nothing can run and a poll has found nothing: settled waiters first, then virtual time.
-    /// True: there is work now, or time has moved.
-    [[nodiscard]] bool on_idle() noexcept;
+    /// `other`: a deadline that is in no heap. True: there is work now, or time has moved.
+    [[nodiscard]] bool on_idle(TimePoint other) noexcept;
 
     /// Calls `wake(target)` whenever there is something to do earlier than before: on a host's
     /// loop, which may have decided how long to block. Null: no more.
