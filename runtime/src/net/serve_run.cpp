@@ -74,7 +74,7 @@ void ServeRun::set_timers(TimePoint end) {
     } else {
         core_.deadlines.move(*this, end);
     }
-    unwinding_ = false;
+    unwinding_ = over_ = false;
     if (end > core_.clock->now()) {  // else it cancels, which does not fail
         handlers.set_deadline(end);
     }
@@ -91,7 +91,7 @@ void ServeRun::begin_drain(TimePoint end) {
 /// should have been: a loop that is late does not take it from them.
 void ServeRun::due() noexcept {
     if (unwinding_) {
-        leave_alone();
+        end_time();
         return;
     }
     unwinding_ = true;
@@ -101,6 +101,13 @@ void ServeRun::due() noexcept {
             core_.deadlines.insert(*this, end);
         }
     } catch (const std::bad_alloc&) {
+        end_time();
+    }
+}
+
+void ServeRun::end_time() noexcept {
+    over_ = true;
+    if (!accepts_) {
         leave_alone();
     }
 }

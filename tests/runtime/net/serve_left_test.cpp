@@ -131,6 +131,39 @@ EDDY_TEST_CASE("a handler that cannot be cancelled is left alone, and serve retu
     CHECK(end == Ending::zero);
 }
 
+EDDY_TEST_CASE_FIFO("a connection that a late loop has in hand when a drain is over is closed") {
+    auto shared = std::make_shared<Shared>();
+    MemoryListener listener;
+    Server server({.unwind = 0s});
+    auto serving =
+        eddy::spawn(serve(server, listener, stubborn, shared, std::string("kept by serve")));
+    auto clients = connect(listener, 1);
+    co_await settle();
+    Deaf gate;
+    std::vector<eddy::JoinHandle<void>> jobs;
+    for (int i = 0; i < 2000; ++i) {  // several turns of them
+        jobs.push_back(eddy::spawn([](Deaf& its, Server& to, int number) -> Task<> {
+            co_await its.wait();
+            if (number == 0) {
+                to.drain(0s);
+            }
+        }(gate, server, i)));
+    }
+    co_await settle();
+    gate.end();
+    auto late = connect(listener, 1);  // accepted now, behind them
+    co_await serving;
+    const ServeStatistics last = server.statistics();
+    CHECK(last.left == 1);
+    CHECK(last.accepted == 1);
+    CHECK(last.active == 0);
+    const Ending end = co_await reads(late[0]);
+    CHECK((end == Ending::zero || end == Ending::broken));
+    shared->deaf.end();
+    co_await settle();
+    CHECK(shared->came_back == 1);
+}
+
 EDDY_TEST_CASE("handlers that unwind in the time for that are cancelled, the others left") {
     MemoryListener listener;
     Server server({.drain = 10s, .unwind = 2s});

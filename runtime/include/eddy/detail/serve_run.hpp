@@ -121,6 +121,15 @@ public:
     /// listener was closed. Throws what is not a matter of time.
     [[nodiscard]] std::optional<Duration> accept_failed(const std::exception_ptr& error);
     void accept_succeeded() noexcept;
+    /// The handlers have had all their time, and nobody is served any more.
+    [[nodiscard]] bool is_over() const noexcept { return over_; }
+    /// No more is accepted.
+    void accepts_no_more() noexcept {
+        accepts_ = false;
+        if (over_) {
+            leave_alone();
+        }
+    }
     /// Throws: `std::bad_alloc`.
     template <class S>
     void limit_silence(S& stream) {
@@ -151,6 +160,8 @@ private:
     void begin_drain(TimePoint end);
     /// The handlers have had their time; later: and that to clean up.
     void due() noexcept override;
+    /// A job that accepts is first to end, which it does: it may have a connection in hand.
+    void end_time() noexcept;
     void leave_alone() noexcept;
     void leave_alone(Job& job) noexcept;
 
@@ -161,8 +172,10 @@ private:
     LoopCore& core_;
     std::unique_ptr<SilenceLimit, Release> silence_;  // null: none
     Nursery* group_ = nullptr;
-    bool unwinding_ = false;  // the drain is over
-    Duration pause_{};        // zero: the last accept was good
+    bool unwinding_ = false;  // the drain is over,
+    bool over_ = false;       // and the unwinding
+    bool accepts_ = true;
+    Duration pause_{};  // zero: the last accept was good
 };
 
 /// Says of a connection that is counted that nobody serves it yet: those that wait for room must
@@ -307,6 +320,9 @@ Task<> accept_connections(
         while (!error && refusals != nullptr && run.full() && !run.may_refuse()) {
             co_await run.freed();  // another listener refuses as many as may be
         }
+        if (run.is_over()) {
+            co_return;
+        }
         if (error) {
             const auto next = run.accept_failed(error);
             if (!next) {
@@ -357,6 +373,7 @@ Task<> serve_listener(
     const auto outcome = co_await outcome_of(
         with_scope(run.accepting, accept_connections(run, listener, state, group, refusals)));
     listener.close();
+    run.accepts_no_more();
     if (outcome.error() && !outcome.cancelled()) {
         run.failure = outcome.error();
         group.cancel("accept failed");
