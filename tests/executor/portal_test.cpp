@@ -77,6 +77,7 @@ EDDY_TEST_CASE("a thread submits a function or a task and gets the result from a
     std::string text;
     std::unique_ptr<int> owned;
     bool same = false;
+    bool called_same = false;
     co_await in_thread([&] {
         auto there = portal.submit([] { return std::this_thread::get_id(); });
         auto later = portal.submit(
@@ -88,7 +89,10 @@ EDDY_TEST_CASE("a thread submits a function or a task and gets the result from a
         auto moved = portal.submit([](std::unique_ptr<int> value) { return value; },
                                    std::make_unique<int>(7));
         auto nothing = portal.submit([] {});
-        auto reference = portal.submit([](int& value) -> int& { return value; }, std::ref(number));
+        const auto itself = [](int& value) -> int& { return value; };
+        auto reference = portal.submit(itself, std::ref(number));
+        int& called = portal.call(itself, std::ref(number));
+        called_same = &called == &number;
         auto error = portal.submit(fails);
         ran_on = there.get();
         number = later.get();
@@ -107,6 +111,7 @@ EDDY_TEST_CASE("a thread submits a function or a task and gets the result from a
     CHECK(number == 42);
     CHECK(*owned == 7);
     CHECK(same);
+    CHECK(called_same);
     CHECK(text == "no");
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -62,6 +63,14 @@ TEST_CASE("retry_if is empty, or asks a function, a closure without captures, a 
     CHECK(RetryIf() == nullptr);
     CHECK(RetryIf(nullptr) == nullptr);
     CHECK(RetryIf(always) != nullptr);
+    bool (*of_exact_type)(const std::exception_ptr&) = nullptr;
+    CHECK(RetryIf(of_exact_type) == nullptr);
+    bool (*of_another)(std::exception_ptr) = nullptr;
+    CHECK(RetryIf(of_another) == nullptr);
+    std::function<bool(const std::exception_ptr&)> function;
+    CHECK(RetryIf(function) == nullptr);
+    function = always;
+    CHECK(RetryIf(function)(failure));
     CHECK(RetryIf(&always)(failure));
     CHECK_FALSE(RetryIf(never)(failure));
     CHECK(RetryIf([](const std::exception_ptr&) { return true; })(failure));

@@ -88,7 +88,7 @@ public:
     /// Cancellation: in an offloaded call, cancelling the job that awaits it cancels the portal's
     ///               job too, and `Cancelled` comes out here: let it pass.
     template <class F, class... Args>
-    auto call(F&& fn, Args&&... args) const {
+    decltype(auto) call(F&& fn, Args&&... args) const {
         if constexpr (detail::check_plain_call<F, std::decay_t<Args>...>()) {
             detail::require_off_loop("Portal::call");
             using T = detail::portal_result_t<std::decay_t<F>, std::decay_t<Args>...>;

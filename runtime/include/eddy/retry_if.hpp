@@ -54,7 +54,11 @@ public:
                           "not");
         } else if constexpr (std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>) {
             using Pointer = std::decay_t<F>;  // one that takes, or returns, something like it
-            state_ = reinterpret_cast<void*>(static_cast<Pointer>(predicate));
+            const Pointer function = predicate;
+            if (function == nullptr) {
+                return;
+            }
+            state_ = reinterpret_cast<void*>(function);
             call_ = [](void* state, const std::exception_ptr& error) -> bool {
                 return reinterpret_cast<Pointer>(state)(error);
             };
@@ -68,6 +72,11 @@ public:
                           "outlives the retry, const auto worth_it = ...; {.retry_if = worth_it}");
         } else {
             using Kept = std::remove_reference_t<F>;
+            if constexpr (requires { bool(predicate == nullptr); }) {  // a std::function
+                if (predicate == nullptr) {
+                    return;
+                }
+            }
             // Of a const one too: the call gives the const back.
             state_ =
                 const_cast<void*>(static_cast<const volatile void*>(std::addressof(predicate)));

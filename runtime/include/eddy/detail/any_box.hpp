@@ -183,6 +183,10 @@ struct EDDY_VISIBLE NotPeeked final {};
 
 template <class S>
 class EDDY_VISIBLE AnyStreamBoxOf final : public AnyStreamBox {
+    static_assert(alignof(S) <= alignof(std::max_align_t),
+                  "AnyStream keeps streams in memory that is aligned for max_align_t: keep what "
+                  "needs more in a block of its own, by a pointer");
+
 public:
     static constexpr bool peeks = !WaitsReadable<S>;
     using PeekedPointer = std::conditional_t<peeks, std::shared_ptr<Peeked>, NotPeeked>;
