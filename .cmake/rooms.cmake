@@ -47,6 +47,7 @@ set(net_headers
     peeked_reads
     queue_shutdown
     stream_reads
+    timed_parts
     timed_state
     timed_tasks
     timed_waits

@@ -97,6 +97,29 @@ private:
     std::deque<HandOffLock::Guard> held_;
 };
 
+/// Nobody knocks: who waits at it has to look again. To look calls out.
+struct Door final {
+    class Wait final : public eddy::Waiter {
+    public:
+        static constexpr bool calls_out = true;
+        static constexpr bool looks_again = false;
+        explicit Wait(Door& door) noexcept : door_(door) {}
+        [[nodiscard]] bool try_now() {
+            door_.on_try();
+            return door_.open;
+        }
+        void start() const noexcept {}  // nobody wakes it
+        void take() const noexcept {}
+        [[nodiscard]] const char* what() const noexcept override { return "Door"; }
+
+    private:
+        void unlink() noexcept override {}
+        Door& door_;
+    };
+    std::function<void()> on_try = [] {};
+    bool open = false;
+};
+
 }  // namespace
 
 EDDY_WAIT_MATRIX("select over a list", ListFixture)
@@ -192,6 +215,31 @@ EDDY_TEST_CASE("what the first of a list throws comes out of its select, and the
     CHECK(text == "no page");
     const int value = co_await jobs[0];
     CHECK(value == 1);
+}
+
+EDDY_TEST_CASE("an operation that stands twice in a list is one, and its grant is kept") {
+    HandOffLock lock;
+    std::vector<HandOffLock::Guard> held;
+    held.push_back(co_await lock.acquire());
+    auto job = eddy::spawn([](HandOffLock& its) -> Task<bool> {
+        auto acquisition = its.acquire();
+        std::vector<HandOffLock::Wait*> twice(2, &acquisition);
+        const auto got = co_await select(twice);
+        static_cast<void>(got);
+        co_return its.held();
+    }(lock));
+    co_await settle();
+    held.clear();
+    const bool kept = co_await job;
+    CHECK(kept);
+    CHECK_FALSE(lock.held());
+}
+
+EDDY_TEST_CASE("what the try of one in a list makes possible for those before it is seen") {
+    std::vector<Door> doors(3);
+    doors[2].on_try = [&doors] { doors[1].open = true; };
+    const auto first = co_await select(doors, [](Door& door) { return Door::Wait(door); });
+    CHECK(first.index == 1);
 }
 
 EDDY_TEST_CASE("select over a thousand: one happens, 999 leave") {

@@ -22,6 +22,8 @@
 #include <eddy/with_scope.hpp>
 #include <eddy/yield.hpp>
 
+#include "test_kit.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,6 +31,7 @@ using eddy::select;
 using eddy::sleep_for;
 using eddy::Task;
 using eddy::testing::Gate;
+using eddy::testing::HandOffLock;
 using eddy::testing::settle;
 
 /// Permits that are asked for in different amounts: whoever leaves the queue may let the next in.
@@ -270,6 +273,23 @@ EDDY_TEST_CASE("the same primitive may be given twice") {
     CHECK(gate.waiters() == 0);
     const std::size_t winner = co_await waiting;
     CHECK(winner == 0);
+}
+
+EDDY_TEST_CASE("the same operation may be given twice, and its grant is kept") {
+    HandOffLock lock;
+    auto guard = co_await lock.acquire();
+    std::optional<HandOffLock::Guard> held(std::move(guard));
+    auto job = eddy::spawn([](HandOffLock& its) -> Task<bool> {
+        auto acquisition = its.acquire();
+        const auto got = co_await select(acquisition, acquisition);
+        static_cast<void>(got);
+        co_return its.held();
+    }(lock));
+    co_await settle();
+    held.reset();
+    const bool kept = co_await job;
+    CHECK(kept);
+    CHECK_FALSE(lock.held());
 }
 
 EDDY_TEST_CASE("a select can be one of the operations of another") {

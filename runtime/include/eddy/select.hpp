@@ -116,6 +116,20 @@ inline constexpr bool take_calls_out = [] {
     }
 }();
 
+/// Its `try_now` or `start` takes the results of others, and so may call what their `take` does.
+template <class Op>
+inline constexpr bool steps_call_out = [] {
+    if constexpr (requires { Op::steps_call_out; }) {
+        return Op::steps_call_out;
+    } else {
+        return false;
+    }
+}();
+
+/// Before its own end, then, whoever goes through such operations step by step calls out.
+template <class Op>
+inline constexpr bool any_call_out = calls_out<Op> || take_calls_out<Op> || steps_call_out<Op>;
+
 /// It refers to operations that end with the expression in which it was made.
 template <class Op>
 concept SelectsTemporaries = std::derived_from<Op, SelectBase> && ExpressionOperation<Op>;
@@ -152,7 +166,9 @@ public:
     using Result = std::variant<
         detail::SelectedResult<decltype(std::declval<detail::Selected<A>&>().op().take())>...>;
 
-    static constexpr bool calls_out = (detail::calls_out<detail::SelectedOp<A>> || ...);
+    static constexpr bool calls_out = ((detail::calls_out<detail::SelectedOp<A>> ||
+                                        detail::steps_call_out<detail::SelectedOp<A>>) ||
+                                       ...);
 
     explicit Select(A&... ops) : selected_(ops...) {
         std::apply([this](auto&... held) { list_ = {&waiter(held.op())...}; }, selected_);

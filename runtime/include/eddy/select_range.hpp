@@ -90,7 +90,7 @@ class EDDY_VISIBLE SelectRange final : public detail::SelectBase {
     using R = std::remove_cv_t<decltype(std::declval<Op&>().take())>;
 
 public:
-    static constexpr bool calls_out = detail::calls_out<Op>;
+    static constexpr bool calls_out = detail::calls_out<Op> || detail::steps_call_out<Op>;
     using Result =
         SelectedOne<std::conditional_t<std::is_reference_v<R>, std::add_pointer_t<R>, R>>;
 
@@ -141,7 +141,9 @@ private:
             return true;
         }
         try {
-            (*held_[index]).start();
+            if (!look_again(index)) {
+                (*held_[index]).start();
+            }
         } catch (...) {
             if (start_failed(index)) {
                 throw;
@@ -149,6 +151,17 @@ private:
             return false;
         }
         return started(index);
+    }
+
+    /// Since it was tried, code of the user's may have changed what it waits for.
+    [[nodiscard]] bool look_again(std::size_t index) {
+        if constexpr (calls_out && !detail::looks_again<Op>) {
+            if ((*held_[index]).try_now()) {
+                list_[index]->commit();
+                return true;
+            }
+        }
+        return false;
     }
 
     std::vector<Held> held_;

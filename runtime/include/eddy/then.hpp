@@ -20,6 +20,7 @@ class EDDY_VISIBLE Then final : public detail::OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
     static constexpr bool take_calls_out = true;  // fn
     static constexpr bool ends_with_expression = detail::ExpressionOperation<Op>;
 

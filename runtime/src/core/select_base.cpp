@@ -126,11 +126,12 @@ bool SelectBase::withdraw_losers() noexcept {
 }
 
 void SelectBase::pass_on_losers() noexcept {
-    for (std::size_t i = 0; i < operations_.size(); ++i) {
-        Waiter& operation = *operations_[i];
-        if (i != winner_ && WaiterAccess::state(operation) == WaitState::committed) {
-            release(operation);
-            WaiterAccess::pass_on(operation);
+    // The object, and not its place: it may stand in two.
+    const Waiter* const winner = winner_ == nobody ? nullptr : operations_[winner_];
+    for (Waiter* operation : operations_) {
+        if (operation != winner && WaiterAccess::state(*operation) == WaitState::committed) {
+            release(*operation);
+            WaiterAccess::pass_on(*operation);
         }
     }
 }

@@ -32,6 +32,7 @@
 #include "../test_kit.hpp"
 #include "heap_hooks.hpp"
 #include "net_kit.hpp"
+#include "told_writes.hpp"
 
 // The out-queue of a connection; that of a writer, which shares all but the policy, is in
 // buffered_writer_test.cpp.
@@ -41,6 +42,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace eddy::testing;
 using eddy::Outbox;
+using eddy::select;
 using eddy::StreamOutbox;
 using eddy::Task;
 using eddy::TcpStream;
@@ -466,4 +468,27 @@ EDDY_TEST_CASE("what the stream has taken is not torn when its outbox ends in th
     held.reset();
     const std::string rest = co_await stream_contract::read_text(far, 8);
     CHECK(first + rest == std::string(24, 'x'));
+}
+
+EDDY_TEST_CASE("what a write of an outbox makes possible is seen by the select with its flush") {
+    for (const bool ends : {false, true}) {
+        auto [near, far] = memory_stream_pair({.capacity = 1000});
+        ToldWrites stream(std::move(near));
+        StreamOutbox outbox(stream, {.max_bytes = 1U << 20U});
+        bool there = false;
+        stream.on_write = [&there] { there = true; };
+        for (int i = 0; i < 16; ++i) {  // as many as are gathered
+            outbox.send("small");
+        }
+        outbox.send(std::string(5000, 'x'));
+        std::size_t winner = 1;
+        if (ends) {
+            const auto got = co_await select(Look(there), outbox.shutdown());
+            winner = got.index();
+        } else {
+            const auto got = co_await select(Look(there), outbox.flush());
+            winner = got.index();
+        }
+        CHECK(winner == 0);
+    }
 }

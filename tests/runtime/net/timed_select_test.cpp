@@ -8,14 +8,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <eddy/call_later.hpp>
+#include <eddy/from_callback.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/net/any_stream.hpp>
 #include <eddy/net/timed_stream.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
@@ -174,34 +178,6 @@ public:
     auto write_all(std::span<const Bytes>) { return sleepy_all(); }
     auto write_all(std::string_view) { return sleepy_all(); }
     auto shutdown() { return sleepy_all(); }
-    void close() {}
-};
-
-/// Writes a hundred bytes at once, whoever reads.
-class GreedyStream final {
-public:
-    class Write final : public eddy::Waiter {
-    public:
-        explicit Write(std::size_t size) noexcept : size_(size) {}
-        [[nodiscard]] bool try_now() const noexcept { return true; }
-        void start() const noexcept {}
-        std::size_t take() const noexcept { return size_; }
-        [[nodiscard]] const char* what() const noexcept override { return "GreedyStream"; }
-
-    private:
-        void unlink() noexcept override {}
-        std::size_t size_;
-    };
-    static auto all() {
-        return eddy::then([] { return Write(0); }, [](std::size_t) {});
-    }
-
-    auto read_some(std::span<std::byte>) { return Write(1); }
-    auto write_some(Bytes bytes) { return Write(std::min<std::size_t>(bytes.size(), 100)); }
-    auto write_all(Bytes) { return all(); }
-    auto write_all(std::span<const Bytes>) { return all(); }
-    auto write_all(std::string_view) { return all(); }
-    auto shutdown() { return all(); }
     void close() {}
 };
 
@@ -404,89 +380,6 @@ EDDY_TEST_CASE("what is in flight when its time is over, and fails, says why") {
     world.answers(0);
     const Ending end = co_await reading;
     CHECK(end == Ending::other);
-}
-
-EDDY_TEST_CASE("a large timed write does not hold the loop, however fast it goes") {
-    TimedStream<GreedyStream> stream(GreedyStream(), {.idle = 1h});
-    auto writing = eddy::spawn([](auto& to) -> Task<> {
-        co_await to.write_all(std::string(100'000, 'x'));  // in a thousand parts
-    }(stream));
-    int turns = 0;
-    while (!writing.done()) {
-        co_await eddy::yield();
-        ++turns;
-    }
-    CHECK(turns >= 10);
-    co_await writing;
-    co_await stream.write_all("and it is whole");
-}
-
-EDDY_TEST_CASE("a large timed write that is given up between two parts is torn, and says so") {
-    auto [a, b] = memory_stream_pair({.capacity = 1000});
-    TimedStream stream(std::move(a), {.idle = 1h});
-    const std::string large(20'000, 'x');
-    std::array<std::byte, 1000> buffer{};
-    Gate gate;
-    eddy::call_later(1ms, [&, &peer = b] {
-        CHECK(peer.read_some(buffer).try_now());  // a part has gone, and it has not looked
-        gate.open();
-    });
-    const auto got = co_await select(gate.wait(), stream.write_all(std::string_view(large)));
-    CHECK(got.index() == 0);
-    const Ending late = co_await writes(stream, 1);
-    CHECK(late == Ending::broken);
-}
-
-EDDY_TEST_CASE("nothing comes between two parts of a large timed write") {
-    auto [a, b] = memory_stream_pair({.capacity = 1000});
-    TimedStream stream(std::move(a), {.idle = 1h});
-    auto writing = eddy::spawn(writes(stream, 20'000));
-    co_await settle();
-    std::array<std::byte, 1000> buffer{};
-    CHECK(b.read_some(buffer).try_now());
-    const Ending ends = co_await ending([&] { return stream.shutdown(); });
-    CHECK(ends == Ending::busy);
-    const Ending second = co_await writes(stream, 1);
-    CHECK(second == Ending::busy);
-    auto reading = eddy::spawn(read_text(b, 19'001));
-    const Ending whole = co_await writing;
-    CHECK(whole == Ending::value);
-    co_await stream.write_all("!");
-    const std::string rest = co_await reading;
-    CHECK(rest == std::string(19'000, 'x') + "!");
-}
-
-EDDY_TEST_CASE("a timed stream that was closed between two parts does not close another one") {
-    auto [a, b] = memory_stream_pair({.capacity = 1000});
-    auto [c, d] = memory_stream_pair();
-    MemoryStream inner = std::move(a);
-    auto stream =
-        std::make_optional<TimedStream<MemoryStream&>>(inner, eddy::StreamTimeouts{.idle = 1h});
-    auto writing = eddy::spawn(writes(*stream, 20'000));
-    co_await settle();
-    std::array<std::byte, 1000> buffer{};
-    CHECK(b.read_some(buffer).try_now());  // a part has gone
-    stream->close();
-    const Ending how = co_await writing;
-    CHECK(how == Ending::closed);
-    inner = std::move(c);
-    stream.reset();
-    co_await inner.write_all("another one");
-    const std::string got = co_await read_text(d, 11);
-    CHECK(got == "another one");
-    const Ending torn = co_await reads(b);
-    CHECK(torn == Ending::broken);
-}
-
-EDDY_TEST_CASE("a timed write is done again when it is awaited again") {
-    auto [a, b] = memory_stream_pair();
-    TimedStream stream(std::move(a), {.idle = 1h});
-    const std::string large(20'000, 'x');
-    auto write = stream.write_all(std::string_view(large));
-    co_await write;
-    co_await write;
-    const std::string got = co_await read_text(b, 40'000);
-    CHECK(got == large + large);
 }
 
 EDDY_TEST_CASE("a timeout against a cancellation of the same moment: who cancels is heard") {

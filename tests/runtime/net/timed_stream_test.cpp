@@ -21,6 +21,7 @@
 #include <eddy/with_scope.hpp>
 
 #include "heap_hooks.hpp"
+#include "plain_stream.hpp"
 
 namespace {
 
@@ -93,9 +94,63 @@ Task<> read_slowly(MemoryStream& stream, std::size_t size, eddy::Duration pause,
     }
 }
 
+/// Counts what it is asked to write. `Inner` has operations, or tasks.
+template <class Inner>
+class CountingStream final {
+public:
+    CountingStream(MemoryStream inner, int& writes) : inner_(std::move(inner)), writes_(&writes) {}
+
+    auto read_some(std::span<std::byte> into) { return inner_.read_some(into); }
+    auto write_some(std::span<const std::byte> bytes) {
+        ++*writes_;
+        return inner_.write_some(bytes);
+    }
+    auto write_all(std::span<const std::byte> bytes) {
+        ++*writes_;
+        return inner_.write_all(bytes);
+    }
+    auto write_all(std::span<const std::span<const std::byte>> several) {
+        ++*writes_;
+        return inner_.write_all(several);
+    }
+    auto write_all(std::string_view text) {
+        ++*writes_;
+        return inner_.write_all(text);
+    }
+    auto shutdown() { return inner_.shutdown(); }
+    void close() { inner_.close(); }
+
+private:
+    Inner inner_;
+    int* writes_;
+};
+
+/// A large write of many small pieces takes as many writes as it is times 16 KiB.
+template <class Inner>
+Task<> gathers_small_pieces() {
+    auto [a, b] = memory_stream_pair({.capacity = 1UL << 20U});
+    int count = 0;
+    TimedStream stream(CountingStream<Inner>(std::move(a), count), {.idle = 1h});
+    const std::string piece(1000, 'p');
+    const std::string large(20'000, 'l');
+    std::vector<std::span<const std::byte>> pieces(40, std::as_bytes(std::span(piece)));
+    pieces[20] = std::as_bytes(std::span(large));
+    pieces[21] = {};
+    co_await stream.write_all(std::span<const std::span<const std::byte>>(pieces));
+    CHECK(count == 2 + 1 + 2);  // 16 and 4 before the large one, 16 and 2 after it
+    const std::string all = co_await read_text(b, 58'000);
+    CHECK(all == std::string(20'000, 'p') + large + std::string(18'000, 'p'));
+    co_await stream.write_all("it is whole");
+}
+
 }  // namespace
 
 EDDY_STREAM_CONTRACT("a timed stream", TimedPair)
+
+EDDY_TEST_CASE("small pieces of a large write go out together") {
+    co_await gathers_small_pieces<MemoryStream>();
+    co_await gathers_small_pieces<eddy::testing::TaskStream>();
+}
 
 EDDY_TEST_CASE("a read that gets nothing times out after the idle time, and can be tried again") {
     auto [a, b] = memory_stream_pair();

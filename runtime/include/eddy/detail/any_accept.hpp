@@ -66,6 +66,8 @@ class EDDY_VISIBLE BoxedAccept final : public OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
+    static constexpr bool take_calls_out = detail::take_calls_out<Op>;
 
     template <class L>
     explicit BoxedAccept(std::in_place_t, L& listener) : op_(listener.accept()) {}

@@ -50,13 +50,13 @@ public:
 
 /// A write may have sent a part when it was tried, so a select does not repeat that.
 template <class R>
-class EDDY_VISIBLE AnyWrite : public AnyOperation<R, 112> {
+class EDDY_VISIBLE AnyWrite : public AnyOperation<R, 112, true> {
 public:
     static constexpr bool looks_again = true;
 
     void start() {
         const bool ended = this->must_look() && this->try_now();
-        ended ? this->commit() : AnyOperation<R, 112>::start();
+        ended ? this->commit() : AnyOperation<R, 112, true>::start();
     }
 };
 class EDDY_VISIBLE AnyWriteSome : public AnyWrite<std::size_t> {

@@ -18,16 +18,18 @@ namespace eddy::inline v0_1::detail {
 /// of the library's streams fill exactly, or, one that is larger, in a block of the frame pool.
 ///
 /// The class that derives from it calls `emplace` in its constructor, or has somebody do that.
-template <class R, std::size_t room>
+/// `in_steps`: it may be one that goes through others, and takes their results when it is tried.
+template <class R, std::size_t room, bool in_steps = false>
 class EDDY_VISIBLE AnyOperation : public OuterWait {
 public:
     static constexpr bool take_calls_out = true;  // for all that is known here
+    static constexpr bool steps_call_out = in_steps;
 
     /// Makes the operation where it stays.
     template <class Make>
     void emplace(Make&& make) {
         using Op = std::remove_cvref_t<decltype(std::forward<Make>(make)())>;
-        static_assert(!detail::calls_out<Op>,
+        static_assert(!detail::calls_out<Op> && (in_steps || !detail::steps_call_out<Op>),
                       "an operation behind AnyStream or AnyListener does not call functions of its "
                       "user's before it has its result: select could not tell");
         static_assert(alignof(Op) <= alignof(std::max_align_t));

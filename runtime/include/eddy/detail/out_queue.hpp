@@ -199,11 +199,11 @@ private:
     const Until until_;
 };
 
-/// Of one stream: that calls out if the stream's own write does.
+/// Of one stream: that calls out if the stream's own write does, which it takes when it is tried.
 template <class S>
 class QueueFlushOf final : public QueueFlush {
 public:
-    static constexpr bool calls_out = detail::calls_out<typename WritePortOf<S>::WriteAll>;
+    static constexpr bool calls_out = detail::any_call_out<typename WritePortOf<S>::WriteAll>;
     using QueueFlush::QueueFlush;
 };
 

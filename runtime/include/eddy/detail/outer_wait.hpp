@@ -101,6 +101,9 @@ private:
 /// the same: what came is kept for the next operation. Before a cancellation aborts it, it is
 /// brought up to date, so that what came in the same moment wins. What it calls may end it, too.
 ///
+/// Where the inner operation is surely the last, `committed` may be `OuterWait`'s: this wait has
+/// ended with it, and `take` takes what it brought.
+///
 /// The derived class has `try_now`, which calls `begin` first and then tries as far as possible
 /// without waiting; `start`, which is `start_inner`; and `take`, which calls `conclude` first. As
 /// far as possible is not for ever: after `at_once` operations that did not wait the others have
@@ -130,7 +133,7 @@ protected:
     /// `proceed`.
     void go_on_later() noexcept;
 
-    void committed(Waiter& operation, bool willing) noexcept final;
+    void committed(Waiter& operation, bool willing) noexcept override;
     void unlink() noexcept override;
     void pass_on() noexcept override;
     [[nodiscard]] bool abort() noexcept override;

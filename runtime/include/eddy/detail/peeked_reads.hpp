@@ -58,6 +58,8 @@ class EDDY_VISIBLE PeekedRead final : public OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
+    static constexpr bool take_calls_out = detail::take_calls_out<Op>;
 
     PeekedRead(std::shared_ptr<Peeked> peeked, S& stream, std::span<std::byte> into)
         : peeked_(std::move(peeked)), into_(into), op_(stream.read_some(into)) {}
@@ -114,6 +116,8 @@ class EDDY_VISIBLE PeekedReadable final : public OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
+    static constexpr bool take_calls_out = detail::take_calls_out<Op>;
 
     PeekedReadable(std::shared_ptr<Peeked> peeked, S& stream)
         : peeked_(std::move(peeked)), op_(stream.read_some(peeked_->bytes)) {}

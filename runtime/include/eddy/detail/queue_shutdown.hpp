@@ -18,7 +18,7 @@ class EDDY_VISIBLE QueueShutdown final : public SteppedWait {
 
 public:
     static constexpr bool calls_out =
-        detail::calls_out<typename WritePortOf<S>::WriteAll> || detail::calls_out<Shutdown>;
+        detail::any_call_out<typename WritePortOf<S>::WriteAll> || detail::any_call_out<Shutdown>;
     static constexpr bool looks_again = true;  // a try may have sent a part
 
     QueueShutdown(OutQueue& queue, S& stream, const char* name) noexcept

@@ -27,8 +27,7 @@ template <class S>
 using ReadOf = decltype(std::declval<S&>().read_some(std::span<std::byte>()));
 
 template <class S>
-inline constexpr bool read_calls_out =
-    detail::calls_out<ReadOf<S>> || detail::take_calls_out<ReadOf<S>>;
+inline constexpr bool read_calls_out = detail::any_call_out<ReadOf<S>>;
 
 template <class S>
 struct ReadableOf {
@@ -59,7 +58,7 @@ class ReadableSlot<S> final {
     using Op = typename ReadableOf<S>::type;
 
 public:
-    static constexpr bool calls_out = detail::calls_out<Op> || detail::take_calls_out<Op>;
+    static constexpr bool calls_out = detail::any_call_out<Op>;
     void reset() noexcept { op_.reset(); }
     [[nodiscard]] Op& emplace(S& stream) {
         return op_.emplace([&stream] { return stream.wait_readable(); });

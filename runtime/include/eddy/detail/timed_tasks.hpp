@@ -10,6 +10,7 @@
 #include <eddy/await_result.hpp>
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/stream_watch.hpp>
+#include <eddy/detail/timed_parts.hpp>
 #include <eddy/detail/timed_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/scope.hpp>
@@ -98,7 +99,6 @@ Task<> readable_task(std::shared_ptr<State> state) {
 /// A small write is one operation of the stream, gathered; a large one goes in parts.
 template <class State, class Bytes>
 Task<> write_all_task(std::shared_ptr<State> state, Bytes bytes) {
-    constexpr std::size_t small = 16UL * 1024;
     using Span = std::span<const std::byte>;
     co_await checkpoint();
     state->require_whole();
@@ -112,12 +112,27 @@ Task<> write_all_task(std::shared_ptr<State> state, Bytes bytes) {
     for (const Span span : spans) {
         size += span.size();
     }
-    if (size <= small) {
+    if (size <= small_write) {
         const auto make = [bytes](auto& stream) { return stream.write_all(bytes); };
         co_await timed_task(state, StreamWatch::Side::write, make, size);
         co_return;
     }
-    for (Span rest : spans) {
+    for (std::size_t next = 0; next != spans.size();) {
+        if (spans[next].empty()) {
+            ++next;
+            continue;
+        }
+        const SpanGroup group = small_group(spans, next);
+        if (group.count > 1) {
+            const std::span<const Span> parts = spans.subspan(next, group.count);
+            const auto make = [parts](auto& stream) { return stream.write_all(parts); };
+            co_await timed_task(state, StreamWatch::Side::write, make, group.bytes);
+            state->tear();
+            next += group.count;
+            continue;
+        }
+        Span rest = spans[next];
+        ++next;
         while (!rest.empty()) {
             const auto make = [rest](auto& stream) { return stream.write_some(rest); };
             const std::size_t length =

@@ -12,6 +12,7 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/outer_wait.hpp>
 #include <eddy/detail/stream_watch.hpp>
+#include <eddy/detail/timed_parts.hpp>
 #include <eddy/detail/timed_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/select.hpp>
@@ -47,6 +48,11 @@ protected:
             watch_.stopped(side_);
             throw;
         }
+    }
+    /// A stepped one has its side meanwhile.
+    void go_on_later_timed() {
+        watch_.waits(side_, *this);
+        this->go_on_later();
     }
     void stopped() noexcept { watch_.stopped(side_); }
     void moved(std::size_t bytes) noexcept { watch_.moved(side_, bytes); }
@@ -97,6 +103,7 @@ class EDDY_VISIBLE TimedOperation : public TimedWait<OuterWait> {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
     static constexpr bool take_calls_out = detail::take_calls_out<Op>;
     using Result = decltype(std::declval<Op&>().take());
 
@@ -159,7 +166,7 @@ private:
     Op op_;
 };
 
-/// A place for one of two operations.
+/// A place for one of two operations; an `OperationSlot` says why they are laundered.
 template <class A, class B>
 class EitherSlot final {
 public:
@@ -183,9 +190,9 @@ public:
     void reset() noexcept {
         const Full was = std::exchange(full_, Full::none);
         if (was == Full::first) {
-            std::destroy_at(&one);
+            std::destroy_at(std::launder(&one));
         } else if (was == Full::second) {
-            std::destroy_at(&other);
+            std::destroy_at(std::launder(&other));
         }
     }
     [[nodiscard]] A& first() noexcept { return one; }
@@ -201,16 +208,6 @@ private:
     Full full_ = Full::none;
 };
 
-/// Ends at once, but not at the same time: for work that must not hold the loop.
-class EDDY_VISIBLE Breath final : public Waiter {
-public:
-    void start() noexcept { commit(); }
-    [[nodiscard]] const char* what() const noexcept override { return "TimedStream::write_all"; }
-
-private:
-    void unlink() noexcept override {}
-};
-
 /// A write of everything. A small one is one operation of the stream, gathered; the timeouts see it
 /// as a whole. A large one goes in parts, so that they see it move.
 template <class Shared, class Bytes>
@@ -223,6 +220,8 @@ class EDDY_VISIBLE TimedWriteAll : public TimedWait<SteppedWait> {
 
 public:
     static constexpr bool calls_out = detail::calls_out<Whole> || detail::calls_out<Part>;
+    static constexpr bool steps_call_out =
+        detail::any_call_out<Whole> || detail::any_call_out<Part>;
     static constexpr bool looks_again = true;  // a try may have sent a part: it is not repeated
 
     TimedWriteAll(std::shared_ptr<Shared> state, Bytes bytes)
@@ -232,17 +231,16 @@ public:
         begin();
         begin_timed();
         state_->require_whole();
-        done_ = breathes_ = false;
+        done_ = unsaid_ = breathes_ = false;
         next_ = offset_ = 0;
         std::size_t size = 0;
         for (const Span span : spans()) {
             size += span.size();
         }
-        if (size > small) {
+        if (size > small_write) {
             return write_parts();
         }
-        group_ = spans().size();
-        group_size_ = size;
+        group_ = {spans().size(), size};
         ops_.emplace_first([this] { return state_->stream.write_all(bytes_); });
         if (!ops_.first().try_now()) {
             return false;
@@ -262,12 +260,11 @@ public:
             take_late();
             return;
         }
-        conclude();
+        take_in_time();
     }
     [[nodiscard]] const char* what() const noexcept override { return "TimedStream::write_all"; }
 
 private:
-    static constexpr std::size_t small = 16UL * 1024;
     static constexpr int most_at_once = 64;  // parts
 
     [[nodiscard]] Spans spans() const noexcept {
@@ -288,72 +285,68 @@ private:
     void take_part() { ops_.has_first() ? take_group() : take_piece(); }
     void take_group() {
         ops_.first().take();
-        moved(group_size_);
-        next_ += group_;
-        done_ = next_ == spans().size();
-        if (done_) {
-            state_->torn = false;
-        } else {
-            state_->tear();
-        }
-    }
-
-    /// From where it is, as far as it goes at once. True: everything is written.
-    [[nodiscard]] bool write_parts() {
-        for (int i = 0; i != most_at_once; ++i) {
-            if (!next_part()) {
-                return true;
-            }
-            if (!try_part()) {
-                return false;
-            }
-        }
-        if (!next_part()) {
-            return true;
-        }
-        breathes_ = true;
-        return false;
-    }
-    /// False: there is none.
-    [[nodiscard]] bool next_part() {
-        const Spans all = spans();
-        while (next_ != all.size() && offset_ == all[next_].size()) {
-            ++next_;
-            offset_ = 0;
-        }
-        if (next_ == all.size()) {
-            state_->torn = false;
-            done_ = true;
-            return false;
-        }
-        if (!next_group(all)) {
-            ops_.emplace_second(
-                [&] { return state_->stream.write_some(all[next_].subspan(offset_)); });
-        }
-        return true;
-    }
-    /// Small spans that follow each other go in one write.
-    [[nodiscard]] bool next_group(Spans all) {
-        if constexpr (std::is_same_v<Bytes, Spans>) {
-            group_ = group_size_ = 0;
-            while (offset_ == 0 && next_ + group_ != all.size() &&
-                   group_size_ + all[next_ + group_].size() <= small) {
-                group_size_ += all[next_ + group_].size();
-                ++group_;
-            }
-            if (group_ > 1) {
-                ops_.emplace_first(
-                    [&] { return state_->stream.write_all(all.subspan(next_, group_)); });
-                return true;
-            }
-        }
-        return false;
+        moved(group_.bytes);
+        next_ += group_.count;
+        note_written();
     }
     void take_piece() {
         const std::size_t length = ops_.second().take();
         moved(length);
         offset_ += length;
-        state_->tear();
+        note_written();
+    }
+    void note_written() {
+        if (skip_written()) {
+            state_->tear();
+        } else {
+            state_->torn = false;
+            done_ = true;
+        }
+    }
+    /// False: nothing is left.
+    [[nodiscard]] bool skip_written() noexcept {
+        const Spans all = spans();
+        while (next_ != all.size() && offset_ == all[next_].size()) {
+            ++next_;
+            offset_ = 0;
+        }
+        return next_ != all.size();
+    }
+
+    /// From where it is, as far as it goes at once. True: everything is written.
+    [[nodiscard]] bool write_parts() {
+        for (int i = 0; i != most_at_once; ++i) {
+            next_part();
+            if (!try_part()) {
+                return false;
+            }
+            if (done_) {
+                return true;
+            }
+        }
+        next_part();
+        breathes_ = true;
+        return false;
+    }
+    void next_part() {
+        static_cast<void>(skip_written());  // spans that are empty
+        const Spans all = spans();
+        if (!next_group(all)) {
+            ops_.emplace_second(
+                [&] { return state_->stream.write_some(all[next_].subspan(offset_)); });
+        }
+    }
+    /// Small spans that follow each other go in one write.
+    [[nodiscard]] bool next_group(Spans all) {
+        if constexpr (std::is_same_v<Bytes, Spans>) {
+            group_ = offset_ == 0 ? small_group(all, next_) : SpanGroup{};
+            if (group_.count > 1) {
+                ops_.emplace_first(
+                    [&] { return state_->stream.write_all(all.subspan(next_, group_.count)); });
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Between the try and the start, code of another operation of the select may have run.
@@ -364,7 +357,7 @@ private:
     }
     void wait() {
         if (breathes_) {
-            start_timed(breath_);
+            go_on_later_timed();
         } else if (ops_.has_first()) {
             start_timed(ops_.first());
         } else {
@@ -372,18 +365,27 @@ private:
         }
     }
 
-    void collect() override {
-        stopped();
-        if (breathes_) {
-            breathes_ = false;
+    /// The last one ends it at once, so that no other of its select can happen after that.
+    void committed(Waiter& operation, bool willing) noexcept override {
+        if (ops_.has_first() && next_ + group_.count == spans().size()) {
+            stopped();
+            OuterWait::committed(operation, willing);
         } else {
-            take_part();
+            SteppedWait::committed(operation, willing);
         }
     }
+    void collect() override {
+        stopped();
+        take_part();
+        unsaid_ = done_;
+    }
     [[nodiscard]] bool proceed() override {
+        unsaid_ = false;
         if (done_) {
             return true;
         }
+        stopped();  // it had its side in the turn that it left to others
+        breathes_ = false;
         go_on_timed();
         const bool all = write_parts();
         if (!all) {
@@ -391,29 +393,41 @@ private:
         }
         return all;
     }
+    /// What has gone out as a whole, and lost all the same, must not be sent again.
+    void given_up() noexcept override {
+        if (unsaid_) {
+            state_->tear();
+        }
+    }
 
+    void take_in_time() {
+        if (inner() != nullptr) {
+            left();
+            take_group();
+        } else {
+            conclude();
+        }
+    }
     /// What was in flight may have been the last of it.
     void take_late() {
-        if (done_) {
-            return;
-        }
         try {
-            conclude();
+            take_in_time();
         } catch (const Cancelled&) {  // it has ended as it was asked to
         }
-        throw_timed_out();
+        if (!done_) {
+            throw_timed_out();
+        }
     }
 
     std::shared_ptr<Shared> state_;
     Bytes bytes_;
     EitherSlot<Whole, Part> ops_;
-    Breath breath_;
-    std::size_t next_ = 0;        // where it is: in that span,
-    std::size_t offset_ = 0;      // so many bytes in
-    std::size_t group_ = 0;       // the spans that the first of ops_ writes,
-    std::size_t group_size_ = 0;  // and their bytes
-    bool breathes_ = false;       // before the part in the slot is tried
-    bool done_ = false;
+    std::size_t next_ = 0;    // where it is: in that span,
+    std::size_t offset_ = 0;  // so many bytes in
+    SpanGroup group_;         // what the first of ops_ writes
+    bool breathes_ = false;   // before the part in the slot is tried
+    bool done_ = false;       // everything is written,
+    bool unsaid_ = false;     // and it has not said so yet
 };
 
 /// Not timed: it never waits for long.
@@ -424,6 +438,7 @@ class EDDY_VISIBLE TimedShutdown : public OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<Op>;
     static constexpr bool looks_again = detail::looks_again<Op>;
+    static constexpr bool steps_call_out = detail::steps_call_out<Op>;
 
     explicit TimedShutdown(std::shared_ptr<Shared> state)
         : state_(std::move(state)), op_(state_->stream.shutdown()) {}

@@ -114,6 +114,8 @@ class EDDY_VISIBLE SendWait : public OuterWait {
 public:
     static constexpr bool calls_out = detail::calls_out<WriteAllOf<S>>;
     static constexpr bool looks_again = detail::looks_again<WriteAllOf<S>>;
+    static constexpr bool steps_call_out = detail::steps_call_out<WriteAllOf<S>>;
+    static constexpr bool take_calls_out = detail::take_calls_out<WriteAllOf<S>>;
 
     SendWait(S& stream, const FrameCodec& codec, std::span<const std::byte> message) noexcept
         : stream_(stream), codec_(codec), parts_{std::span<const std::byte>(), message} {}
