@@ -164,6 +164,39 @@ EDDY_TEST_CASE_FIFO("a connection that a late loop has in hand when a drain is o
     CHECK(shared->came_back == 1);
 }
 
+EDDY_TEST_CASE_FIFO("so is one that waited for room, and got it when the drain was over") {
+    auto shared = std::make_shared<Shared>();
+    MemoryListener one;
+    MemoryListener other;
+    Server server({.max_connections = 1, .unwind = 0s});
+    const std::string text = "kept by serve";
+    auto serving = eddy::spawn(serve(server, one, stubborn, shared, text));
+    auto beside = eddy::spawn(serve(server, other, stubborn, shared, text));
+    co_await settle();
+    auto clients = connect(one, 1);
+    auto held = connect(other, 1);  // accepted in the same moment: one too many
+    co_await settle();
+    std::vector<eddy::JoinHandle<void>> jobs;
+    for (int i = 0; i < 2000; ++i) {
+        jobs.push_back(eddy::spawn([](Deaf& its, Server& to, int number) -> Task<> {
+            co_await its.wait();
+            if (number == 0) {
+                to.drain(0s);
+            }
+        }(shared->deaf, server, i)));
+    }
+    co_await settle();
+    shared->deaf.end();  // the handler first, which makes room; then the drain
+    co_await serving;
+    co_await beside;
+    CHECK(shared->came_back == 1);
+    const ServeStatistics last = server.statistics();
+    CHECK(last.active == 0);
+    CHECK(last.left == 0);
+    const Ending end = co_await reads(held[0]);
+    CHECK((end == Ending::zero || end == Ending::broken));
+}
+
 EDDY_TEST_CASE("handlers that unwind in the time for that are cancelled, the others left") {
     MemoryListener listener;
     Server server({.drain = 10s, .unwind = 2s});

@@ -343,6 +343,9 @@ Task<> accept_connections(
                 co_await run.freed();
             }
             held.reset();
+            if (run.is_over()) {
+                co_return;
+            }
             try {
                 run.limit_silence(*stream);
                 group.spawn(serve_one(std::move(*connection), std::move(*stream), state),
