@@ -292,6 +292,37 @@ EDDY_TEST_CASE("the same operation may be given twice, and its grant is kept") {
     CHECK_FALSE(lock.held());
 }
 
+/// Waits, and opens a gate when it is tried for the third time.
+class Opens final : public eddy::QueuedWaiter {
+public:
+    static constexpr bool calls_out = true;
+    static constexpr bool looks_again = false;
+    Opens(eddy::WaitQueue& queue, Gate& gate) noexcept : queue_(queue), gate_(gate) {}
+    [[nodiscard]] bool try_now() {
+        if (++tries_ == 3) {
+            gate_.open();
+        }
+        return false;
+    }
+    void start() noexcept { queue_.push_back(*this); }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "Opens"; }
+
+private:
+    eddy::WaitQueue& queue_;
+    Gate& gate_;
+    int tries_ = 0;
+};
+
+EDDY_TEST_CASE("an operation that stands twice is not taken out in the middle of its start") {
+    Gate gate;
+    eddy::WaitQueue queue;
+    Opens opens(queue, gate);
+    const auto got = co_await select(gate.wait(), opens, opens);
+    CHECK(got.index() == 0);
+    CHECK(queue.empty());
+}
+
 EDDY_TEST_CASE("a select can be one of the operations of another") {
     Gate first;
     Gate second;

@@ -170,6 +170,10 @@ public:
                                         detail::steps_call_out<detail::SelectedOp<A>>) ||
                                        ...);
 
+    /// Nor is one tried again inside of it that must not be.
+    static constexpr bool looks_again =
+        calls_out || (detail::looks_again<detail::SelectedOp<A>> || ...);
+
     explicit Select(A&... ops) : selected_(ops...) {
         std::apply([this](auto&... held) { list_ = {&waiter(held.op())...}; }, selected_);
         operations_ = list_;
@@ -203,10 +207,11 @@ private:
         return true;
     }
 
-    /// Since it was tried, code of the user's may have changed what it waits for.
+    /// Since it was tried, code of the user's may have changed what it waits for: of an operation
+    /// in here, or beside it in another select.
     template <std::size_t I>
     static constexpr bool must_look_again =
-        calls_out &&
+        looks_again &&
         !detail::looks_again<detail::SelectedOp<std::tuple_element_t<I, std::tuple<A...>>>>;
 
     template <std::size_t I>

@@ -91,6 +91,7 @@ class EDDY_VISIBLE SelectRange final : public detail::SelectBase {
 
 public:
     static constexpr bool calls_out = detail::calls_out<Op> || detail::steps_call_out<Op>;
+    static constexpr bool looks_again = calls_out || detail::looks_again<Op>;
     using Result =
         SelectedOne<std::conditional_t<std::is_reference_v<R>, std::add_pointer_t<R>, R>>;
 

@@ -130,6 +130,9 @@ void SteppedWait::advance() noexcept {
         failure_ = std::current_exception();
     }
     advancing_ = false;
+    if (WaiterAccess::state(*this) != WaitState::queued) {  // with the last one, in its start
+        return;
+    }
     if (!over && thread_state.core->severing && sever()) {
         over = true;  // the loop is over, and does not wait for the outside world any more
         severed_ = true;
@@ -141,13 +144,15 @@ void SteppedWait::advance() noexcept {
     commit();
 }
 
-/// Nobody waits for it any more, but it has brought something.
 void SteppedWait::keep() noexcept {
     pending_ = false;
     thread_state.core->drop_callback(*this);
-    if (inner() == nullptr) {
-        return;
+    if (inner() != nullptr) {
+        collect_lost();
     }
+}
+
+void SteppedWait::collect_lost() noexcept {
     left();
     const ForJob during(WaiterAccess::job(*this));
     try {

@@ -114,9 +114,11 @@ bool SelectBase::withdraw(std::size_t index) noexcept {
 
 bool SelectBase::withdraw_losers() noexcept {
     const bool outer = std::exchange(withdrawing_, true);
+    const Waiter* const starting = starting_ == nobody ? nullptr : operations_[starting_];
     bool all = true;
     for (std::size_t i = 0; i < operations_.size(); ++i) {
-        if (i != starting_ && WaiterAccess::state(*operations_[i]) == WaitState::queued) {
+        if (operations_[i] != starting &&
+            WaiterAccess::state(*operations_[i]) == WaitState::queued) {
             all = withdraw(i) && all;
         }
     }

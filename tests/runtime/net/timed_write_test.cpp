@@ -105,6 +105,22 @@ Task<> drains(MemoryStream& from, std::size_t length) {
     CHECK(text.size() == length);
 }
 
+/// The same, but what it gathers is written when that starts.
+struct InlineGroups : OutsideWrites {
+    std::function<void()> on_piece = [] {};
+    static auto at_once() {
+        return eddy::from_callback<void>([](eddy::Completion<void> done) { done.resolve(); },
+                                         [] { return eddy::Abort::requested; });
+    }
+    auto write_some(Bytes) {
+        return eddy::then([this] { return op(); },
+                          [this](std::size_t length) { return on_piece(), length; });
+    }
+    auto write_all(Bytes) { return at_once(); }
+    auto write_all(std::span<const Bytes>) { return at_once(); }
+    auto write_all(std::string_view) { return at_once(); }
+};
+
 }  // namespace
 
 EDDY_TEST_CASE("a large timed write does not hold the loop, however fast it goes") {
@@ -172,8 +188,69 @@ EDDY_TEST_CASE("a large timed write that lost its select with its last part is n
     CHECK(far.read_some(buffer).try_now());
     gate.open();
     const std::size_t winner = co_await job;
+    CHECK(winner == 0);
     const Ending late = co_await writes(stream, 1);
-    CHECK(late == (winner == 0 ? Ending::broken : Ending::value));
+    CHECK(late == Ending::broken);
+}
+
+EDDY_TEST_CASE("a small timed write in flight that lost its select is not sent again either") {
+    OutsideWrites world;
+    TimedStream<OutsideWrites&> stream(world, {.idle = 1h});
+    Gate gate;
+    auto job = eddy::spawn([](Gate& its, auto& to) -> Task<std::size_t> {
+        const auto got = co_await select(its.wait(), to.write_all("small"));
+        co_return got.index();
+    }(gate, stream));
+    co_await let_run();
+    gate.open();
+    co_await let_run();
+    CHECK_FALSE(job.done());
+    world.pending->resolve(std::size_t{5});
+    const std::size_t winner = co_await job;
+    CHECK(winner == 0);
+    const Ending late = co_await writes(stream, 1);
+    CHECK(late == Ending::broken);
+}
+
+EDDY_TEST_CASE("a small timed write that is told late does not make another's half a whole") {
+    auto [near, far] = memory_stream_pair({.capacity = 1000});
+    TimedStream stream(std::move(near), {.idle = 1h});
+    co_await stream.write_all(std::string(1000, 'x'));
+    auto small = eddy::spawn(writes(stream, 5));
+    co_await settle();
+    std::array<std::byte, 1000> buffer{};
+    CHECK(far.read_some(buffer).try_now());  // the small one goes out, and its job is ready
+    const std::string large(20'000, 'y');
+    const bool whole =
+        co_await eddy::move_on_after(1s, [](auto& to, std::string_view text) -> Task<> {
+            co_await to.write_all(text);
+        }(stream, large));
+    CHECK_FALSE(whole);
+    const Ending first = co_await small;
+    CHECK(first == Ending::value);
+    const Ending late = co_await writes(stream, 1);
+    CHECK(late == Ending::broken);
+}
+
+EDDY_TEST_CASE("a timed write whose part cancels it, and whose last part is at once, ends once") {
+    InlineGroups world;
+    TimedStream<InlineGroups&> stream(world, {.idle = 1h});
+    eddy::CancelScope scope;
+    const std::string large(21'000, 'x');
+    const std::array<Bytes, 3> parts{std::as_bytes(std::span(large)),
+                                     std::as_bytes(std::span(large)).first(750),
+                                     std::as_bytes(std::span(large)).first(750)};
+    auto job =
+        eddy::spawn(eddy::with_scope(scope, [](auto& to, std::span<const Bytes> its) -> Task<> {
+            co_await to.write_all(its);
+        }(stream, parts)));
+    co_await let_run();
+    world.on_piece = [&scope] { scope.cancel("by what it writes with"); };
+    world.pending->resolve(std::size_t{21'000});
+    const bool whole = co_await job;
+    CHECK_FALSE(whole);
+    const Ending late = co_await writes(stream, 1);
+    CHECK(late == Ending::broken);
 }
 
 EDDY_TEST_CASE("what a part of a timed write makes possible is seen by its select") {

@@ -122,12 +122,17 @@ protected:
         failure_ = nullptr;
         asked_to_end_ = severed_ = false;
     }
+    /// Somebody has tried to end it while the inner operation was in flight.
+    [[nodiscard]] bool asked_to_end() const noexcept { return asked_to_end_; }
     /// Throws what the wait failed with.
     void conclude() {
         if (failure_ || asked_to_end_ || severed_) [[unlikely]] {
             throw_failure();
         }
     }
+
+    /// Nobody waits for it any more, but the inner operation has ended: collects what it brought.
+    void collect_lost() noexcept;
 
     /// In place of `start_inner`: there is more to do, but others go first. The loop will call
     /// `proceed`.

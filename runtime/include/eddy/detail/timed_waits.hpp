@@ -231,7 +231,7 @@ public:
         begin();
         begin_timed();
         state_->require_whole();
-        done_ = unsaid_ = breathes_ = false;
+        tore_ = done_ = unsaid_ = breathes_ = false;
         next_ = offset_ = 0;
         std::size_t size = 0;
         for (const Span span : spans()) {
@@ -298,10 +298,13 @@ private:
     void note_written() {
         if (skip_written()) {
             state_->tear();
-        } else {
-            state_->torn = false;
-            done_ = true;
+            tore_ = true;
+            return;
         }
+        if (tore_) {  // and nobody else
+            state_->torn = false;
+        }
+        done_ = true;
     }
     /// False: nothing is left.
     [[nodiscard]] bool skip_written() noexcept {
@@ -365,9 +368,9 @@ private:
         }
     }
 
-    /// The last one ends it at once, so that no other of its select can happen after that.
+    /// The only one ends it at once, so that no other of its select can happen after that.
     void committed(Waiter& operation, bool willing) noexcept override {
-        if (ops_.has_first() && next_ + group_.count == spans().size()) {
+        if (!tore_ && ops_.has_first() && next_ + group_.count == spans().size()) {
             stopped();
             OuterWait::committed(operation, willing);
         } else {
@@ -393,10 +396,17 @@ private:
         }
         return all;
     }
+    void pass_on() noexcept override {
+        if (inner() != nullptr && asked_to_end()) {  // another one of its select has won meanwhile
+            collect_lost();
+        }
+        TimedWait::pass_on();
+    }
     /// What has gone out as a whole, and lost all the same, must not be sent again.
     void given_up() noexcept override {
         if (unsaid_) {
             state_->tear();
+            done_ = false;
         }
     }
 
@@ -426,6 +436,7 @@ private:
     std::size_t offset_ = 0;  // so many bytes in
     SpanGroup group_;         // what the first of ops_ writes
     bool breathes_ = false;   // before the part in the slot is tried
+    bool tore_ = false;       // a part is out,
     bool done_ = false;       // everything is written,
     bool unsaid_ = false;     // and it has not said so yet
 };
