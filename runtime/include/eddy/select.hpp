@@ -217,7 +217,7 @@ private:
     template <std::size_t I>
     [[nodiscard]] bool look_again() {
         if constexpr (must_look_again<I>) {
-            if (op<I>().try_now()) {
+            if (must_look(calls_out) && op<I>().try_now()) {
                 waiter(op<I>()).commit();
                 return true;
             }

@@ -157,7 +157,7 @@ private:
     /// Since it was tried, code of the user's may have changed what it waits for.
     [[nodiscard]] bool look_again(std::size_t index) {
         if constexpr (calls_out && !detail::looks_again<Op>) {
-            if ((*held_[index]).try_now()) {
+            if (must_look(calls_out) && (*held_[index]).try_now()) {
                 list_[index]->commit();
                 return true;
             }

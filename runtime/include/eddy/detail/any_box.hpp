@@ -43,7 +43,7 @@ class EDDY_VISIBLE AnyHangUp : public AnyOperation<void, 80> {
 public:
     explicit AnyHangUp(AnyStreamBox& box);
 };
-class EDDY_VISIBLE AnyShutdown : public AnyOperation<void, 64> {
+class EDDY_VISIBLE AnyShutdown : public AnyOperation<void, 64, true> {
 public:
     explicit AnyShutdown(AnyStreamBox& box);
 };

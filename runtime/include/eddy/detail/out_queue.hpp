@@ -203,7 +203,8 @@ private:
 template <class S>
 class QueueFlushOf final : public QueueFlush {
 public:
-    static constexpr bool calls_out = detail::any_call_out<typename WritePortOf<S>::WriteAll>;
+    static constexpr bool calls_out = detail::calls_out<typename WritePortOf<S>::WriteAll>;
+    static constexpr bool steps_call_out = detail::any_call_out<typename WritePortOf<S>::WriteAll>;
     using QueueFlush::QueueFlush;
 };
 

@@ -14,11 +14,13 @@ namespace eddy::inline v0_1::detail {
 /// given up.
 template <class S>
 class EDDY_VISIBLE QueueShutdown final : public SteppedWait {
+    using WriteAll = typename WritePortOf<S>::WriteAll;
     using Shutdown = decltype(std::declval<S&>().shutdown());
 
 public:
-    static constexpr bool calls_out =
-        detail::any_call_out<typename WritePortOf<S>::WriteAll> || detail::any_call_out<Shutdown>;
+    static constexpr bool calls_out = detail::calls_out<WriteAll> || detail::calls_out<Shutdown>;
+    static constexpr bool steps_call_out =
+        detail::any_call_out<WriteAll> || detail::any_call_out<Shutdown>;
     static constexpr bool looks_again = true;  // a try may have sent a part
 
     QueueShutdown(OutQueue& queue, S& stream, const char* name) noexcept

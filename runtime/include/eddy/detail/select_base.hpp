@@ -45,6 +45,12 @@ protected:
     /// The winner's result is being taken.
     void taken() noexcept;
 
+    /// Code of the user's may have run since the tries: ours calls out, or this is one of another
+    /// wait's.
+    [[nodiscard]] bool must_look(bool calls_out) noexcept {
+        return calls_out || WaiterAccess::owner(*this) != nullptr;
+    }
+
     std::span<Waiter* const> operations_;
     std::size_t winner_ = nobody;
 
