@@ -299,6 +299,27 @@ Duration begin_to_refuse(ServeRun& run, S stream, TaskGroup& refusals) {
     return error ? run.back_off(error) : Duration::zero();
 }
 
+/// Returns for how long not to accept, if there was no memory for it: both are gone then.
+template <class S, class State>
+std::optional<Duration> begin_to_serve(ServeRun& run,
+                                       std::optional<ServedConnection>& connection,
+                                       std::optional<S>& stream,
+                                       State& state,
+                                       TaskGroup& group) {
+    std::exception_ptr error;
+    try {
+        run.limit_silence(*stream);
+        group.spawn(serve_one(std::move(*connection), std::move(*stream), state),
+                    {.name = run.name(), .where = run.place});
+        return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        error = std::current_exception();
+    }
+    stream.reset();
+    connection.reset();
+    return run.turned_away(error);
+}
+
 /// `refusals`: whose jobs refuse; null for none. After each the others go first.
 template <class L, class State>
 Task<> accept_connections(
@@ -346,17 +367,11 @@ Task<> accept_connections(
             if (run.is_over()) {
                 co_return;
             }
-            try {
-                run.limit_silence(*stream);
-                group.spawn(serve_one(std::move(*connection), std::move(*stream), state),
-                            {.name = run.name(), .where = run.place});
+            const auto turned_away = begin_to_serve(run, connection, stream, state, group);
+            if (!turned_away) {
                 continue;
-            } catch (const std::bad_alloc&) {
-                error = std::current_exception();
             }
-            stream.reset();
-            connection.reset();
-            pause = run.turned_away(error);
+            pause = *turned_away;
         }
         error = nullptr;
         try {
