@@ -95,6 +95,7 @@ stage_explore() {
 
 # Ten times the schedules and programs of the stage "seeds", and days with other weather.
 stage_seeds_more() {
+    cmake --preset release -DEDDY_TEST_OPTIONS=
     ./tests/seeds.sh $((10 * seeds))
     EDDY_SEEDS=10000 build/release/tests/executor_tests -sf='*scenario_order*'
     local seed

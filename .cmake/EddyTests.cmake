@@ -78,6 +78,7 @@ function(eddy_add_tests layer)
                 $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread>
         )
     endif()
+    target_compile_options(${target} PRIVATE ${EDDY_TEST_OPTIONS})
 
     set(list_file "${CMAKE_CURRENT_BINARY_DIR}/${target}.cmake")
     add_custom_command(
