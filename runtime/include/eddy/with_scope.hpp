@@ -35,6 +35,17 @@ namespace detail {
 template <class T>
 using Maybe = std::conditional_t<std::is_void_v<T>, bool, std::optional<Stored<T>>>;
 
+/// What makes an empty one. An empty `Maybe` itself would do, but g++ 12, optimising a little, warns
+/// of the value that is not in it.
+template <class T>
+constexpr auto no_value() noexcept {
+    if constexpr (std::is_void_v<T>) {
+        return false;
+    } else {
+        return std::nullopt;
+    }
+}
+
 template <class T>
 Maybe<T> to_maybe(Outcome<T>& outcome) {
     if constexpr (std::is_void_v<T>) {
@@ -56,7 +67,7 @@ Task<Maybe<T>> run_in_scope(CancelScope& scope, Task<T> work) {
     if (cancelled) {
         const bool absorbed = entry.leave_absorbing();
         if (absorbed) {
-            co_return Maybe<T>{};
+            co_return no_value<T>();
         }
     }
     co_return to_maybe(outcome);
