@@ -105,6 +105,12 @@ void append_label(std::string& text, std::u32string_view label) {
 
 }  // namespace
 
+bool is_ascii(std::string_view name) noexcept {
+    return std::all_of(name.begin(), name.end(), [](char c) {
+        return static_cast<unsigned char>(c) < puny_first;
+    });
+}
+
 std::string to_ascii_name(std::string_view name) {
     std::string text;
     std::u32string label;

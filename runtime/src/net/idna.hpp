@@ -10,6 +10,9 @@ namespace eddy::inline v0_1::detail {
 /// Of a name in DNS, in bytes, as the resolver gets it.
 inline constexpr std::size_t longest_name = 253;
 
+/// It is as resolvers take it.
+[[nodiscard]] bool is_ascii(std::string_view name) noexcept;
+
 /// A host name as resolvers take it: labels with letters beyond ASCII in Punycode (RFC 3492,
 /// "xn--..."), everything else as it is. Of RFC 5891 this is the encoding alone: letters are
 /// neither folded nor checked.

@@ -2,7 +2,6 @@
 #include "net/lookup.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <netdb.h>
 #include <utility>
@@ -16,6 +15,7 @@
 #include <eddy/require.hpp>
 
 #include "net/idna.hpp"
+#include "net/lookup_flight.hpp"
 #include "net/lookup_threads.hpp"
 #include "net/sockaddr.hpp"
 
@@ -59,55 +59,38 @@ int portable_number(int status) noexcept {
 
 }  // namespace
 
-/// A call of getaddrinfo, with all that it reads and writes.
+/// One job's question, in the flight of its name.
 ///
-/// Whoever waits may leave at any moment; the call then goes on alone, and frees itself when it is
-/// answered. So it does when its loop is over by then.
+/// Whoever waits may leave at any moment. If its answer is under way by then, it frees itself when it
+/// arrives; and so it does when its loop is over.
 ///
-/// | field            | who                                                                   |
-/// |------------------|-----------------------------------------------------------------------|
-/// | host_, service_, hints_, inbox_ | written before it is submitted                         |
-/// | answer_, status_, error_        | its thread, until it is pushed; then the loop's        |
-/// | wait_            | the loop's thread                                                     |
-class LookupRequest final : public InboxNode, public LookupWork {
+/// | field            | who                                                                    |
+/// |------------------|------------------------------------------------------------------------|
+/// | inbox_           | written before it has asked                                            |
+/// | wait_            | the loop's thread                                                      |
+/// | InboxNode        | the thread of the lookup, until it is pushed; then the loop's          |
+class PendingLookup final : public InboxNode, public LookupRequest {
 public:
-    LookupRequest(LoopCore& core, Lookup& wait, std::string host, const addrinfo& hints)
-        : host_(std::move(host)),
-          service_(wait.service_),
-          hints_(hints),
-          inbox_(core.inbox),
-          threads_(LookupThreads::instance()),
-          core_(core),
-          wait_(&wait) {}
-    ~LookupRequest() override {
-        if (answer_ != nullptr) {
-            freeaddrinfo(answer_);
-        }
-    }
+    PendingLookup(LoopCore& core, Lookup& wait)
+        : inbox_(core.inbox), threads_(LookupThreads::instance()), core_(core), wait_(&wait) {}
 
-    [[nodiscard]] int submit() noexcept {
-        ++core_.in_flight;
-        const int error = threads_.submit(*this);
-        if (error != 0) {
-            --core_.in_flight;
-        }
+    [[nodiscard]] int ask(const LookupKey& key) {
+        const int error = threads_.ask(*this, key);
+        core_.in_flight += error == 0 ? 1U : 0U;
         return error;
     }
 
-    /// Nobody waits any more. It never runs if it is still queued.
+    /// Nobody waits any more.
     void let_go() noexcept {
         wait_ = nullptr;
         --core_.in_flight;
-        if (!threads_.inherited() && threads_.withdraw(*this)) {
+        if (!threads_.inherited() && threads_.leave(*this)) {
             delete this;
         }
     }
 
 private:
-    void run() noexcept override {
-        const char* const service = service_.empty() ? nullptr : service_.c_str();
-        status_ = getaddrinfo(host_.c_str(), service, &hints_, &answer_);
-        error_ = errno;
+    void answered() noexcept override {
         const std::shared_ptr<Inbox> inbox = inbox_;  // this may be gone before the push returns
         if (!inbox->push(*this)) {
             delete this;
@@ -115,27 +98,19 @@ private:
     }
 
     void deliver() override {
-        const std::unique_ptr<LookupRequest> self(this);
+        const std::unique_ptr<PendingLookup> self(this);
         if (wait_ != nullptr) {
             --core_.in_flight;
             wait_->request_ = nullptr;
-            wait_->status_ = status_;
-            wait_->error_ = error_;
-            wait_->answer_ = std::exchange(answer_, nullptr);
+            wait_->answer_ = flight();
             wait_->commit();
         }
     }
 
-    const std::string host_;
-    const std::string service_;
-    const addrinfo hints_;
     const std::shared_ptr<Inbox> inbox_;
     LookupThreads& threads_;
     LoopCore& core_;
     Lookup* wait_;  // null when nobody waits any more
-    addrinfo* answer_ = nullptr;
-    int status_ = 0;
-    int error_ = 0;
 };
 
 namespace {
@@ -145,19 +120,16 @@ std::error_code code_of(int error) { return {error, std::system_category()}; }
 }  // namespace
 
 void Lookup::start() {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_family = !options_.family                        ? AF_UNSPEC
-                      : *options_.family == AddressFamily::v6 ? AF_INET6
-                                                              : AF_INET;
     LoopCore& core = *thread_state.core;
     EDDY_ASSERT(!core.root.closed);  // a job asks
-    auto request = std::make_unique<LookupRequest>(core, *this, to_ascii_name(host_), hints);
-    const int error = request->submit();
-    if (error == ENOBUFS) {
-        throw IoError(code_of(error),
-                      "resolve " + host_ + ": too many lookups are waiting for a thread");
-    }
+    const std::string encoded = is_ascii(host_) ? std::string() : to_ascii_name(host_);
+    const LookupKey key{.host = encoded.empty() ? host_ : encoded,
+                        .service = service_,
+                        .family = !options_.family                        ? AF_UNSPEC
+                                  : *options_.family == AddressFamily::v6 ? AF_INET6
+                                                                          : AF_INET};
+    auto request = std::make_unique<PendingLookup>(core, *this);
+    const int error = request->ask(key);
     if (error != 0) {
         throw IoError(code_of(error), "resolve " + host_ + ": no thread could be started");
     }
@@ -166,34 +138,20 @@ void Lookup::start() {
 
 void Lookup::unlink() noexcept { std::exchange(request_, nullptr)->let_go(); }
 
-void Lookup::free_answer() noexcept {
-    if (answer_ != nullptr) {
-        freeaddrinfo(static_cast<addrinfo*>(std::exchange(answer_, nullptr)));
-    }
-}
-
-void Lookup::fail() const {
-    throw IoError(status_ == EAI_SYSTEM
-                      ? code_of(error_)
-                      : std::error_code(portable_number(status_), resolve_category()),
+void Lookup::fail(const LookupFlight& answer) const {
+    throw IoError(answer.status() == EAI_SYSTEM
+                      ? code_of(answer.error())
+                      : std::error_code(portable_number(answer.status()), resolve_category()),
                   "resolve " + host_);
 }
 
 std::vector<Address> Lookup::take() {
-    struct Freed final {
-        explicit Freed(Lookup& owner) noexcept : lookup(owner) {}
-        Freed(const Freed&) = delete;
-        Freed& operator=(const Freed&) = delete;
-        ~Freed() { lookup.free_answer(); }
-        Lookup& lookup;
-    };
-    const Freed freed(*this);
-    if (status_ != 0) {
-        fail();
+    const std::shared_ptr<const LookupFlight> flight = std::move(answer_);
+    if (flight->status() != 0) {
+        fail(*flight);
     }
     std::vector<Address> addresses;
-    for (auto* item = static_cast<const addrinfo*>(answer_); item != nullptr;
-         item = item->ai_next) {
+    for (const addrinfo* item = flight->answer(); item != nullptr; item = item->ai_next) {
         const bool known = item->ai_family == AF_INET || item->ai_family == AF_INET6;
         const Address address = known ? from_sockaddr(item->ai_addr) : Address();
         if (known && std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {

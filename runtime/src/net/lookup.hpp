@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,8 @@
 
 namespace eddy::inline v0_1::detail {
 
-class LookupRequest;
+class LookupFlight;
+class PendingLookup;
 
 /// The wait for getaddrinfo.
 class Lookup final : public Waiter {
@@ -28,23 +30,20 @@ public:
     [[nodiscard]] const char* what() const noexcept override { return "resolve"; }
 
 private:
-    friend class LookupRequest;
+    friend class PendingLookup;
     void unlink() noexcept override;
     [[nodiscard]] bool sever() noexcept override {
         unlink();
         return true;
     }
-    void pass_on() noexcept override { free_answer(); }
-    void free_answer() noexcept;
-    [[noreturn]] void fail() const;
+    void pass_on() noexcept override { answer_.reset(); }
+    [[noreturn]] void fail(const LookupFlight& answer) const;
 
     const std::string& host_;
     const std::string& service_;
     const ResolveOptions& options_;
-    LookupRequest* request_ = nullptr;  // null once answered
-    void* answer_ = nullptr;            // an addrinfo list, ours
-    int status_ = 0;                    // what getaddrinfo returned
-    int error_ = 0;                     // the errno of EAI_SYSTEM
+    PendingLookup* request_ = nullptr;  // null once answered
+    std::shared_ptr<const LookupFlight> answer_;
 };
 
 }  // namespace eddy::inline v0_1::detail

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "net/lookup_threads.hpp"
 
+#include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <dlfcn.h>
+#include <memory>
 #include <pthread.h>
+#include <utility>
 
 #include <eddy/detail/pin_library.hpp>
+#include <eddy/require.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -25,49 +28,125 @@ void give_back(void* library) noexcept {
 /// limited.
 constexpr std::size_t lookup_stack = std::size_t{1} << 20U;
 
+/// The process's, or its parent's.
+constinit std::atomic<LookupThreads*> current{nullptr};
+
 }  // namespace
 
+LookupThreads* LookupThreads::known() noexcept {
+    LookupThreads* const here = current.load(std::memory_order_acquire);  // with the exchange below
+    return here != nullptr && !here->inherited() ? here : nullptr;
+}
+
 LookupThreads& LookupThreads::instance() {
-    static constinit std::atomic<LookupThreads*> current{nullptr};
-    LookupThreads* known = current.load(std::memory_order_acquire);  // with the exchange below
-    if (known != nullptr && !known->inherited()) [[likely]] {
-        return *known;
+    LookupThreads* here = current.load(std::memory_order_acquire);  // with the exchange below
+    if (here != nullptr && !here->inherited()) [[likely]] {
+        return *here;
     }
     auto* const made = new LookupThreads;
-    made->parent_ = known;  // so that it is not taken for a leak
-    if (current.compare_exchange_strong(known, made, std::memory_order_acq_rel)) {
+    made->parent_ = here;  // so that it is not taken for a leak
+    if (current.compare_exchange_strong(here, made, std::memory_order_acq_rel)) {
         return *made;
     }
     delete made;  // another thread was faster
-    return *known;
+    return *here;
 }
 
-int LookupThreads::submit(LookupWork& work) noexcept {
+// --- those who ask -----------------------------------------------------------------------------
+
+int LookupThreads::ask(LookupRequest& request, const LookupKey& key) {
     const std::lock_guard lock(mutex_);
-    if (queued_ == most_queued) {
-        return ENOBUFS;
-    }
-    if (idle_ <= queued_ && threads_ < most_threads) {
-        const int error = start_thread();
-        if (error != 0 && threads_ == 0) {
+    LookupFlight* flight = to_join(key);
+    if (flight != nullptr) {
+        ++shared_;
+        request.flight_ = flight->self_;
+    } else {
+        auto made = std::make_shared<LookupFlight>(key);
+        const int error = have_thread();
+        if (error != 0) {
             return error;
         }
-        threads_ += error == 0 ? 1U : 0U;
+        flight = made.get();
+        flight->self_ = made;
+        request.flight_ = std::move(made);
+        table_.insert(*flight);
+        flight->insert_before(queue_);
+        ++queued_;
+        queued_or_late_.notify_one();
     }
-    work.insert_before(queue_);
-    ++queued_;
-    queued_or_late_.notify_one();
+    request.insert_before(flight->requests_);
+    check_invariants();
     return 0;
 }
 
-bool LookupThreads::withdraw(LookupWork& work) noexcept {
+/// Null: there is none, or one that hangs, and goes on for those who have joined it.
+LookupFlight* LookupThreads::to_join(const LookupKey& key) noexcept {
+    LookupFlight* const flight = table_.find(key);
+    if (flight != nullptr && flight->state_ == LookupFlight::State::running &&
+        std::chrono::steady_clock::now() - flight->since_ >= fresh_time) {
+        LookupTable::erase(*flight);
+        return nullptr;
+    }
+    return flight;
+}
+
+bool LookupThreads::leave(LookupRequest& request) noexcept {
+    LookupFlight& flight = *request.flight_;  // which the request keeps
     const std::lock_guard lock(mutex_);
-    if (!work.linked()) {
+    if (flight.state_ == LookupFlight::State::landed) {
         return false;
     }
-    work.unlink_self();
-    --queued_;
+    request.unlink_self();
+    if (flight.state_ == LookupFlight::State::queued && !flight.requests_.linked()) {
+        LookupTable::erase(flight);
+        flight.unlink_self();
+        --queued_;
+        flight.self_.reset();
+    }
+    check_invariants();
     return true;
+}
+
+LookupStatistics LookupThreads::statistics() noexcept {
+    LookupThreads* const here = known();
+    return here != nullptr ? here->look() : LookupStatistics();
+}
+
+LookupStatistics LookupThreads::look() noexcept {
+    const std::lock_guard lock(mutex_);
+    LookupStatistics now;
+    now.threads = threads_;
+    now.queued = std::min(queued_, most_queued);
+    now.waiting = queued_ - now.queued;
+    now.started = started_;
+    now.failed = failed_;
+    now.shared = shared_;
+    for (const ListLink* link = running_.next; link != &running_; link = link->next) {
+        const auto& flight = static_cast<const LookupFlight&>(*link);
+        if (now.running++ == 0) {
+            now.oldest = std::chrono::steady_clock::now() - flight.since_;
+        }
+        now.abandoned += flight.requests_.linked() ? 0U : 1U;
+    }
+    return now;
+}
+
+void LookupThreads::check_invariants() const noexcept {
+    EDDY_ASSERT(queue_.linked() == (queued_ != 0));
+    EDDY_ASSERT(queued_ == 0 || threads_ != 0);
+    EDDY_ASSERT(idle_ <= threads_ && threads_ <= most_threads);
+}
+
+// --- threads -----------------------------------------------------------------------------------
+
+/// For one flight more. Else an errno.
+int LookupThreads::have_thread() noexcept {
+    if (idle_ > queued_ || threads_ == most_threads) {
+        return 0;
+    }
+    const int error = start_thread();
+    threads_ += error == 0 ? 1U : 0U;
+    return threads_ == 0 ? error : 0;
 }
 
 /// Signals are for the threads of the program.
@@ -132,23 +211,45 @@ void* LookupThreads::library_to_give_back() noexcept {
 
 void LookupThreads::serve() noexcept {
     std::unique_lock lock(mutex_);
-    while (true) {
-        if (!queue_.linked()) {
-            ++idle_;
-            queued_or_late_.wait_for(lock, idle_time, [this] { return queue_.linked(); });
-            --idle_;
-        }
-        if (!queue_.linked()) {
-            --threads_;
-            return;
-        }
-        auto& work = static_cast<LookupWork&>(*queue_.next);
-        work.unlink_self();
-        --queued_;
+    while (LookupFlight* const flight = take(lock)) {
         lock.unlock();
-        work.run();
+        flight->look_up();
+        lock.lock();
+        land(*flight);
+        lock.unlock();
+        flight->tell_all();
         lock.lock();
     }
+    --threads_;
+}
+
+/// The next flight, which runs from now on. Null: there was none for a while.
+LookupFlight* LookupThreads::take(std::unique_lock<std::mutex>& lock) noexcept {
+    if (!queue_.linked()) {
+        ++idle_;
+        queued_or_late_.wait_for(lock, idle_time, [this] { return queue_.linked(); });
+        --idle_;
+    }
+    if (!queue_.linked()) {
+        return nullptr;
+    }
+    auto& flight = static_cast<LookupFlight&>(*queue_.next);
+    flight.unlink_self();
+    flight.insert_before(running_);
+    flight.state_ = LookupFlight::State::running;
+    flight.since_ = std::chrono::steady_clock::now();
+    --queued_;
+    ++started_;
+    check_invariants();
+    return &flight;
+}
+
+/// From now on nobody joins it, and nobody leaves it.
+void LookupThreads::land(LookupFlight& flight) noexcept {
+    LookupTable::erase(flight);
+    flight.unlink_self();
+    flight.state_ = LookupFlight::State::landed;
+    failed_ += flight.status() != 0 ? 1U : 0U;
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -9,42 +9,47 @@
 
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/list_link.hpp>
+#include <eddy/net/lookup_statistics.hpp>
+
+#include "net/lookup_flight.hpp"
+#include "net/lookup_table.hpp"
 
 namespace eddy::inline v0_1::detail {
 
-/// Something that blocks a thread for as long as it likes, and cannot be stopped.
-class LookupWork : private ListLink {
-public:
-    LookupWork(const LookupWork&) = delete;
-    LookupWork& operator=(const LookupWork&) = delete;
-
-protected:
-    LookupWork() = default;
-    virtual ~LookupWork() = default;
-
-    /// On a thread; from here on it owns itself.
-    virtual void run() noexcept = 0;
-
-private:
-    friend class LookupThreads;
-};
-
-/// The threads that look names up, for all loops of the process: as many as there are lookups under
+/// The threads that look names up, for all loops of the process: as many as there are flights under
 /// way, up to a limit, and none when there have been none for a while.
 ///
 /// They are detached, and nobody waits for them: not a loop that ends, not the process. So this
 /// object is never destroyed, and neither is one that a child has inherited.
 ///
-/// | field                     | who                                          |
-/// |---------------------------|----------------------------------------------|
-/// | queue_, queued_, and links of works in it | any thread, under mutex_     |
-/// | threads_, idle_           | any thread, under mutex_                     |
-/// | library_, held_           | any thread, under mutex_                     |
+/// | a flight                  | begins when                          | who unlinks it from where  |
+/// |---------------------------|--------------------------------------|----------------------------|
+/// | is queued: in the table   | a request finds none for its name    | the last to leave, from    |
+/// | and in the queue          |                                      | both: it never runs        |
+/// | runs: in the table and    | a thread takes it from the queue     | a request that finds it    |
+/// | among the running         |                                      | stale, from the table      |
+/// | has landed: nowhere       | getaddrinfo has returned             | its thread, from both      |
+///
+/// Requests are in the list of their flight, until they leave or it has landed; in between the lock
+/// decides. Then its thread tells them, without the lock: each pushes itself to its loop's inbox,
+/// and whoever leaves meanwhile finds that too late and only forgets what it waited for.
+///
+/// | field                                   | who                          |
+/// |-----------------------------------------|------------------------------|
+/// | all but generation_, parent_            | any thread, under mutex_     |
+///
+/// No lock is taken under mutex_ except the loader's, when a thread is started.
 class LookupThreads final {
 public:
     static constexpr std::size_t most_threads = 16;
+    /// In the queue. Whoever comes later waits for a place in it, which needs no second list: places
+    /// are given in the order of arrival, and so are threads.
     static constexpr std::size_t most_queued = 1024;
     static constexpr std::chrono::seconds idle_time{10};
+    /// For so long a flight that runs may be joined: the time in which a resolver gives its first
+    /// server up (resolv.conf(5), "timeout"). One that has been under way for longer hangs, and who
+    /// tries again then wants somebody to look again.
+    static constexpr std::chrono::seconds fresh_time{5};
 
     /// This process's. A child after fork() has its own, since its parent's threads are not there.
     ///
@@ -54,12 +59,17 @@ public:
     LookupThreads(const LookupThreads&) = delete;
     LookupThreads& operator=(const LookupThreads&) = delete;
 
-    /// 0: it will run, on a thread of its own if there can be one. Else an errno: EAGAIN when no
-    /// thread can be started and none is there, ENOBUFS when too many are queued.
-    [[nodiscard]] int submit(LookupWork& work) noexcept;
+    /// 0: it will be answered, by a flight that is there or by one of its own. Else an errno: no
+    /// thread can be started and none is there.
+    ///
+    /// Throws: `std::bad_alloc`. It has not asked then.
+    [[nodiscard]] int ask(LookupRequest& request, const LookupKey& key);
 
-    /// True: it was queued, and will not run.
-    [[nodiscard]] bool withdraw(LookupWork& work) noexcept;
+    /// True: it will not be answered, and is the caller's again. False: its answer is under way.
+    [[nodiscard]] bool leave(LookupRequest& request) noexcept;
+
+    /// Of this process; zeros if it has looked nothing up.
+    [[nodiscard]] static LookupStatistics statistics() noexcept;
 
     /// They are a parent's: nothing of it may be touched.
     [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
@@ -68,19 +78,31 @@ private:
     LookupThreads() = default;
     ~LookupThreads() = default;
 
+    [[nodiscard]] static LookupThreads* known() noexcept;
+    [[nodiscard]] LookupStatistics look() noexcept;
+    [[nodiscard]] LookupFlight* to_join(const LookupKey& key) noexcept;
+    [[nodiscard]] int have_thread() noexcept;
     [[nodiscard]] int start_thread() noexcept;
     static void* thread_main(void* self) noexcept;
     void hold_library() noexcept;
     [[nodiscard]] void* library_to_give_back() noexcept;
     void serve() noexcept;
+    [[nodiscard]] LookupFlight* take(std::unique_lock<std::mutex>& lock) noexcept;
+    void land(LookupFlight& flight) noexcept;
+    void check_invariants() const noexcept;
 
-    // Invariant: a queued work implies a thread, or one that is being started.
+    // Invariant: a queued flight implies a thread, or one that is being started.
     std::mutex mutex_;
     std::condition_variable queued_or_late_;
+    LookupTable table_;
     ListLink queue_;
+    ListLink running_;  // in the order in which they have begun
     std::size_t queued_ = 0;
     std::size_t threads_ = 0;
-    std::size_t idle_ = 0;     // of them, waiting for work
+    std::size_t idle_ = 0;  // of them, waiting for a flight
+    std::uint64_t started_ = 0;
+    std::uint64_t failed_ = 0;
+    std::uint64_t shared_ = 0;
     void* library_ = nullptr;  // that this code is in, see hold_library(); null in a program
     std::size_t held_ = 0;     // how many times: once for each thread that has not run yet
     LookupThreads* parent_ = nullptr;

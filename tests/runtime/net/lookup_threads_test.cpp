@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -15,10 +14,11 @@
 #include <eddy/scope.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/with_scope.hpp>
-#include <eddy/yield.hpp>
 
 #include "../test_kit.hpp"
+#include "blocked_resolver.hpp"
 #include "child_process.hpp"
+#include "lookup_kit.hpp"
 #include "net_kit.hpp"
 #include "system_calls.hpp"
 
@@ -28,10 +28,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace eddy::testing;
-using eddy::Address;
 using eddy::IoError;
+using eddy::JoinHandle;
 using eddy::Task;
-using Addresses = std::vector<Address>;
 
 EDDY_NET_TEST("a host name that is no UTF-8 is refused") {
     for (const char* const name : {"b\xfc"
@@ -56,36 +55,24 @@ EDDY_NET_TEST("a host name that is too long once its letters are encoded is refu
     CHECK(holds<std::invalid_argument>(other));
 }
 
-#if EDDY_SYSTEM_CALL_FAULTS
-
-constexpr std::size_t most_threads = 16;
-constexpr std::size_t most_queued = 1024;
-
-Task<> until_blocked(const BlockedResolver& resolver, std::size_t count) {
-    while (resolver.blocked() < count) {
-        co_await eddy::yield();
-    }
-}
-
 Task<> leave_hanging(const BlockedResolver& resolver, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        eddy::spawn(eddy::resolve("blocked.invalid", 80)).detach();
+    for (JoinHandle<Addresses>& job : co_await hang(resolver, count)) {
+        job.detach();
     }
-    co_await until_blocked(resolver, std::min(count, most_threads));
 }
 
 TEST_CASE("a loop ends at once although sixteen lookups hang, and one waits behind them") {
     BlockedResolver resolver;
     const auto begun = std::chrono::steady_clock::now();
-    eddy::run(leave_hanging(resolver, most_threads + 1));
+    eddy::run(leave_hanging(resolver, most_lookup_threads + 1));
     CHECK(std::chrono::steady_clock::now() - begun < 5s);
-    CHECK(resolver.blocked() == most_threads);
+    CHECK(resolver.blocked() == most_lookup_threads);
 }
 
 Task<> shielded(const BlockedResolver& resolver, std::string& how) {
     eddy::spawn([](std::string& end) -> Task<> {
         try {
-            static_cast<void>(co_await eddy::shield(eddy::resolve("blocked.invalid", 80)));
+            static_cast<void>(co_await eddy::shield(eddy::resolve(blocked_name(0), 80)));
         } catch (const eddy::LoopClosed&) {
             end = "LoopClosed";
             throw;
@@ -105,52 +92,20 @@ TEST_CASE("a lookup that is shielded is cut off when the grace is over") {
 
 EDDY_NET_TEST_FIFO("the next lookup gets the first thread that comes back") {
     BlockedResolver resolver;
-    std::vector<eddy::JoinHandle<Addresses>> hanging;
-    for (std::size_t i = 0; i < most_threads; ++i) {
-        hanging.push_back(eddy::spawn(eddy::resolve("blocked.invalid", 80)));
-    }
-    co_await until_blocked(resolver, most_threads);
+    LookupJobs hanging = co_await hang(resolver);
     auto next = eddy::spawn(eddy::resolve("localhost", 80));
     co_await let_run();
     CHECK_FALSE(next.done());
-    resolver.release();
+    resolver.release(blocked_name(7));
     const Addresses found = co_await next;
     CHECK_FALSE(found.empty());
+    const auto first = co_await failure_of(hanging[7]);
+    CHECK(holds<IoError>(first));
+    CHECK_FALSE(hanging[0].done());
+    resolver.release();
     for (auto& job : hanging) {
         const auto error = co_await failure_of(job);
         CHECK(holds<IoError>(error));
-    }
-}
-
-EDDY_NET_TEST_FIFO("so many lookups wait for a thread, and no more; who is cancelled makes room") {
-    BlockedResolver resolver;
-    std::vector<eddy::JoinHandle<Addresses>> waiting;
-    for (std::size_t i = 0; i < most_threads; ++i) {
-        waiting.push_back(eddy::spawn(eddy::resolve("blocked.invalid", 80)));
-    }
-    co_await until_blocked(resolver, most_threads);
-    for (std::size_t i = 0; i < most_queued; ++i) {
-        waiting.push_back(eddy::spawn(eddy::resolve("blocked.invalid", 80)));
-    }
-    co_await let_run();
-    const auto error = co_await error_of(eddy::resolve("localhost", 80));
-    REQUIRE(holds<IoError>(error));
-    const IoError refused = as<IoError>(error);
-    CHECK(refused.code() == std::errc::no_buffer_space);
-    CHECK(std::string(refused.what()).find("resolve localhost: too many lookups") == 0);
-    const Addresses number = co_await eddy::resolve("127.0.0.1", 80);  // asks nobody
-    CHECK(number.size() == 1);
-    waiting.back().cancel();
-    co_await waiting.back().wait();
-    auto fits = eddy::spawn(eddy::resolve("localhost", 80));
-    co_await let_run();
-    CHECK_FALSE(fits.done());
-    resolver.release();
-    const Addresses found = co_await fits;
-    CHECK_FALSE(found.empty());
-    for (auto& job : waiting) {
-        const auto ended = co_await failure_of(job);
-        CHECK(ended);  // unknown, or cancelled
     }
 }
 
@@ -174,36 +129,6 @@ EDDY_NET_TEST_FIFO("names beyond ASCII are asked for in Punycode") {
         const std::string text = as<IoError>(error).what();
         CHECK(text.find(std::string("resolve ") + name) == 0);  // as the user wrote it
     }
-}
-
-#if !defined(EDDY_NO_FORK)
-
-/// In a child: this process may have threads from an earlier lookup.
-Task<int> look_up_without_threads() {
-    for (int i = 0; i < 3; ++i) {
-        const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
-        const auto error = co_await error_of(eddy::resolve("localhost", 80));
-        if (!holds<IoError>(error)) {
-            co_return 1;
-        }
-        const IoError failed = as<IoError>(error);
-        if (failed.code() != std::errc::resource_unavailable_try_again ||
-            std::string(failed.what()).find("resolve localhost: no thread could be started: ") !=
-                0) {
-            co_return 2;
-        }
-        const Addresses number = co_await eddy::resolve("127.0.0.1", 80);
-        if (number.size() != 1) {
-            co_return 3;
-        }
-    }
-    const Addresses found = co_await eddy::resolve("localhost", 80);  // there is one again
-    if (found.empty()) {
-        co_return 4;
-    }
-    const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
-    const Addresses again = co_await eddy::resolve("localhost", 80);  // the one that is there
-    co_return again.empty() ? 5 : 0;
 }
 
 EDDY_NET_TEST_FIFO("what the resolver says is an error, and libuv's number of it") {
@@ -242,11 +167,45 @@ EDDY_NET_TEST_FIFO("an error of the system in the resolver is that error") {
     CHECK(as<IoError>(error).code() == std::errc::io_error);
 }
 
+#if EDDY_SYSTEM_CALL_FAULTS && !defined(EDDY_NO_FORK)
+
+/// In a child: this process may have threads from an earlier lookup.
+Task<int> look_up_without_threads() {
+    for (int i = 0; i < 3; ++i) {
+        const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
+        const auto error = co_await error_of(eddy::resolve("localhost", 80));
+        if (!holds<IoError>(error)) {
+            co_return 1;
+        }
+        const IoError failed = as<IoError>(error);
+        if (failed.code() != std::errc::resource_unavailable_try_again ||
+            std::string(failed.what()).find("resolve localhost: no thread could be started: ") !=
+                0) {
+            co_return 2;
+        }
+        const Addresses number = co_await eddy::resolve("127.0.0.1", 80);
+        if (number.size() != 1) {
+            co_return 3;
+        }
+    }
+    const Addresses found = co_await eddy::resolve("localhost", 80);  // there is one again
+    if (found.empty()) {
+        co_return 4;
+    }
+    const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
+    const Addresses again = co_await eddy::resolve("localhost", 80);  // the one that is there
+    co_return again.empty() ? 5 : 0;
+}
+
 TEST_CASE("without a thread to be had a lookup is an error, and later ones are not") {
     const ChildResult child = run_in_child([] { return eddy::run(look_up_without_threads()); });
     CHECK(child.exit_code == 0);
     CHECK(child.errors.empty());
 }
+
+#endif
+
+#if !defined(EDDY_NO_FORK)
 
 Task<int> look_up() {
     const Addresses found = co_await eddy::resolve("localhost", 80);
@@ -255,7 +214,7 @@ Task<int> look_up() {
 
 EDDY_NET_TEST_FIFO("a forked child looks names up on threads of its own") {
     BlockedResolver resolver;
-    co_await leave_hanging(resolver, most_threads);
+    co_await leave_hanging(resolver, most_lookup_threads);
     const pid_t parent = getpid();
     const ChildResult child = run_in_child([&] {
         // The job that forked: a loop of the child's own, in the middle of it.
@@ -264,7 +223,6 @@ EDDY_NET_TEST_FIFO("a forked child looks names up on threads of its own") {
     CHECK(child.exit_code == 0);
 }
 
-#endif
 #endif
 
 }  // namespace

@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <csignal>
 #include <cstdarg>
-#include <cstdlib>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <mutex>
-#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -26,21 +22,6 @@ namespace eddy::testing {
 namespace {
 
 constinit thread_local FaultPlan* current = nullptr;
-
-/// How to end the lookups that are blocked.
-struct Resolver {
-    std::mutex mutex;
-    std::condition_variable released;
-    bool blocks = false;
-    std::size_t releases = 0;  // who was let go is not held by the next one
-    std::size_t blocked = 0;
-    std::string last;
-};
-
-Resolver& resolver() {
-    static auto& only = *new Resolver;  // threads may be in it when the process ends
-    return only;
-}
 
 }  // namespace
 
@@ -64,31 +45,6 @@ int FailNth::error_of(SystemCall call) noexcept {
     left_ -= left_ != always ? 1U : 0U;
     ++failed_;
     return error_;
-}
-
-BlockedResolver::BlockedResolver() {
-    const std::lock_guard lock(resolver().mutex);
-    resolver().blocks = true;
-    resolver().blocked = 0;
-}
-
-void BlockedResolver::release() {
-    {
-        const std::lock_guard lock(resolver().mutex);
-        resolver().blocks = false;
-        ++resolver().releases;
-    }
-    resolver().released.notify_all();
-}
-
-std::size_t BlockedResolver::blocked() const {
-    const std::lock_guard lock(resolver().mutex);
-    return resolver().blocked;
-}
-
-std::string BlockedResolver::last() const {
-    const std::lock_guard lock(resolver().mutex);
-    return resolver().last;
 }
 
 #if EDDY_SYSTEM_CALL_FAULTS
@@ -303,27 +259,6 @@ int sigaction(int number, const struct sigaction* wanted, struct sigaction* befo
 int poll(pollfd* descriptors, nfds_t count, int timeout) {
     static auto* const real = next<int(pollfd*, nfds_t, int)>("poll");
     return fails(SystemCall::poll) ? -1 : real(descriptors, count, timeout);
-}
-
-int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** result) {
-    using Signature = int(const char*, const char*, const addrinfo*, addrinfo**);
-    static auto* const real = next<Signature>("getaddrinfo");
-    constexpr std::string_view with_status = "status.";
-    if (host != nullptr && std::string_view(host).starts_with(with_status)) {
-        errno = EIO;
-        return -std::atoi(host + with_status.size());
-    }
-    if (host == nullptr || !std::string_view(host).starts_with("blocked.")) {
-        return real(host, service, hints, result);
-    }
-    auto& resolver = eddy::testing::resolver();
-    std::unique_lock lock(resolver.mutex);
-    ++resolver.blocked;
-    resolver.last = host;
-    resolver.released.wait(lock, [&, before = resolver.releases] {
-        return !resolver.blocks || resolver.releases != before;
-    });
-    return EAI_NONAME;
 }
 
 }  // extern "C"

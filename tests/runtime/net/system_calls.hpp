@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 // Clang links the sanitizers' own versions of these functions into the program: there, nothing can
@@ -95,25 +94,6 @@ private:
     std::size_t left_;
     std::size_t calls_ = 0;
     std::size_t failed_ = 0;
-};
-
-/// A lookup of "status.3" fails as if the resolver had returned -3, which is what it calls
-/// `EAI_AGAIN`; with an errno of EIO, where that matters.
-
-/// While it lives, lookups of names that begin with "blocked." take as long; in the whole process.
-class BlockedResolver final {
-public:
-    BlockedResolver();
-    BlockedResolver(const BlockedResolver&) = delete;
-    BlockedResolver& operator=(const BlockedResolver&) = delete;
-    ~BlockedResolver() { release(); }
-
-    /// They all end, as unknown names, and so do those to come.
-    void release();
-    /// How many have got as far as the resolver, blocked or not any more.
-    [[nodiscard]] std::size_t blocked() const;
-    /// The name of the last of them.
-    [[nodiscard]] std::string last() const;
 };
 
 }  // namespace eddy::testing

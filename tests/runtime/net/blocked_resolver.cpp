@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "blocked_resolver.hpp"
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <map>
+#include <mutex>
+#include <netdb.h>
+
+namespace eddy::testing {
+
+namespace {
+
+/// How to end the lookups that are blocked.
+struct Resolver {
+    std::mutex mutex;
+    std::condition_variable released;
+    bool blocks = false;
+    std::size_t releases = 0;  // who was let go is not held by the next one
+    std::size_t blocked = 0;
+    std::map<std::string, std::size_t> asked;
+    std::map<std::string, bool> let_go;
+    std::string last;
+};
+
+Resolver& resolver() {
+    static auto& only = *new Resolver;  // threads may be in it when the process ends
+    return only;
+}
+
+void wait_until_released(const std::string& name) {
+    Resolver& all = resolver();
+    std::unique_lock lock(all.mutex);
+    ++all.blocked;
+    ++all.asked[name];
+    all.last = name;
+    all.released.wait(lock, [&, before = all.releases] {
+        return !all.blocks || all.releases != before || all.let_go[name];
+    });
+}
+
+}  // namespace
+
+BlockedResolver::BlockedResolver() {
+    const std::lock_guard lock(resolver().mutex);
+    resolver().blocks = true;
+    resolver().blocked = 0;
+    resolver().asked.clear();
+    resolver().let_go.clear();
+}
+
+void BlockedResolver::release() {
+    {
+        const std::lock_guard lock(resolver().mutex);
+        resolver().blocks = false;
+        ++resolver().releases;
+    }
+    resolver().released.notify_all();
+}
+
+void BlockedResolver::release(const std::string& name) {
+    {
+        const std::lock_guard lock(resolver().mutex);
+        resolver().let_go[name] = true;
+    }
+    resolver().released.notify_all();
+}
+
+std::size_t BlockedResolver::blocked() const {
+    const std::lock_guard lock(resolver().mutex);
+    return resolver().blocked;
+}
+
+std::size_t BlockedResolver::blocked(const std::string& name) const {
+    const std::lock_guard lock(resolver().mutex);
+    return resolver().asked[name];
+}
+
+std::string BlockedResolver::last() const {
+    const std::lock_guard lock(resolver().mutex);
+    return resolver().last;
+}
+
+namespace {
+
+int next_getaddrinfo(const char* host,
+                     const char* service,
+                     const addrinfo* hints,
+                     addrinfo** result) {
+    static auto* const next =
+        reinterpret_cast<decltype(getaddrinfo)*>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    return next(host, service, hints, result);
+}
+
+/// Several answers in one, which glibc frees as such. Those of another family are left out.
+int known_addresses(const char* service, const addrinfo* hints, addrinfo** result) {
+    *result = nullptr;
+    addrinfo** end = result;
+    int status = EAI_NONAME;
+    for (const char* const address : {"127.0.0.1", "127.0.0.2", "127.0.0.1", "::1"}) {
+        if (next_getaddrinfo(address, service, hints, end) == 0) {
+            status = 0;
+        }
+        while (*end != nullptr) {
+            end = &(*end)->ai_next;
+        }
+    }
+    return status;
+}
+
+}  // namespace
+
+}  // namespace eddy::testing
+
+extern "C" int getaddrinfo(const char* host,
+                           const char* service,
+                           const addrinfo* hints,
+                           addrinfo** result) {
+    using namespace eddy::testing;
+    const std::string name = host != nullptr ? host : "";
+    const std::string with_status = "status.";
+    if (name.starts_with(with_status)) {
+        errno = EIO;
+        return -std::atoi(host + with_status.size());
+    }
+    if (name.starts_with("blocked.")) {
+        wait_until_released(name);
+        return EAI_NONAME;
+    }
+    if (name.starts_with("known.")) {
+        wait_until_released(name);
+        return known_addresses(service, hints, result);
+    }
+    return next_getaddrinfo(host, service, hints, result);
+}
