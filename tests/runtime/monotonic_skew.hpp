@@ -15,10 +15,11 @@
 namespace eddy::testing {
 
 /// While it lives, the steady clock of this process, the real one, can be put forward: for what
-/// counts real seconds and must not be waited for. One at a time.
+/// counts real seconds and must not be waited for. Timed waits on a condition variable that begin
+/// meanwhile notice it. One at a time.
 class SkippedTime final {
 public:
-    SkippedTime() = default;
+    SkippedTime();
     SkippedTime(const SkippedTime&) = delete;
     SkippedTime& operator=(const SkippedTime&) = delete;
     ~SkippedTime();

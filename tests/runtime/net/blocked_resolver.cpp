@@ -20,8 +20,11 @@ struct Resolver {
     bool blocks = false;
     std::size_t releases = 0;  // who was let go is not held by the next one
     std::size_t blocked = 0;
-    std::map<std::string, std::size_t> asked;
-    std::map<std::string, bool> let_go;
+    struct OfName {
+        std::size_t blocked = 0;
+        std::size_t releases = 0;
+    };
+    std::map<std::string, OfName> names;
     std::string last;
 };
 
@@ -34,10 +37,10 @@ void wait_until_released(const std::string& name) {
     Resolver& all = resolver();
     std::unique_lock lock(all.mutex);
     ++all.blocked;
-    ++all.asked[name];
+    ++all.names[name].blocked;
     all.last = name;
-    all.released.wait(lock, [&, before = all.releases] {
-        return !all.blocks || all.releases != before || all.let_go[name];
+    all.released.wait(lock, [&, before = all.releases, of_name = all.names[name].releases] {
+        return !all.blocks || all.releases != before || all.names[name].releases != of_name;
     });
 }
 
@@ -47,8 +50,9 @@ BlockedResolver::BlockedResolver() {
     const std::lock_guard lock(resolver().mutex);
     resolver().blocks = true;
     resolver().blocked = 0;
-    resolver().asked.clear();
-    resolver().let_go.clear();
+    for (auto& [name, counts] : resolver().names) {
+        counts.blocked = 0;
+    }
 }
 
 void BlockedResolver::release() {
@@ -63,7 +67,7 @@ void BlockedResolver::release() {
 void BlockedResolver::release(const std::string& name) {
     {
         const std::lock_guard lock(resolver().mutex);
-        resolver().let_go[name] = true;
+        ++resolver().names[name].releases;
     }
     resolver().released.notify_all();
 }
@@ -75,7 +79,7 @@ std::size_t BlockedResolver::blocked() const {
 
 std::size_t BlockedResolver::blocked(const std::string& name) const {
     const std::lock_guard lock(resolver().mutex);
-    return resolver().asked[name];
+    return resolver().names[name].blocked;
 }
 
 std::string BlockedResolver::last() const {

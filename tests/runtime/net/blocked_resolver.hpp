@@ -29,7 +29,7 @@ public:
 
     /// They all end, and so do those to come.
     void release();
-    /// The same of one name.
+    /// Those of one name end that are blocked now.
     void release(const std::string& name);
 
     /// How many have got as far as the resolver, blocked or not any more.

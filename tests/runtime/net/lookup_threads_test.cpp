@@ -55,21 +55,16 @@ EDDY_NET_TEST("a host name that is too long once its letters are encoded is refu
     CHECK(holds<std::invalid_argument>(other));
 }
 
-Task<> leave_hanging(const BlockedResolver& resolver, std::size_t count) {
-    for (JoinHandle<Addresses>& job : co_await hang(resolver, count)) {
-        job.detach();
-    }
-}
-
 TEST_CASE("a loop ends at once although sixteen lookups hang, and one waits behind them") {
     BlockedResolver resolver;
     const auto begun = std::chrono::steady_clock::now();
-    eddy::run(leave_hanging(resolver, most_lookup_threads + 1));
+    leave_hanging(resolver, most_lookup_threads + 1);
     CHECK(std::chrono::steady_clock::now() - begun < 5s);
     CHECK(resolver.blocked() == most_lookup_threads);
 }
 
 Task<> shielded(const BlockedResolver& resolver, std::string& how) {
+    co_await until_quiet();
     eddy::spawn([](std::string& end) -> Task<> {
         try {
             static_cast<void>(co_await eddy::shield(eddy::resolve(blocked_name(0), 80)));
@@ -109,7 +104,51 @@ EDDY_NET_TEST_FIFO("the next lookup gets the first thread that comes back") {
     }
 }
 
+EDDY_NET_TEST_FIFO("a thousand lookups wait for a thread, more wait behind them; all in order") {
+    co_await until_quiet();
+    BlockedResolver resolver;
+    LookupJobs jobs = co_await hang(resolver, most_lookup_threads + most_queued_lookups);
+    auto one = eddy::spawn(eddy::resolve("known.first", 80));
+    auto other = eddy::spawn(eddy::resolve("known.other", 80));
+    auto shared = eddy::spawn(eddy::resolve(blocked_name(most_lookup_threads + 5), 80));
+    co_await let_run();
+    CHECK(eddy::lookup_statistics().waiting == 2);
+    const Addresses number = co_await eddy::resolve("127.0.0.1", 80);  // asks nobody
+    CHECK(number.size() == 1);
+    one.cancel();
+    co_await one.wait();  // at once
+    CHECK(eddy::lookup_statistics().waiting == 1);
+    for (std::size_t i = most_lookup_threads + 6; i < jobs.size(); ++i) {
+        jobs[i].cancel();  // each makes room
+        co_await jobs[i].wait();
+    }
+    const eddy::LookupStatistics now = eddy::lookup_statistics();
+    CHECK(now.queued == 7);
+    CHECK(now.waiting == 0);
+    // One thread is let go after the other: who is next is seen.
+    for (std::size_t next = most_lookup_threads; next < most_lookup_threads + 6; ++next) {
+        CHECK(resolver.last() != blocked_name(next));
+        const std::size_t before = resolver.blocked();
+        resolver.release(blocked_name(next - most_lookup_threads));
+        co_await until_blocked(resolver, before + 1);
+        CHECK(resolver.last() == blocked_name(next));
+    }
+    resolver.release(blocked_name(6));
+    co_await until([&] { return resolver.last() == "known.other"; });
+    CHECK(resolver.blocked("known.first") == 0);
+    resolver.release();
+    const Addresses found = co_await other;
+    CHECK(found == known_addresses(80));
+    const auto error = co_await failure_of(shared);
+    CHECK(holds<IoError>(error));
+    for (auto& job : jobs) {
+        const auto ended = co_await failure_of(job);
+        CHECK(ended);  // unknown, or cancelled
+    }
+}
+
 EDDY_NET_TEST_FIFO("names beyond ASCII are asked for in Punycode") {
+    co_await until_quiet();
     BlockedResolver resolver;
     resolver.release();
     const std::pair<const char*, const char*> names[] = {
@@ -169,6 +208,16 @@ EDDY_NET_TEST_FIFO("an error of the system in the resolver is that error") {
 
 #if EDDY_SYSTEM_CALL_FAULTS && !defined(EDDY_NO_FORK)
 
+/// Both are told.
+Task<int> look_up_together() {
+    const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
+    auto one = eddy::spawn(eddy::resolve("localhost", 80));
+    auto other = eddy::spawn(eddy::resolve("localhost", 80));
+    const auto first = co_await failure_of(one);
+    const auto second = co_await failure_of(other);
+    co_return holds<IoError>(first) && holds<IoError>(second) ? 0 : 6;
+}
+
 /// In a child: this process may have threads from an earlier lookup.
 Task<int> look_up_without_threads() {
     for (int i = 0; i < 3; ++i) {
@@ -187,6 +236,10 @@ Task<int> look_up_without_threads() {
         if (number.size() != 1) {
             co_return 3;
         }
+    }
+    const int together = co_await look_up_together();
+    if (together != 0) {
+        co_return together;
     }
     const Addresses found = co_await eddy::resolve("localhost", 80);  // there is one again
     if (found.empty()) {
@@ -213,8 +266,9 @@ Task<int> look_up() {
 }
 
 EDDY_NET_TEST_FIFO("a forked child looks names up on threads of its own") {
+    co_await until_quiet();
     BlockedResolver resolver;
-    co_await leave_hanging(resolver, most_lookup_threads);
+    leave_hanging(resolver);
     const pid_t parent = getpid();
     const ChildResult child = run_in_child([&] {
         // The job that forked: a loop of the child's own, in the middle of it.
