@@ -135,6 +135,36 @@ eddy_explore_seeded(2 callback runtime/include/eddy/detail/callback_wait.hpp
 eddy_explore_seeded(3 callback ${file}
     "state_->wait_ = nullptr;" "" "use after free|assertion|crash"
 )
+set(file runtime/src/net/lookup_threads.cpp)
+eddy_explore_seeded(1 lookup ${file}
+    "if (flight.state_ == LookupFlight::State::landed) {" "if (false) {"
+    "double free|use after free|data race|crash|assertion|deadlock"
+)
+eddy_explore_seeded(2 lookup ${file}
+    "        flight->look_up();
+        lock.lock();
+        land(*flight);
+        lock.unlock();" "        flight->look_up();
+        land(*flight);" "data race"
+)
+eddy_explore_seeded(3 lookup ${file}
+    "void LookupThreads::land(LookupFlight& flight) noexcept {
+    LookupTable::erase(flight);" "void LookupThreads::land(LookupFlight& flight) noexcept {"
+    "use after free|deadlock|data race|crash|leak"
+)
+eddy_explore_seeded(4 lookup ${file}
+    "--queued_;
+        flight.self_.reset();" "--queued_;" "leak"
+)
+eddy_explore_seeded(5 lookup runtime/src/net/lookup_flight.cpp
+    "const std::shared_ptr<LookupFlight> kept = std::move(self_);" "" "leak"
+)
+eddy_explore_seeded(6 lookup runtime/src/net/lookup.cpp
+    "if (!threads_.inherited() && threads_.leave(*this)) {
+            delete this;
+        }" "static_cast<void>(threads_.leave(*this));
+        delete this;" "double free|use after free|data race|crash"
+)
 set(file executor/src/remote_state.cpp)
 eddy_explore_seeded(1 remote_channel ${file}
     "serve(state, lock);  // it may have come" "//" "deadlock"
