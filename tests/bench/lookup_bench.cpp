@@ -2,13 +2,16 @@
 // What a lookup costs beside libuv's, and what lookups that hang cost a loop that ends.
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <dlfcn.h>
+#include <functional>
 #include <mutex>
 #include <netdb.h>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <uv.h>
@@ -56,32 +59,57 @@ constexpr std::size_t lookups = 500;
 constexpr std::size_t together = 64;
 constexpr std::size_t hanging = 16;
 
-eddy::Task<Sample> eddy_lookups(std::size_t at_once) {
-    const Meter meter(CLOCK_MONOTONIC);
-    std::vector<eddy::JoinHandle<std::vector<eddy::Address>>> jobs;
-    for (std::size_t done = 0; done < lookups; done += at_once) {
-        if (at_once == 1) {
-            const auto found = co_await eddy::resolve("localhost", 80);
-            static_cast<void>(found);
-            continue;
-        }
-        jobs.clear();
-        for (std::size_t i = 0; i < at_once; ++i) {
-            jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
-        }
-        for (auto& job : jobs) {
-            const auto found = co_await job;
-            static_cast<void>(found);
-        }
+/// The median of single lookups, so that what else the machine does hardly shows.
+class Laps final {
+public:
+    explicit Laps(clockid_t clock) : clock_(clock), begun_(nanoseconds(clock)) {
+        costs_.reserve(lookups);
     }
-    co_return meter.stop((lookups + at_once - 1) / at_once * at_once);
+    void lap() {
+        const double now = nanoseconds(clock_);
+        costs_.push_back(now - std::exchange(begun_, now));
+    }
+    [[nodiscard]] Sample stop() const {
+        const auto count = static_cast<double>(lookups);
+        return {.cost = spread_of(costs_).median,
+                .allocations = static_cast<double>(allocation_count - allocations_) / count};
+    }
+
+private:
+    clockid_t clock_;
+    double begun_;
+    std::vector<double> costs_;
+    std::uint64_t allocations_ = allocation_count + 1;  // the vector's
+};
+
+eddy::Task<Sample> eddy_one_by_one(clockid_t clock) {
+    Laps laps(clock);
+    for (std::size_t i = 0; i < lookups; ++i) {
+        const auto found = co_await eddy::resolve("localhost", 80);
+        static_cast<void>(found);
+        laps.lap();
+    }
+    co_return laps.stop();
 }
 
-/// Begins the next one in the callback of the one before.
+eddy::Task<Sample> eddy_together() {
+    const Meter meter(CLOCK_MONOTONIC);
+    std::vector<eddy::JoinHandle<std::vector<eddy::Address>>> jobs;
+    for (std::size_t i = 0; i < together; ++i) {
+        jobs.push_back(eddy::spawn(eddy::resolve("localhost", 80)));
+    }
+    for (auto& job : jobs) {
+        const auto found = co_await job;
+        static_cast<void>(found);
+    }
+    co_return meter.stop(together);
+}
+
+/// Calls `then` when it has ended.
 struct UvLookup {
     uv_getaddrinfo_t request{};
     addrinfo hints{};
-    std::size_t left = 0;
+    std::function<void(UvLookup&)> then;
 
     void begin(uv_loop_t* loop) {
         request.data = this;
@@ -91,26 +119,50 @@ struct UvLookup {
     static void found(uv_getaddrinfo_t* request, int, addrinfo* answer) {
         uv_freeaddrinfo(answer);
         auto* const self = static_cast<UvLookup*>(request->data);
-        if (--self->left != 0) {
-            self->begin(request->loop);
+        if (self->then) {
+            self->then(*self);
         }
     }
 };
 
-Sample uv_lookups(std::size_t at_once) {
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    const std::size_t each = (lookups + at_once - 1) / at_once;
-    std::vector<UvLookup> all(at_once);
+class UvLoop final {
+public:
+    UvLoop() { uv_loop_init(&loop_); }
+    UvLoop(const UvLoop&) = delete;
+    UvLoop& operator=(const UvLoop&) = delete;
+    ~UvLoop() { uv_loop_close(&loop_); }
+    [[nodiscard]] uv_loop_t* get() noexcept { return &loop_; }
+    void run() { uv_run(&loop_, UV_RUN_DEFAULT); }
+
+private:
+    uv_loop_t loop_{};
+};
+
+Sample uv_one_by_one(clockid_t clock) {
+    UvLoop loop;
+    UvLookup lookup;
+    std::size_t left = lookups;
+    Laps laps(clock);
+    lookup.then = [&](UvLookup& self) {
+        laps.lap();
+        if (--left != 0) {
+            self.begin(loop.get());
+        }
+    };
+    lookup.begin(loop.get());
+    loop.run();
+    return laps.stop();
+}
+
+Sample uv_together() {
+    UvLoop loop;
+    std::vector<UvLookup> all(together);
     const Meter meter(CLOCK_MONOTONIC);
     for (UvLookup& lookup : all) {
-        lookup.left = each;
-        lookup.begin(&loop);
+        lookup.begin(loop.get());
     }
-    uv_run(&loop, UV_RUN_DEFAULT);
-    const Sample sample = meter.stop(each * at_once);
-    uv_loop_close(&loop);
-    return sample;
+    loop.run();
+    return meter.stop(together);
 }
 
 eddy::Task<double> hang_all() {
@@ -136,16 +188,23 @@ Sample end_of_loop() {
 std::vector<Row> rows() {
     return {
         {.name = "localhost",
-         .title = "a lookup of localhost, one after the other, wall time",
+         .title = "a lookup of localhost, one after the other, wall time of the median one",
          .unit = "ns",
-         .contenders = {{"eddy", [] { return eddy::run(eddy_lookups(1)); }},
-                        {"libuv", [] { return uv_lookups(1); }}},
+         .contenders = {{"eddy", [] { return eddy::run(eddy_one_by_one(CLOCK_MONOTONIC)); }},
+                        {"libuv", [] { return uv_one_by_one(CLOCK_MONOTONIC); }}},
+         .targets = {{"libuv", 1.15}}},
+        {.name = "cpu",
+         .title = "the same, CPU time of all threads",
+         .unit = "ns",
+         .contenders = {{"eddy",
+                         [] { return eddy::run(eddy_one_by_one(CLOCK_PROCESS_CPUTIME_ID)); }},
+                        {"libuv", [] { return uv_one_by_one(CLOCK_PROCESS_CPUTIME_ID); }}},
          .targets = {{"libuv", 1.15}}},
         {.name = "together",
-         .title = "the same, 64 jobs at once, which share a call",
+         .title = "each of 64 lookups of localhost, all at once, which share a call; wall time",
          .unit = "ns",
-         .contenders = {{"eddy", [] { return eddy::run(eddy_lookups(together)); }},
-                        {"libuv", [] { return uv_lookups(together); }}},
+         .contenders = {{"eddy", [] { return eddy::run(eddy_together()); }},
+                        {"libuv", uv_together}},
          .targets = {}},
         {.name = "end",
          .title = "the end of a loop, from its body's, while 16 lookups hang",

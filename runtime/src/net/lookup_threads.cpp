@@ -55,9 +55,10 @@ LookupThreads& LookupThreads::instance() {
 // --- those who ask -----------------------------------------------------------------------------
 
 int LookupThreads::ask(LookupRequest& request, const LookupKey& key) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     LookupFlight* flight = to_join(key);
-    if (flight != nullptr) {
+    const bool joins = flight != nullptr;
+    if (joins) {
         ++shared_;
         request.flight_ = flight->self_;
     } else {
@@ -72,10 +73,13 @@ int LookupThreads::ask(LookupRequest& request, const LookupKey& key) {
         table_.insert(*flight);
         flight->insert_before(queue_);
         ++queued_;
-        queued_or_late_.notify_one();
     }
     request.insert_before(flight->requests_);
     check_invariants();
+    lock.unlock();
+    if (!joins) {
+        queued_or_late_.notify_one();  // without the lock, which the thread wants first of all
+    }
     return 0;
 }
 
