@@ -149,7 +149,7 @@ eddy_explore_seeded(2 lookup ${file}
 )
 eddy_explore_seeded(3 lookup ${file}
     "void LookupThreads::land(LookupFlight& flight) noexcept {
-    LookupTable::erase(flight);" "void LookupThreads::land(LookupFlight& flight) noexcept {"
+    table_.erase(flight);" "void LookupThreads::land(LookupFlight& flight) noexcept {"
     "use after free|deadlock|data race|crash|leak"
 )
 eddy_explore_seeded(4 lookup ${file}

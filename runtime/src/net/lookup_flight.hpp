@@ -61,6 +61,12 @@ private:
 /// | answer_, status_, error_    | its thread, until it has landed; then everybody reads   |
 class LookupFlight final : private ListLink {
 public:
+    /// Its place in the table.
+    struct InTable : ListLink {
+        explicit InTable(LookupFlight& owner) noexcept : flight(owner) {}
+        LookupFlight& flight;
+    };
+
     explicit LookupFlight(const LookupKey& key);
     LookupFlight(const LookupFlight&) = delete;
     LookupFlight& operator=(const LookupFlight&) = delete;
@@ -79,11 +85,6 @@ private:
     friend class LookupThreads;
 
     enum class State : std::uint8_t { queued, running, landed };
-
-    struct InTable : ListLink {
-        explicit InTable(LookupFlight& owner) noexcept : flight(owner) {}
-        LookupFlight& flight;
-    };
 
     void look_up() noexcept;
     void tell_all() noexcept;

@@ -2,9 +2,21 @@
 #include "net/lookup_table.hpp"
 
 #include <functional>
+#include <new>
 #include <string_view>
+#include <utility>
 
 namespace eddy::inline v0_1::detail {
+
+namespace {
+
+constexpr std::size_t most_in_bucket = 4;  // on average
+
+LookupFlight& flight_at(ListLink& link) noexcept {
+    return static_cast<LookupFlight::InTable&>(link).flight;
+}
+
+}  // namespace
 
 ListLink& LookupTable::bucket_of(const LookupKey& key) noexcept {
     return buckets_[std::hash<std::string_view>()(key.host) % buckets_.size()];
@@ -13,18 +25,53 @@ ListLink& LookupTable::bucket_of(const LookupKey& key) noexcept {
 LookupFlight* LookupTable::find(const LookupKey& key) noexcept {
     const ListLink& bucket = bucket_of(key);
     for (ListLink* link = bucket.next; link != &bucket; link = link->next) {
-        LookupFlight& flight = static_cast<LookupFlight::InTable&>(*link).flight;
-        if (flight.key() == key) {
-            return &flight;
+        if (flight_at(*link).key() == key) {
+            return &flight_at(*link);
         }
     }
     return nullptr;
 }
 
 void LookupTable::insert(LookupFlight& flight) noexcept {
+    if (size_ == most_in_bucket * buckets_.size()) {
+        grow();
+    }
     flight.in_table_.insert_before(bucket_of(flight.key()));
+    ++size_;
 }
 
-void LookupTable::erase(LookupFlight& flight) noexcept { flight.in_table_.unlink_self(); }
+void LookupTable::erase(LookupFlight& flight) noexcept {
+    if (!flight.in_table_.linked()) {
+        return;
+    }
+    flight.in_table_.unlink_self();
+    if (--size_ == 0) {
+        buckets_ = first_;
+        more_.reset();
+    }
+}
+
+void LookupTable::grow() noexcept {
+    const std::size_t count = 4 * buckets_.size();
+    std::unique_ptr<ListLink[]> made(new (std::nothrow) ListLink[count]);
+    if (made == nullptr) {
+        return;
+    }
+    ListLink all;
+    for (ListLink& bucket : buckets_) {
+        while (bucket.linked()) {
+            ListLink& link = *bucket.next;
+            link.unlink_self();
+            link.insert_before(all);
+        }
+    }
+    buckets_ = {made.get(), count};
+    more_ = std::move(made);
+    while (all.linked()) {
+        ListLink& link = *all.next;
+        link.unlink_self();
+        link.insert_before(bucket_of(flight_at(link).key()));
+    }
+}
 
 }  // namespace eddy::inline v0_1::detail

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
+#include <span>
 
 #include <eddy/detail/list_link.hpp>
 
@@ -12,8 +14,9 @@ namespace eddy::inline v0_1::detail {
 
 /// The flights that can be joined, by what they ask: one of each at most.
 ///
-/// It needs no memory, so that entering cannot fail. Its buckets are for the flights that a busy
-/// program has; with more, a look takes as much longer.
+/// Entering cannot fail. The buckets are for what a busy program has; with more flights there are
+/// more of them, as long as there are those flights and there is memory. Without, a look takes
+/// longer.
 ///
 /// Threading: under the lock of `LookupThreads`.
 class LookupTable final {
@@ -27,12 +30,17 @@ public:
     /// Requires: none that asks the same is in it.
     void insert(LookupFlight& flight) noexcept;
     /// Does nothing to one that is not in it.
-    static void erase(LookupFlight& flight) noexcept;
+    void erase(LookupFlight& flight) noexcept;
 
 private:
     [[nodiscard]] ListLink& bucket_of(const LookupKey& key) noexcept;
+    void grow() noexcept;
 
-    std::array<ListLink, 256> buckets_;
+    // Invariant: buckets_ is more_, if there is that; an empty table has none.
+    std::array<ListLink, 256> first_;
+    std::unique_ptr<ListLink[]> more_;
+    std::span<ListLink> buckets_ = first_;
+    std::size_t size_ = 0;
 };
 
 }  // namespace eddy::inline v0_1::detail

@@ -88,7 +88,7 @@ LookupFlight* LookupThreads::to_join(const LookupKey& key) noexcept {
     LookupFlight* const flight = table_.find(key);
     if (flight != nullptr && flight->state_ == LookupFlight::State::running &&
         std::chrono::steady_clock::now() - flight->since_ >= fresh_time) {
-        LookupTable::erase(*flight);
+        table_.erase(*flight);
         return nullptr;
     }
     return flight;
@@ -102,7 +102,7 @@ bool LookupThreads::leave(LookupRequest& request) noexcept {
     }
     request.unlink_self();
     if (flight.state_ == LookupFlight::State::queued && !flight.requests_.linked()) {
-        LookupTable::erase(flight);
+        table_.erase(flight);
         flight.unlink_self();
         --queued_;
         flight.self_.reset();
@@ -250,7 +250,7 @@ LookupFlight* LookupThreads::take(std::unique_lock<std::mutex>& lock) noexcept {
 
 /// From now on nobody joins it, and nobody leaves it.
 void LookupThreads::land(LookupFlight& flight) noexcept {
-    LookupTable::erase(flight);
+    table_.erase(flight);
     flight.unlink_self();
     flight.state_ = LookupFlight::State::landed;
     failed_ += flight.status() != 0 ? 1U : 0U;

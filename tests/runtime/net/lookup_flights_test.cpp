@@ -18,6 +18,7 @@
 #include "../monotonic_skew.hpp"
 #include "../test_kit.hpp"
 #include "blocked_resolver.hpp"
+#include "heap_hooks.hpp"
 #include "lookup_kit.hpp"
 #include "net_kit.hpp"
 
@@ -265,6 +266,51 @@ EDDY_NET_TEST_FIFO("one that is queued is joined however long it has been") {
     }
     CHECK(resolver.blocked("known.one") == 1);
     co_await end_all(hanging);
+}
+
+#endif
+
+EDDY_NET_TEST_FIFO(
+    "a name among thousands is found again, and so it is when most of them are gone") {
+    constexpr std::size_t many = 9'000;
+    BlockedResolver resolver;
+    LookupJobs jobs = co_await hang(resolver, many);
+    for (const std::size_t left : {many, most_lookup_threads + 10}) {
+        for (std::size_t i = left; i < jobs.size(); ++i) {
+            jobs[i].cancel();
+        }
+        co_await let_run();
+        const std::uint64_t shared = lookup_statistics().shared;
+        LookupJobs again = ask_blocked(many);
+        co_await let_run();
+        CHECK(lookup_statistics().shared - shared == left);
+        for (auto& job : again) {
+            job.cancel();
+        }
+        co_await end_all(again);
+    }
+    resolver.release();
+    co_await end_all(jobs);
+}
+
+#if EDDY_HEAP_HOOKS
+
+EDDY_NET_TEST_FIFO("who joins a call allocates a request, and nothing else") {
+    co_await until_quiet();
+    BlockedResolver resolver;
+    auto first = ask("known.one");
+    co_await until_blocked(resolver, 1);
+    for (int i = 0; i < 2; ++i) {  // the second one finds the pools warm
+        const std::size_t before = heap_counters().allocations;
+        auto joins = ask("known.one");
+        co_await let_run();
+        CHECK((i == 0 || heap_counters().allocations - before == 1));
+        joins.cancel();
+        co_await joins.wait();
+    }
+    resolver.release();
+    const Addresses found = co_await first;
+    CHECK(found == known_addresses(80));
 }
 
 #endif
