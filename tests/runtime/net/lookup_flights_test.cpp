@@ -42,13 +42,13 @@ JoinHandle<Addresses> ask(const std::string& name, std::uint16_t port = 80) {
 EDDY_NET_TEST_FIFO("jobs that ask for one name share a call, and each gets all addresses") {
     co_await until_quiet();
     BlockedResolver resolver;
-    const std::uint64_t shared = lookup_statistics().shared;
+    const LookupStatistics before = lookup_statistics();
     auto first = ask("known.one");
     co_await until_blocked(resolver, 1);
     auto second = ask("known.one", 81);
     auto third = ask("known.one");
     co_await let_run();
-    CHECK(lookup_statistics().shared - shared == 2);
+    CHECK(lookup_statistics().shared - before.shared == 2);
     CHECK_FALSE((first.done() || second.done() || third.done()));
     resolver.release();
     for (auto* const job : {&first, &second, &third}) {
@@ -59,6 +59,9 @@ EDDY_NET_TEST_FIFO("jobs that ask for one name share a call, and each gets all a
     const Addresses again = co_await eddy::resolve("known.one", 80);  // nothing is remembered
     CHECK(again == known_addresses(80));
     CHECK(resolver.blocked() == 2);
+    const LookupStatistics now = lookup_statistics();
+    CHECK(now.started - before.started == 2);
+    CHECK(now.failed == before.failed);
 }
 
 EDDY_NET_TEST_FIFO("another name, service or family is another call") {
