@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <eddy/detail/export.hpp>
+#include <eddy/detail/housekeeping.hpp>
+#include <eddy/detail/list_link.hpp>
+#include <eddy/detail/local_ref.hpp>
+#include <eddy/detail/waiter_heap.hpp>
+#include <eddy/loop_bound.hpp>
+#include <eddy/resource_pool_options.hpp>
+#include <eddy/time.hpp>
+#include <eddy/wait_queue.hpp>
+
+namespace eddy::inline v0_1::detail {
+
+class ResourceCore;
+class ResourceWait;
+
+/// Why a resource is closed.
+enum class ResourceEnd : std::uint8_t { broken, expired, idle_too_long, surplus, dropped, retired };
+
+struct ListOfAll : ListLink {};
+struct ListOfKey : ListLink {};
+
+/// The resources of one key, and who waits for one.
+struct EDDY_VISIBLE ResourceKey : ListOfAll,     // of the keys that somebody waits for
+                                  WaiterPlace {  // among those that want room; by the first ticket
+    WaitQueue waiting;
+    ListOfKey idle;  // the one used last comes first
+    std::size_t idle_count = 0;
+    std::size_t alive = 0;  // made, or being made
+    std::size_t users = 0;  // calls of `acquire` that may still look at it
+    bool wants_room = false;
+};
+
+/// A resource as the pool sees it: what it is, the class derived from this knows.
+///
+/// Invariant: alive is counted from when there is room for it until it has been destroyed; it is in
+///            both lists while it is idle, and in none otherwise.
+struct EDDY_VISIBLE ResourceNode : ListOfAll, ListOfKey {
+    ResourceNode() = default;
+    ResourceNode(const ResourceNode&) = delete;
+    ResourceNode& operator=(const ResourceNode&) = delete;
+    virtual ~ResourceNode() = default;
+
+    ResourceKey* key = nullptr;
+    TimePoint idle_since{};
+    TimePoint ends_at = never;
+    std::uint32_t epoch = 0;  // which loop it was made on
+};
+
+/// What a wait has been granted, until it is a lease: a resource, or room to make one. What is left
+/// of it at its end is closed, and the room is the next one's.
+class EDDY_API ResourcePlace final {
+public:
+    explicit ResourcePlace(ResourceCore& core,
+                           ResourceKey& key,
+                           ResourceNode* node,
+                           bool was_idle) noexcept
+        : core_(&core), key_(&key), node_(node), was_idle_(was_idle) {}
+    ResourcePlace(ResourcePlace&& other) noexcept
+        : core_(std::exchange(other.core_, nullptr)),
+          key_(other.key_),
+          node_(other.node_),
+          was_idle_(other.was_idle_) {}
+    ResourcePlace& operator=(ResourcePlace&&) = delete;
+    ~ResourcePlace() {
+        if (core_ != nullptr) [[unlikely]] {
+            give_up();
+        }
+    }
+
+    /// Null: it is to be made.
+    [[nodiscard]] ResourceNode* node() const noexcept { return node_; }
+    /// It was lent to nobody before this.
+    [[nodiscard]] bool was_idle() const noexcept { return was_idle_; }
+
+    /// What it has is no good: closes it, and has another idle one, or room.
+    void replace() noexcept;
+    /// It has been made.
+    void fill(ResourceNode& node) noexcept;
+    /// It is a lease's from now on.
+    ResourceNode& lend() noexcept;
+
+private:
+    void give_up() noexcept;
+
+    ResourceCore* core_;  // null: lent, or moved from
+    ResourceKey* key_;
+    ResourceNode* node_;
+    bool was_idle_;
+    bool made_ = false;
+};
+
+/// What a `ResourcePool` is, but for the types of its resources and keys: who has what, who waits,
+/// what is closed when. Counted by the pool, its leases and the calls of `acquire`.
+///
+/// Closing runs code of the user's, which may come back here. So a resource is out of all lists by
+/// then, and its room still taken.
+///
+/// Invariant: a key that somebody waits for has nothing idle. `line_` has the keys whose first
+///            waiter needs nothing but room; while there is one, all room is taken and nothing is
+///            idle.
+class EDDY_API ResourceCore : public LocalShared, private Housekeeping {
+public:
+    /// Throws: `WrongThread`.
+    void check(const char* what) const { bound_.check(what); }
+    void require_here(const char* remedy) const noexcept;
+    /// Throws: `ClosedResource`.
+    void require_open() const;
+
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
+    [[nodiscard]] std::size_t alive() const noexcept { return alive_; }
+    [[nodiscard]] OnDrop on_drop() const noexcept { return on_drop_; }
+    /// Without `keys`.
+    [[nodiscard]] ResourcePoolStatistics statistics() const noexcept;
+
+    /// No loop begins or ends between this and the end of what it makes possible.
+    void close() noexcept;
+
+    // --- for `acquire` ---------------------------------------------------------------------------
+    void use(ResourceKey& key) noexcept { ++key.users; }
+    void unuse(ResourceKey& key) noexcept {
+        --key.users;
+        vanish_if_unused(key);
+    }
+    /// It has been idle for so long that it is to be checked.
+    [[nodiscard]] bool idle_for_long(const ResourceNode& node) const noexcept;
+    /// The one used last that is still good, which is lent from now on; or null.
+    [[nodiscard]] ResourceNode* take_idle(ResourceKey& key) noexcept;
+    /// The one that would be taken; or null.
+    [[nodiscard]] ResourceNode* look_idle(ResourceKey& key) noexcept;
+    void count_failure() noexcept { ++counts_.failed; }
+
+    // --- for leases ------------------------------------------------------------------------------
+    void give_back(ResourceNode& node) noexcept;
+    void discard(ResourceNode& node, ResourceEnd why) noexcept {
+        --lent_;
+        destroy(node, why);
+    }
+
+    void wait_drained(QueuedWaiter& waiter) noexcept { drained_.push_back(waiter); }
+
+protected:
+    explicit ResourceCore(const ResourcePoolOptions& options);
+    ~ResourceCore() override = default;
+
+    /// A key without resources that nobody wants: gone when this returns.
+    virtual void vanish(ResourceKey& key) noexcept = 0;
+
+private:
+    friend class ResourcePlace;
+    friend class ResourceWait;
+
+    [[nodiscard]] bool has_room() const noexcept { return alive_ < max_total_; }
+    [[nodiscard]] bool has_room(const ResourceKey& key) const noexcept {
+        return key.alive < max_per_key_;
+    }
+    /// When it may be idle no longer.
+    [[nodiscard]] TimePoint limit_of(const ResourceNode& node) const noexcept;
+    [[nodiscard]] bool take_room(ResourceKey& key) noexcept;
+    [[nodiscard]] bool passes_over(const ResourceKey& key) noexcept;
+    void pass_to_waiter(ResourceNode& node) noexcept;
+    void make_idle(ResourceNode& node, TimePoint now) noexcept;
+    void leave_idle(ResourceNode& node) noexcept;
+    void close_idle(ResourceNode& node, ResourceEnd why) noexcept {
+        leave_idle(node);
+        destroy(node, why);
+    }
+    void close_all_idle() noexcept;
+    void destroy(ResourceNode& node, ResourceEnd why) noexcept;
+    void free_room(ResourceKey& key) noexcept;
+    void give_room() noexcept;
+    void stand_in_line(ResourceKey& key) noexcept;
+    void vanish_if_unused(ResourceKey& key) noexcept {
+        if (key.users == 0 && key.alive == 0) [[unlikely]] {
+            vanish(key);
+        }
+    }
+
+    [[nodiscard]] static ResourceEnd why_over(const ResourceNode& node, TimePoint now) noexcept;
+    void look() override;
+    void loop_over() noexcept override;
+    void check_invariants() const noexcept;
+
+    const Duration max_idle_time_;
+    const Duration max_lifetime_;
+    const Duration check_after_;
+    const OnDrop on_drop_;
+    const std::size_t max_total_;
+    const std::size_t max_per_key_;
+    const std::size_t max_idle_;
+    LoopBound bound_;
+    bool closed_ = false;
+    std::uint32_t epoch_ = 0;
+    std::size_t alive_ = 0;
+    std::size_t lent_ = 0;
+    std::size_t idle_ = 0;
+    std::size_t making_ = 0;
+    std::size_t waiting_ = 0;
+    std::int64_t tickets_ = 0;
+    ListOfAll idle_ones_;  // the longest idle one comes first
+    ListOfAll crowded_;    // keys that somebody waits for
+    WaiterHeap line_;
+    WaitQueue drained_;
+    ResourcePoolStatistics counts_;
+    std::array<std::uint64_t, 6> ended_{};  // by ResourceEnd
+};
+
+/// The wait for a resource, or for room to make one.
+class EDDY_API ResourceWait final : public QueuedWaiter {
+public:
+    explicit ResourceWait(ResourceCore& core, ResourceKey& key) noexcept : core_(core), key_(key) {}
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept;
+    [[nodiscard]] ResourcePlace take();
+    [[nodiscard]] const char* what() const noexcept override { return "ResourcePool::acquire"; }
+
+private:
+    friend class ResourceCore;
+    enum class Answer : std::uint8_t { none, granted, closed };
+
+    void unlink() noexcept override;
+    void pass_on() noexcept override;
+
+    ResourceCore& core_;
+    ResourceKey& key_;
+    ResourceNode* node_ = nullptr;  // granted without one: room
+    std::int64_t ticket_ = 0;
+    std::uint32_t passed_over_ = 0;
+    bool was_idle_ = false;
+    Answer answer_ = Answer::none;
+};
+
+/// The wait until it is closed and everything has come back.
+class EDDY_API ResourceDrain final : public QueuedWaiter {
+public:
+    explicit ResourceDrain(LocalRef<ResourceCore> core) noexcept : core_(std::move(core)) {}
+
+    [[nodiscard]] bool try_now();
+    void start() noexcept { core_->wait_drained(*this); }
+    void take() const noexcept {}
+    [[nodiscard]] const char* what() const noexcept override { return "ResourcePool::drain"; }
+
+private:
+    LocalRef<ResourceCore> core_;
+};
+
+}  // namespace eddy::inline v0_1::detail

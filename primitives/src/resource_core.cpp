@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/resource_core.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include <eddy/detail/split_mix.hpp>
+#include <eddy/error.hpp>
+#include <eddy/require.hpp>
+
+namespace eddy::inline v0_1::detail {
+
+namespace {
+
+/// How often those that came later may be served before one that waits for room.
+constexpr std::uint32_t most_passed_over = 32;
+
+std::size_t at_least_one(Count given, const char* what) {
+    const std::size_t limit = given.checked(what);
+    if (limit == 0) {
+        throw std::invalid_argument(std::string(what) +
+                                    " is 0: nothing could ever be acquired; give it at least 1");
+    }
+    return limit;
+}
+
+void require_not_negative(Duration time, const char* what) {
+    if (time < Duration::zero()) {
+        throw std::invalid_argument(std::string(what) +
+                                    " is negative; for no limit give it Duration::max()");
+    }
+}
+
+ResourceNode& first_of(ListOfAll& list) noexcept {
+    return static_cast<ResourceNode&>(static_cast<ListOfAll&>(*list.next));
+}
+
+/// Up to a tenth less than `most`.
+Duration spread(Duration most, std::uint64_t number) noexcept {
+    const auto tenth = static_cast<std::uint64_t>(most.count() / 10);
+    return most - Duration(static_cast<Duration::rep>(SplitMix(number).next() % (tenth + 1)));
+}
+
+}  // namespace
+
+ResourceCore::ResourceCore(const ResourcePoolOptions& options)
+    : max_idle_time_(options.max_idle_time),
+      max_lifetime_(options.max_lifetime),
+      check_after_(options.check_after),
+      on_drop_(options.on_drop),
+      max_total_(at_least_one(options.max_total, "ResourcePoolOptions: max_total")),
+      max_per_key_(at_least_one(options.max_per_key, "ResourcePoolOptions: max_per_key")),
+      max_idle_(options.max_idle.checked("ResourcePoolOptions: max_idle")) {
+    require_not_negative(max_idle_time_, "ResourcePoolOptions: max_idle_time");
+    require_not_negative(max_lifetime_, "ResourcePoolOptions: max_lifetime");
+    require_not_negative(check_after_, "ResourcePoolOptions: check_after");
+}
+
+void ResourceCore::require_here(const char* remedy) const noexcept {
+    EDDY_REQUIRE(bound_.here(), remedy);
+}
+
+void ResourceCore::require_open() const {
+    if (closed_) [[unlikely]] {
+        throw ClosedResource("ResourcePool::acquire: the pool is closed, and lends nothing more");
+    }
+}
+
+ResourcePoolStatistics ResourceCore::statistics() const noexcept {
+    ResourcePoolStatistics all = counts_;
+    all.lent = lent_;
+    all.idle = idle_;
+    all.making = making_;
+    all.waiting = waiting_;
+    all.closed = closed_;
+    all.broken = ended_[static_cast<std::size_t>(ResourceEnd::broken)];
+    all.expired = ended_[static_cast<std::size_t>(ResourceEnd::expired)];
+    all.idle_too_long = ended_[static_cast<std::size_t>(ResourceEnd::idle_too_long)];
+    all.surplus = ended_[static_cast<std::size_t>(ResourceEnd::surplus)];
+    all.dropped = ended_[static_cast<std::size_t>(ResourceEnd::dropped)];
+    all.retired = ended_[static_cast<std::size_t>(ResourceEnd::retired)];
+    return all;
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void ResourceCore::close() noexcept {
+    if (std::exchange(closed_, true)) {
+        return;
+    }
+    while (crowded_.linked()) {
+        auto& key = static_cast<ResourceKey&>(static_cast<ListOfAll&>(*crowded_.next));
+        while (auto* wait = static_cast<ResourceWait*>(key.waiting.pop_front())) {
+            --waiting_;
+            wait->answer_ = ResourceWait::Answer::closed;
+            wait->commit();
+        }
+        stand_in_line(key);
+    }
+    const LocalRef<ResourceCore> keep(this);
+    close_all_idle();
+}
+
+void ResourceCore::loop_over() noexcept {
+    ++epoch_;  // so that what is lent does not come to the next loop
+    const LocalRef<ResourceCore> keep(this);
+    close_all_idle();
+}
+
+/// Requires: nothing becomes idle any more.
+void ResourceCore::close_all_idle() noexcept {
+    while (idle_ones_.linked()) {
+        close_idle(first_of(idle_ones_), ResourceEnd::retired);
+    }
+}
+
+// --- what is idle ------------------------------------------------------------------------------
+
+TimePoint ResourceCore::limit_of(const ResourceNode& node) const noexcept {
+    return std::min(after(node.idle_since, max_idle_time_), node.ends_at);
+}
+
+bool ResourceCore::idle_for_long(const ResourceNode& node) const noexcept {
+    return check_after_ == Duration::zero() || time() - node.idle_since > check_after_;
+}
+
+void ResourceCore::make_idle(ResourceNode& node, TimePoint now) noexcept {
+    ResourceKey& key = *node.key;
+    node.idle_since = now;
+    node.ListOfAll::insert_before(idle_ones_);
+    node.ListOfKey::insert_before(*key.idle.next);
+    ++idle_;
+    if (++key.idle_count > max_idle_) {
+        auto& longest = static_cast<ResourceNode&>(static_cast<ListOfKey&>(*key.idle.prev));
+        close_idle(longest, ResourceEnd::surplus);
+        return;
+    }
+    if (const TimePoint limit = limit_of(node); limit != never) {
+        look_by(limit);
+    }
+}
+
+void ResourceCore::leave_idle(ResourceNode& node) noexcept {
+    node.ListOfAll::unlink_self();
+    node.ListOfKey::unlink_self();
+    --idle_;
+    --node.key->idle_count;
+}
+
+ResourceNode* ResourceCore::look_idle(ResourceKey& key) noexcept {
+    while (key.idle.linked()) {
+        auto& node = static_cast<ResourceNode&>(static_cast<ListOfKey&>(*key.idle.next));
+        const TimePoint now = time();
+        if (now < limit_of(node)) {
+            return &node;
+        }
+        close_idle(node, why_over(node, now));
+    }
+    return nullptr;
+}
+
+ResourceNode* ResourceCore::take_idle(ResourceKey& key) noexcept {
+    ResourceNode* const node = look_idle(key);
+    if (node != nullptr) {
+        leave_idle(*node);
+        ++lent_;
+    }
+    return node;
+}
+
+ResourceEnd ResourceCore::why_over(const ResourceNode& node, TimePoint now) noexcept {
+    return now >= node.ends_at ? ResourceEnd::expired : ResourceEnd::idle_too_long;
+}
+
+/// Closes those that have been idle for too long. What that calls may do anything here: so they are
+/// out of reach first.
+void ResourceCore::look() {
+    const LocalRef<ResourceCore> keep(this);
+    const TimePoint now = time();
+    ListOfAll over;
+    TimePoint next = never;
+    for (detail::ListLink* link = idle_ones_.next; link != &idle_ones_;) {
+        auto& node = static_cast<ResourceNode&>(static_cast<ListOfAll&>(*link));
+        link = link->next;
+        const TimePoint limit = limit_of(node);
+        if (now < limit) {
+            next = std::min(next, limit);
+        } else {
+            leave_idle(node);
+            node.ListOfAll::insert_before(over);
+        }
+    }
+    if (next != never) {
+        look_by(next);
+    }
+    while (over.linked()) {
+        ResourceNode& node = first_of(over);
+        node.ListOfAll::unlink_self();
+        destroy(node, why_over(node, now));
+    }
+}
+
+// --- room --------------------------------------------------------------------------------------
+
+/// Requires: in no list. Runs code of the user's, in the end of the resource.
+void ResourceCore::destroy(ResourceNode& node, ResourceEnd why) noexcept {
+    ResourceKey& key = *node.key;
+    ++ended_[static_cast<std::size_t>(why)];
+    delete &node;
+    --alive_;
+    --key.alive;
+    free_room(key);
+}
+
+/// There is less of it alive than before.
+void ResourceCore::free_room(ResourceKey& key) noexcept {
+    stand_in_line(key);
+    give_room();
+    if (alive_ == 0) {
+        drained_.wake_all();
+    }
+    vanish_if_unused(key);
+    check_invariants();
+}
+
+/// To those who have waited longest, of all whose keys have not too many already.
+void ResourceCore::give_room() noexcept {
+    while (!line_.empty() && has_room()) {
+        auto& key = static_cast<ResourceKey&>(line_.top());
+        auto& wait = static_cast<ResourceWait&>(*key.waiting.pop_front());
+        --waiting_;
+        ++alive_;
+        ++key.alive;
+        ++making_;
+        stand_in_line(key);
+        wait.answer_ = ResourceWait::Answer::granted;
+        wait.commit();
+    }
+}
+
+/// After each change of what is alive of a key, or of who waits for it first.
+void ResourceCore::stand_in_line(ResourceKey& key) noexcept {
+    const auto* first = static_cast<const ResourceWait*>(key.waiting.front());
+    const bool wants_room = first != nullptr && has_room(key);
+    if (key.wants_room && (!wants_room || key.WaiterPlace::key != first->ticket_)) {
+        line_.remove(key);
+        key.wants_room = false;
+    }
+    if (wants_room && !key.wants_room) {
+        key.WaiterPlace::key = first->ticket_;
+        line_.insert(key);
+        key.wants_room = true;
+    }
+    if (first == nullptr) {
+        key.ListOfAll::unlink_self();
+    } else if (!key.ListOfAll::linked()) {
+        key.ListOfAll::insert_before(crowded_);
+    }
+}
+
+/// For a newcomer. An idle one of another key goes for it, the one that has been idle longest.
+bool ResourceCore::take_room(ResourceKey& key) noexcept {
+    if (!has_room(key) || (!has_room() && !idle_ones_.linked())) {
+        return false;
+    }
+    ++key.alive;
+    ++making_;
+    if (has_room()) {
+        ++alive_;
+        return true;
+    }
+    ResourceNode& node = first_of(idle_ones_);
+    ResourceKey& other = *node.key;
+    leave_idle(node);
+    ++ended_[static_cast<std::size_t>(ResourceEnd::surplus)];
+    delete &node;
+    --other.alive;  // and not alive_: its room is taken
+    vanish_if_unused(other);
+    return true;
+}
+
+// --- what comes back ---------------------------------------------------------------------------
+
+void ResourceCore::give_back(ResourceNode& node) noexcept {
+    ResourceKey& key = *node.key;
+    --lent_;
+    if (closed_ || !joined() || node.epoch != epoch_) {
+        destroy(node, ResourceEnd::retired);
+        return;
+    }
+    const TimePoint now = time();
+    if (now >= node.ends_at) {
+        destroy(node, ResourceEnd::expired);
+    } else if (key.waiting.empty() ? !line_.empty() : passes_over(key)) {
+        destroy(node, ResourceEnd::surplus);  // its room goes to another key
+    } else if (key.waiting.empty()) {
+        make_idle(node, now);
+    } else {
+        pass_to_waiter(node);
+    }
+    check_invariants();
+}
+
+/// Somebody has waited for room before the first who waits for this key, and often enough.
+bool ResourceCore::passes_over(const ResourceKey& key) noexcept {
+    const auto& first = static_cast<const ResourceWait&>(*key.waiting.front());
+    if (line_.empty() || line_.top().key >= first.ticket_) {
+        return false;
+    }
+    auto& longest = static_cast<ResourceKey&>(line_.top());
+    return ++static_cast<ResourceWait&>(*longest.waiting.front()).passed_over_ > most_passed_over;
+}
+
+void ResourceCore::pass_to_waiter(ResourceNode& node) noexcept {
+    ResourceKey& key = *node.key;
+    auto& wait = static_cast<ResourceWait&>(*key.waiting.pop_front());
+    --waiting_;
+    ++lent_;
+    stand_in_line(key);
+    wait.node_ = &node;
+    wait.answer_ = ResourceWait::Answer::granted;
+    wait.commit();
+}
+
+void ResourceCore::check_invariants() const noexcept {
+#ifndef NDEBUG
+    EDDY_ASSERT(lent_ + idle_ + making_ <= alive_);  // and those that are being closed
+    EDDY_ASSERT(alive_ <= max_total_);
+    EDDY_ASSERT(line_.empty() || (!has_room() && idle_ == 0));
+    EDDY_ASSERT(!closed_ || waiting_ == 0);
+#endif
+}
+
+// --- ResourcePlace -----------------------------------------------------------------------------
+
+void ResourcePlace::replace() noexcept {
+    ResourceNode* const bad = std::exchange(node_, nullptr);
+    --core_->lent_;
+    ++core_->making_;
+    ++core_->ended_[static_cast<std::size_t>(ResourceEnd::broken)];
+    delete bad;
+    node_ = core_->closed_ ? nullptr : core_->take_idle(*key_);
+    if (node_ != nullptr) {  // so its room is somebody else's
+        --core_->making_;
+        --core_->alive_;
+        --key_->alive;
+        core_->free_room(*key_);
+    }
+}
+
+void ResourcePlace::fill(ResourceNode& node) noexcept {
+    node.key = key_;
+    node.epoch = core_->epoch_;
+    if (core_->max_lifetime_ != Duration::max()) {
+        node.ends_at = after(core_->time(), spread(core_->max_lifetime_, core_->counts_.made));
+    }
+    ++core_->counts_.made;
+    --core_->making_;
+    ++core_->lent_;
+    node_ = &node;
+    made_ = true;
+}
+
+ResourceNode& ResourcePlace::lend() noexcept {
+    ++core_->counts_.acquired;
+    core_->counts_.reused += made_ ? 0U : 1U;
+    core_ = nullptr;
+    return *node_;
+}
+
+void ResourcePlace::give_up() noexcept {
+    if (node_ != nullptr) {
+        core_->discard(*node_, core_->closed_ ? ResourceEnd::retired : ResourceEnd::broken);
+        return;
+    }
+    --core_->making_;
+    --core_->alive_;
+    --key_->alive;
+    core_->free_room(*key_);
+}
+
+// --- the waits ---------------------------------------------------------------------------------
+
+bool ResourceWait::try_now() {
+    core_.check(what());
+    core_.require_open();
+    static_cast<void>(core_.join());
+    node_ = nullptr;
+    was_idle_ = false;
+    passed_over_ = 0;
+    answer_ = Answer::none;
+    if (!key_.waiting.empty()) {
+        return false;
+    }
+    node_ = core_.take_idle(key_);
+    was_idle_ = node_ != nullptr;
+    if (!was_idle_ && !core_.take_room(key_)) {
+        return false;
+    }
+    answer_ = Answer::granted;
+    return true;
+}
+
+void ResourceWait::start() noexcept {
+    ticket_ = ++core_.tickets_;
+    key_.waiting.push_back(*this);
+    ++core_.waiting_;
+    core_.stand_in_line(key_);
+    core_.check_invariants();
+}
+
+ResourcePlace ResourceWait::take() {
+    if (answer_ == Answer::closed) {
+        core_.require_open();
+    }
+    answer_ = Answer::none;
+    return ResourcePlace(core_, key_, node_, was_idle_);
+}
+
+void ResourceWait::unlink() noexcept {
+    unlink_self();
+    --core_.waiting_;
+    core_.stand_in_line(key_);
+}
+
+void ResourceWait::pass_on() noexcept {
+    if (answer_ != Answer::granted) {
+        return;
+    }
+    if (node_ != nullptr) {
+        core_.give_back(*node_);
+    } else {
+        const ResourcePlace unused(core_, key_, nullptr, false);
+    }
+}
+
+bool ResourceDrain::try_now() {
+    core_->check(what());
+    core_->close();
+    return core_->alive() == 0;
+}
+
+}  // namespace eddy::inline v0_1::detail
