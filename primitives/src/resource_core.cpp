@@ -32,10 +32,6 @@ void require_not_negative(Duration time, const char* what) {
     }
 }
 
-ResourceNode& first_of(ListOfAll& list) noexcept {
-    return static_cast<ResourceNode&>(static_cast<ListOfAll&>(*list.next));
-}
-
 /// Up to a tenth less than `most`.
 Duration spread(Duration most, std::uint64_t number) noexcept {
     const auto tenth = static_cast<std::uint64_t>(most.count() / 10);
@@ -57,14 +53,8 @@ ResourceCore::ResourceCore(const ResourcePoolOptions& options)
     require_not_negative(check_after_, "ResourcePoolOptions: check_after");
 }
 
-void ResourceCore::require_here(const char* remedy) const noexcept {
-    EDDY_REQUIRE(bound_.here(), remedy);
-}
-
-void ResourceCore::require_open() const {
-    if (closed_) [[unlikely]] {
-        throw ClosedResource("ResourcePool::acquire: the pool is closed, and lends nothing more");
-    }
+void ResourceCore::throw_closed() {
+    throw ClosedResource("ResourcePool::acquire: the pool is closed, and lends nothing more");
 }
 
 ResourcePoolStatistics ResourceCore::statistics() const noexcept {
@@ -117,56 +107,30 @@ void ResourceCore::close_all_idle() noexcept {
 
 // --- what is idle ------------------------------------------------------------------------------
 
-TimePoint ResourceCore::limit_of(const ResourceNode& node) const noexcept {
-    return std::min(after(node.idle_since, max_idle_time_), node.ends_at);
-}
-
 bool ResourceCore::idle_for_long(const ResourceNode& node) const noexcept {
     return check_after_ == Duration::zero() || time() - node.idle_since > check_after_;
 }
 
-void ResourceCore::make_idle(ResourceNode& node, TimePoint now) noexcept {
-    ResourceKey& key = *node.key;
-    node.idle_since = now;
-    node.ListOfAll::insert_before(idle_ones_);
-    node.ListOfKey::insert_before(*key.idle.next);
-    ++idle_;
-    if (++key.idle_count > max_idle_) {
-        auto& longest = static_cast<ResourceNode&>(static_cast<ListOfKey&>(*key.idle.prev));
-        close_idle(longest, ResourceEnd::surplus);
-        return;
-    }
-    if (const TimePoint limit = limit_of(node); limit != never) {
-        look_by(limit);
-    }
+void ResourceCore::close_surplus(ResourceKey& key) noexcept {
+    close_idle(static_cast<ResourceNode&>(static_cast<ListOfKey&>(*key.idle.prev)),
+               ResourceEnd::surplus);
 }
 
-void ResourceCore::leave_idle(ResourceNode& node) noexcept {
-    node.ListOfAll::unlink_self();
-    node.ListOfKey::unlink_self();
-    --idle_;
-    --node.key->idle_count;
-}
-
-ResourceNode* ResourceCore::look_idle(ResourceKey& key) noexcept {
-    while (key.idle.linked()) {
-        auto& node = static_cast<ResourceNode&>(static_cast<ListOfKey&>(*key.idle.next));
+/// The first one is too old to be lent, and so may others be.
+ResourceNode* ResourceCore::look_further(ResourceKey& key) noexcept {
+    ResourceNode* found = nullptr;
+    use(key);
+    while (found == nullptr && key.idle.linked()) {
+        ResourceNode& node = first_of(key.idle);
         const TimePoint now = time();
-        if (now < limit_of(node)) {
-            return &node;
+        if (now < node.idle_until) {
+            found = &node;
+        } else {
+            close_idle(node, why_over(node, now));
         }
-        close_idle(node, why_over(node, now));
     }
-    return nullptr;
-}
-
-ResourceNode* ResourceCore::take_idle(ResourceKey& key) noexcept {
-    ResourceNode* const node = look_idle(key);
-    if (node != nullptr) {
-        leave_idle(*node);
-        ++lent_;
-    }
-    return node;
+    unuse(key);
+    return found;
 }
 
 ResourceEnd ResourceCore::why_over(const ResourceNode& node, TimePoint now) noexcept {
@@ -183,17 +147,14 @@ void ResourceCore::look() {
     for (detail::ListLink* link = idle_ones_.next; link != &idle_ones_;) {
         auto& node = static_cast<ResourceNode&>(static_cast<ListOfAll&>(*link));
         link = link->next;
-        const TimePoint limit = limit_of(node);
-        if (now < limit) {
-            next = std::min(next, limit);
+        if (now < node.idle_until) {
+            next = std::min(next, node.idle_until);
         } else {
             leave_idle(node);
             node.ListOfAll::insert_before(over);
         }
     }
-    if (next != never) {
-        look_by(next);
-    }
+    look_by(next);
     while (over.linked()) {
         ResourceNode& node = first_of(over);
         node.ListOfAll::unlink_self();
@@ -205,6 +166,7 @@ void ResourceCore::look() {
 
 /// Requires: in no list. Runs code of the user's, in the end of the resource.
 void ResourceCore::destroy(ResourceNode& node, ResourceEnd why) noexcept {
+    const LocalRef<ResourceCore> keep = std::move(node.core);
     ResourceKey& key = *node.key;
     ++ended_[static_cast<std::size_t>(why)];
     delete &node;
@@ -270,6 +232,7 @@ bool ResourceCore::take_room(ResourceKey& key) noexcept {
         ++alive_;
         return true;
     }
+    const LocalRef<ResourceCore> keep(this);
     ResourceNode& node = first_of(idle_ones_);
     ResourceKey& other = *node.key;
     leave_idle(node);
@@ -282,7 +245,7 @@ bool ResourceCore::take_room(ResourceKey& key) noexcept {
 
 // --- what comes back ---------------------------------------------------------------------------
 
-void ResourceCore::give_back(ResourceNode& node) noexcept {
+void ResourceCore::give_back_unusual(ResourceNode& node) noexcept {
     ResourceKey& key = *node.key;
     --lent_;
     if (closed_ || !joined() || node.epoch != epoch_) {
@@ -298,8 +261,8 @@ void ResourceCore::give_back(ResourceNode& node) noexcept {
         make_idle(node, now);
     } else {
         pass_to_waiter(node);
+        check_invariants();
     }
-    check_invariants();
 }
 
 /// Somebody has waited for room before the first who waits for this key, and often enough.
@@ -351,6 +314,7 @@ void ResourcePlace::replace() noexcept {
 
 void ResourcePlace::fill(ResourceNode& node) noexcept {
     node.key = key_;
+    node.core = LocalRef<ResourceCore>(core_);
     node.epoch = core_->epoch_;
     if (core_->max_lifetime_ != Duration::max()) {
         node.ends_at = after(core_->time(), spread(core_->max_lifetime_, core_->counts_.made));
@@ -360,13 +324,6 @@ void ResourcePlace::fill(ResourceNode& node) noexcept {
     ++core_->lent_;
     node_ = &node;
     made_ = true;
-}
-
-ResourceNode& ResourcePlace::lend() noexcept {
-    ++core_->counts_.acquired;
-    core_->counts_.reused += made_ ? 0U : 1U;
-    core_ = nullptr;
-    return *node_;
 }
 
 void ResourcePlace::give_up() noexcept {
@@ -382,40 +339,19 @@ void ResourcePlace::give_up() noexcept {
 
 // --- the waits ---------------------------------------------------------------------------------
 
-bool ResourceWait::try_now() {
-    core_.check(what());
-    core_.require_open();
+/// Nothing is idle, or somebody waits.
+bool ResourceWait::try_room() noexcept {
     static_cast<void>(core_.join());
-    node_ = nullptr;
-    was_idle_ = false;
-    passed_over_ = 0;
-    answer_ = Answer::none;
-    if (!key_.waiting.empty()) {
-        return false;
-    }
-    node_ = core_.take_idle(key_);
-    was_idle_ = node_ != nullptr;
-    if (!was_idle_ && !core_.take_room(key_)) {
-        return false;
-    }
-    answer_ = Answer::granted;
-    return true;
+    return key_.waiting.empty() && core_.take_room(key_);
 }
 
 void ResourceWait::start() noexcept {
+    answer_ = Answer::none;
     ticket_ = ++core_.tickets_;
     key_.waiting.push_back(*this);
     ++core_.waiting_;
     core_.stand_in_line(key_);
     core_.check_invariants();
-}
-
-ResourcePlace ResourceWait::take() {
-    if (answer_ == Answer::closed) {
-        core_.require_open();
-    }
-    answer_ = Answer::none;
-    return ResourcePlace(core_, key_, node_, was_idle_);
 }
 
 void ResourceWait::unlink() noexcept {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <eddy/detail/export.hpp>
-#include <eddy/detail/local_ref.hpp>
 #include <eddy/detail/resource_state.hpp>
 
 namespace eddy::inline v0_1 {
@@ -33,13 +32,11 @@ class [[nodiscard]] EDDY_VISIBLE ResourceLease final {
     using State = detail::ResourceState<R, Key>;
 
 public:
-    ResourceLease(ResourceLease&& other) noexcept
-        : state_(std::move(other.state_)), node_(std::exchange(other.node_, nullptr)) {}
+    ResourceLease(ResourceLease&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
     /// Lets go first of what this one has.
     ResourceLease& operator=(ResourceLease&& other) noexcept {
         if (this != &other) {
             drop();
-            state_ = std::move(other.state_);
             node_ = std::exchange(other.node_, nullptr);
         }
         return *this;
@@ -61,25 +58,26 @@ public:
 
     /// Gives it back now, for others to use.
     void release() {
-        auto& returned = take("ResourceLease::release");
-        const auto state = std::move(state_);
-        state->release(returned);
+        detail::ResourceOf<R>& returned = take("ResourceLease::release");
+        state_of(returned).release(returned);
     }
 
     /// It is broken: closes it now. There is room for another one.
     void discard() {
-        auto& broken = take("ResourceLease::discard");
-        const auto state = std::move(state_);
-        state->discard(broken, detail::ResourceEnd::broken);
+        detail::ResourceOf<R>& broken = take("ResourceLease::discard");
+        state_of(broken).discard(broken, detail::ResourceEnd::broken);
     }
 
 private:
     template <class, class, class, class>
     friend class ResourcePool;
 
-    explicit ResourceLease(detail::LocalRef<State> state, detail::ResourceNode& node) noexcept
-        : state_(std::move(state)), node_(&static_cast<detail::ResourceOf<R>&>(node)) {}
+    explicit ResourceLease(detail::ResourceNode& node) noexcept
+        : node_(&static_cast<detail::ResourceOf<R>&>(node)) {}
 
+    [[nodiscard]] static State& state_of(const detail::ResourceNode& node) noexcept {
+        return static_cast<State&>(*node.core);
+    }
     [[nodiscard]] detail::ResourceOf<R>& node(const char* what) const {
         if (node_ == nullptr) [[unlikely]] {
             detail::throw_empty_lease(what);
@@ -88,21 +86,21 @@ private:
     }
     [[nodiscard]] detail::ResourceOf<R>& take(const char* what) {
         detail::ResourceOf<R>& taken = node(what);
-        state_->check(what);
+        state_of(taken).check(what);
         node_ = nullptr;
         return taken;
     }
     void drop() noexcept {
         if (node_ != nullptr) {
-            state_->require_here(
+            detail::ResourceOf<R>& dropped = *std::exchange(node_, nullptr);
+            State& state = state_of(dropped);
+            state.require_here(
                 "a ResourceLease ended on another thread than its pool's loop: move it back with "
                 "LoopHandle::post first");
-            const auto state = std::move(state_);
-            state->drop(*std::exchange(node_, nullptr));
+            state.drop(dropped);
         }
     }
 
-    detail::LocalRef<State> state_;
     detail::ResourceOf<R>* node_;
 };
 

@@ -113,13 +113,13 @@ public:
         requires std::is_void_v<Key>
     {
         table_->check("ResourcePool::try_acquire");
-        return try_lend(use());
+        return try_lend(table_->find());
     }
     template <class K = Key>
         requires(!std::is_void_v<Key>)
     [[nodiscard]] std::optional<Lease> try_acquire(const std::type_identity_t<K>& key) {
         table_->check("ResourcePool::try_acquire");
-        return try_lend(use(key));
+        return try_lend(table_->find(key));
     }
 
     /// For good: idle resources are closed now, those that are lent when they come back. Who waits,
@@ -140,38 +140,30 @@ public:
 private:
     template <class... Keys>
     [[nodiscard]] Use use(const Keys&... key) {
-        return Use(detail::LocalRef<State>(&*table_), table_->entry(key...));
+        return Use(table_->entry(key...));
     }
 
     static Task<Lease> lend(Use use) {
         State& state = use.state();
         detail::ResourceWait wait(state, use.key());
         detail::ResourcePlace place = co_await wait;
-        while (place.node() != nullptr && place.was_idle() && state.needs_check(*place.node())) {
-            const bool good = co_await detail::passes_check(state, *place.node());
-            state.require_open();
-            if (good) {
-                break;
-            }
-            place.replace();
+        const detail::ResourceNode* const node = place.node();
+        const bool ready = node != nullptr && !(place.was_idle() && state.needs_check(*node));
+        if (!ready) [[unlikely]] {
+            co_await detail::prepare_resource(state, use.key(), place);
         }
-        if (place.node() == nullptr) {
-            state.require_open();
-            co_await detail::make_resource(state, use.key(), place);
-            state.require_open();
-        }
-        co_return Lease(use.share(), place.lend());
+        co_return Lease(place.lend());
     }
 
-    static std::optional<Lease> try_lend(Use use) {
-        State& state = use.state();
-        state.require_open();
-        const detail::ResourceNode* const idle = state.look_idle(use.key());
-        if (idle == nullptr || state.needs_check(*idle)) {
+    [[nodiscard]] std::optional<Lease> try_lend(detail::ResourceKey* key) {
+        Table& table = *table_;
+        table.require_open();
+        const detail::ResourceNode* const idle = key != nullptr ? table.look_idle(*key) : nullptr;
+        if (idle == nullptr || table.needs_check(*idle)) {
             return std::nullopt;
         }
-        detail::ResourcePlace place(state, use.key(), state.take_idle(use.key()), true);
-        return Lease(use.share(), place.lend());
+        table.count_loan(true);
+        return Lease(*table.take_idle(*key));
     }
 
     detail::LocalRef<Table> table_;

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/housekeeping.hpp>
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
-#include <eddy/detail/thread_state.hpp>
-
 namespace eddy::inline v0_1::detail {
 
-bool Housekeeping::join() noexcept {
-    if (core_ != nullptr) {
-        return true;
-    }
+bool Housekeeping::join_loop() noexcept {
     LoopCore* const core = thread_state.core;
     if (core == nullptr || core->root.closed) {
         return false;
@@ -35,15 +29,7 @@ void Housekeeping::leave() noexcept {
     }
 }
 
-TimePoint Housekeeping::time() const noexcept {
-    return thread_state.job != nullptr ? core_->turn_time : core_->clock->now();
-}
-
-void Housekeeping::look_by(TimePoint when) noexcept {
-    when = std::min(when, never - Duration(1));  // `never` has no place in the heap
-    if (when >= when_) {
-        return;
-    }
+void Housekeeping::arm(TimePoint when) noexcept {
     try {
         core_->housekeeping.move(*this, when);
         when_ = when;

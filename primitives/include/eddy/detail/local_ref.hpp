@@ -47,6 +47,14 @@ public:
         }
     }
 
+    /// Its reference is the caller's, who makes it a LocalRef again: `adopt`.
+    [[nodiscard]] T* detach() noexcept { return std::exchange(shared_, nullptr); }
+    [[nodiscard]] static LocalRef adopt(T* shared) noexcept {
+        LocalRef ref;
+        ref.shared_ = shared;
+        return ref;
+    }
+
     [[nodiscard]] explicit operator bool() const noexcept { return shared_ != nullptr; }
     [[nodiscard]] T& operator*() const noexcept { return *shared_; }
     [[nodiscard]] T* operator->() const noexcept { return shared_; }

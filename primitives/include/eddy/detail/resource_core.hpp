@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/detail/waiter_heap.hpp>
 #include <eddy/loop_bound.hpp>
+#include <eddy/require.hpp>
 #include <eddy/resource_pool_options.hpp>
 #include <eddy/time.hpp>
 #include <eddy/wait_queue.hpp>
@@ -30,6 +32,9 @@ struct ListOfKey : ListLink {};
 /// The resources of one key, and who waits for one.
 struct EDDY_VISIBLE ResourceKey : ListOfAll,     // of the keys that somebody waits for
                                   WaiterPlace {  // among those that want room; by the first ticket
+    explicit ResourceKey(ResourceCore& owner) noexcept : core(&owner) {}
+
+    ResourceCore* core;
     WaitQueue waiting;
     ListOfKey idle;  // the one used last comes first
     std::size_t idle_count = 0;
@@ -49,9 +54,11 @@ struct EDDY_VISIBLE ResourceNode : ListOfAll, ListOfKey {
     virtual ~ResourceNode() = default;
 
     ResourceKey* key = nullptr;
+    LocalRef<ResourceCore> core;  // so that leases need no more than this
     TimePoint idle_since{};
-    TimePoint ends_at = never;
-    std::uint32_t epoch = 0;  // which loop it was made on
+    TimePoint idle_until{};     // while it is idle: the end of its time, or of its lifetime
+    TimePoint ends_at = never;  // its lifetime
+    std::uint32_t epoch = 0;    // which loop it was made on
 };
 
 /// What a wait has been granted, until it is a lease: a resource, or room to make one. What is left
@@ -110,9 +117,13 @@ class EDDY_API ResourceCore : public LocalShared, private Housekeeping {
 public:
     /// Throws: `WrongThread`.
     void check(const char* what) const { bound_.check(what); }
-    void require_here(const char* remedy) const noexcept;
+    void require_here(const char* remedy) const noexcept { EDDY_REQUIRE(bound_.here(), remedy); }
     /// Throws: `ClosedResource`.
-    void require_open() const;
+    void require_open() const {
+        if (closed_) [[unlikely]] {
+            throw_closed();
+        }
+    }
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
     [[nodiscard]] std::size_t alive() const noexcept { return alive_; }
@@ -132,13 +143,43 @@ public:
     /// It has been idle for so long that it is to be checked.
     [[nodiscard]] bool idle_for_long(const ResourceNode& node) const noexcept;
     /// The one used last that is still good, which is lent from now on; or null.
-    [[nodiscard]] ResourceNode* take_idle(ResourceKey& key) noexcept;
+    [[nodiscard]] ResourceNode* take_idle(ResourceKey& key) noexcept {
+        ResourceNode* const node = look_idle(key);
+        if (node != nullptr) [[likely]] {
+            leave_idle(*node);
+            ++lent_;
+        }
+        return node;
+    }
     /// The one that would be taken; or null.
-    [[nodiscard]] ResourceNode* look_idle(ResourceKey& key) noexcept;
+    [[nodiscard]] ResourceNode* look_idle(ResourceKey& key) noexcept {
+        if (!key.idle.linked()) {
+            return nullptr;
+        }
+        ResourceNode& node = first_of(key.idle);
+        return time() < node.idle_until ? &node : look_further(key);
+    }
     void count_failure() noexcept { ++counts_.failed; }
+    void count_loan(bool reused) noexcept {
+        ++counts_.acquired;
+        counts_.reused += reused ? 1U : 0U;
+    }
 
     // --- for leases ------------------------------------------------------------------------------
-    void give_back(ResourceNode& node) noexcept;
+    /// This may be gone when it returns.
+    void give_back(ResourceNode& node) noexcept {
+        const ResourceKey& key = *node.key;
+        if (joined() && !closed_ && key.waiting.empty() && line_.empty()) [[likely]] {
+            const TimePoint now = time();
+            if (node.epoch == epoch_ && now < node.ends_at) [[likely]] {
+                --lent_;
+                make_idle(node, now);
+                return;
+            }
+        }
+        give_back_unusual(node);
+    }
+    /// This may be gone when it returns.
     void discard(ResourceNode& node, ResourceEnd why) noexcept {
         --lent_;
         destroy(node, why);
@@ -161,13 +202,38 @@ private:
     [[nodiscard]] bool has_room(const ResourceKey& key) const noexcept {
         return key.alive < max_per_key_;
     }
-    /// When it may be idle no longer.
-    [[nodiscard]] TimePoint limit_of(const ResourceNode& node) const noexcept;
+    [[noreturn]] static void throw_closed();
+    static ResourceNode& first_of(ListOfAll& list) noexcept {
+        return static_cast<ResourceNode&>(static_cast<ListOfAll&>(*list.next));
+    }
+    static ResourceNode& first_of(ListOfKey& list) noexcept {
+        return static_cast<ResourceNode&>(static_cast<ListOfKey&>(*list.next));
+    }
+    [[nodiscard]] ResourceNode* look_further(ResourceKey& key) noexcept;
+    void give_back_unusual(ResourceNode& node) noexcept;
     [[nodiscard]] bool take_room(ResourceKey& key) noexcept;
     [[nodiscard]] bool passes_over(const ResourceKey& key) noexcept;
     void pass_to_waiter(ResourceNode& node) noexcept;
-    void make_idle(ResourceNode& node, TimePoint now) noexcept;
-    void leave_idle(ResourceNode& node) noexcept;
+    void make_idle(ResourceNode& node, TimePoint now) noexcept {
+        ResourceKey& key = *node.key;
+        node.idle_since = now;
+        node.idle_until = std::min(after(now, max_idle_time_), node.ends_at);
+        node.ListOfAll::insert_before(idle_ones_);
+        node.ListOfKey::insert_before(*key.idle.next);
+        ++idle_;
+        if (++key.idle_count > max_idle_) [[unlikely]] {
+            close_surplus(key);
+        } else {
+            look_by(node.idle_until);
+        }
+    }
+    void leave_idle(ResourceNode& node) noexcept {
+        node.ListOfAll::unlink_self();
+        node.ListOfKey::unlink_self();
+        --idle_;
+        --node.key->idle_count;
+    }
+    void close_surplus(ResourceKey& key) noexcept;
     void close_idle(ResourceNode& node, ResourceEnd why) noexcept {
         leave_idle(node);
         destroy(node, why);
@@ -217,15 +283,29 @@ class EDDY_API ResourceWait final : public QueuedWaiter {
 public:
     explicit ResourceWait(ResourceCore& core, ResourceKey& key) noexcept : core_(core), key_(key) {}
 
-    [[nodiscard]] bool try_now();
+    [[nodiscard]] bool try_now() {
+        core_.check("ResourcePool::acquire");
+        core_.require_open();
+        passed_over_ = 0;
+        node_ = key_.waiting.empty() ? core_.take_idle(key_) : nullptr;
+        was_idle_ = node_ != nullptr;
+        answer_ = Answer::granted;
+        return was_idle_ || try_room();
+    }
     void start() noexcept;
-    [[nodiscard]] ResourcePlace take();
+    [[nodiscard]] ResourcePlace take() {
+        if (answer_ == Answer::closed) [[unlikely]] {
+            core_.require_open();
+        }
+        return ResourcePlace(core_, key_, node_, was_idle_);
+    }
     [[nodiscard]] const char* what() const noexcept override { return "ResourcePool::acquire"; }
 
 private:
     friend class ResourceCore;
     enum class Answer : std::uint8_t { none, granted, closed };
 
+    [[nodiscard]] bool try_room() noexcept;
     void unlink() noexcept override;
     void pass_on() noexcept override;
 
@@ -251,5 +331,11 @@ public:
 private:
     LocalRef<ResourceCore> core_;
 };
+
+inline ResourceNode& ResourcePlace::lend() noexcept {
+    core_->count_loan(!made_);
+    core_ = nullptr;
+    return *node_;
+}
 
 }  // namespace eddy::inline v0_1::detail

@@ -29,10 +29,13 @@ struct EDDY_VISIBLE ResourceOf final : ResourceNode {
 
 template <class Key>
 struct EDDY_VISIBLE ResourceKeyOf final : ResourceKey {
+    using ResourceKey::ResourceKey;
     const Key* value = nullptr;  // in the map
 };
 template <>
-struct EDDY_VISIBLE ResourceKeyOf<void> final : ResourceKey {};
+struct EDDY_VISIBLE ResourceKeyOf<void> final : ResourceKey {
+    using ResourceKey::ResourceKey;
+};
 
 /// A pool without the table of its keys: what leases know.
 template <class R, class Key>
@@ -99,9 +102,14 @@ public:
         : ResourceState<R, Key>(std::move(hooks), options) {}
 
     [[nodiscard]] ResourceKeyOf<Key>& entry(const Key& key) {
-        const auto [found, inserted] = entries_.try_emplace(key);
+        const auto [found, inserted] = entries_.try_emplace(key, *this);
         found->second.value = &found->first;
         return found->second;
+    }
+    /// Null if there is nothing of that key.
+    [[nodiscard]] ResourceKeyOf<Key>* find(const Key& key) {
+        const auto found = entries_.find(key);
+        return found != entries_.end() ? &found->second : nullptr;
     }
     [[nodiscard]] std::size_t keys() const noexcept { return entries_.size(); }
 
@@ -121,6 +129,7 @@ public:
         : ResourceState<R, void>(std::move(hooks), options) {}
 
     [[nodiscard]] ResourceKeyOf<void>& entry() noexcept { return entry_; }
+    [[nodiscard]] ResourceKeyOf<void>* find() noexcept { return &entry_; }
     [[nodiscard]] std::size_t keys() const noexcept {
         return entry_.alive != 0 || entry_.users != 0 ? 1 : 0;
     }
@@ -128,35 +137,37 @@ public:
 private:
     void vanish(ResourceKey&) noexcept override {}
 
-    ResourceKeyOf<void> entry_;
+    ResourceKeyOf<void> entry_{*this};
 };
 
-/// A call that has a key in its hands: neither that nor the pool vanishes.
+/// A call that has a key in its hands: neither that nor the pool vanishes. One pointer, so that it
+/// comes into a frame without a detour.
 template <class R, class Key>
 class EDDY_VISIBLE ResourceUse final {
 public:
-    explicit ResourceUse(LocalRef<ResourceState<R, Key>> state, ResourceKey& key) noexcept
-        : state_(std::move(state)), key_(&key) {
-        state_->use(key);
+    explicit ResourceUse(ResourceKey& key) noexcept : key_(&key) {
+        static_cast<void>(LocalRef<ResourceCore>(key.core).detach());
+        key.core->use(key);
     }
-    ResourceUse(ResourceUse&&) noexcept = default;
+    ResourceUse(ResourceUse&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
     ResourceUse& operator=(ResourceUse&&) = delete;
     ~ResourceUse() {
-        if (state_) {
-            state_->unuse(*key_);
+        if (key_ != nullptr) {
+            const auto keep = LocalRef<ResourceCore>::adopt(key_->core);
+            keep->unuse(*key_);
         }
     }
 
-    [[nodiscard]] ResourceState<R, Key>& state() const noexcept { return *state_; }
+    [[nodiscard]] ResourceState<R, Key>& state() const noexcept {
+        return static_cast<ResourceState<R, Key>&>(*key_->core);
+    }
     [[nodiscard]] ResourceKey& key() const noexcept { return *key_; }
-    [[nodiscard]] LocalRef<ResourceState<R, Key>> share() const noexcept { return state_; }
 
 private:
-    LocalRef<ResourceState<R, Key>> state_;
     ResourceKey* key_;
 };
 
-/// Whether the resource that has been granted is good. False also if its check has failed.
+/// Whether a resource that was idle is good. False also if its check has failed.
 template <class R, class Key>
 Task<bool> passes_check(ResourceState<R, Key>& state, ResourceNode& node) {
     bool good = false;
@@ -180,6 +191,26 @@ Task<> make_resource(ResourceState<R, Key>& state, ResourceKey& key, ResourcePla
         throw;
     }
     place.fill(*node.release());
+}
+
+/// Of what has been granted: checks it, and has another one if it is no good; or makes it.
+///
+/// Throws: `ClosedResource` when the pool is closed meanwhile; what `make` throws.
+template <class R, class Key>
+Task<> prepare_resource(ResourceState<R, Key>& state, ResourceKey& key, ResourcePlace& place) {
+    while (place.node() != nullptr && state.needs_check(*place.node())) {
+        const bool good = co_await passes_check(state, *place.node());
+        state.require_open();
+        if (good) {
+            co_return;
+        }
+        place.replace();
+    }
+    if (place.node() == nullptr) {
+        state.require_open();
+        co_await make_resource(state, key, place);
+        state.require_open();
+    }
 }
 
 }  // namespace eddy::inline v0_1::detail

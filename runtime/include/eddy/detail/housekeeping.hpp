@@ -4,6 +4,7 @@
 #include <eddy/detail/deadline_node.hpp>
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/time.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -24,19 +25,25 @@ protected:
 
     /// From now on it belongs to this thread's loop, until that ends. False: there is no loop, or
     /// it is ending. Does nothing when it belongs to one already.
-    bool join() noexcept;
+    bool join() noexcept { return core_ != nullptr || join_loop(); }
     [[nodiscard]] bool joined() const noexcept { return core_ != nullptr; }
     /// It belongs to none, and is not armed.
     void leave() noexcept;
 
     /// The time: of a job, when its turn began, which costs nothing. Requires: joined.
-    [[nodiscard]] TimePoint time() const noexcept;
+    [[nodiscard]] TimePoint time() const noexcept {
+        return thread_state.job != nullptr ? core_->turn_time : core_->clock->now();
+    }
 
     /// `look` is called at `when`, or at an earlier moment it was armed for. Requires: joined.
     ///
     /// When there is no memory for that it stays as it is, and tells nobody: the next one may find
     /// some.
-    void look_by(TimePoint when) noexcept;
+    void look_by(TimePoint when) noexcept {
+        if (when < when_) [[unlikely]] {
+            arm(when);
+        }
+    }
 
     /// The moment has come, between jobs; it is not armed. May throw, and destroy this.
     virtual void look() = 0;
@@ -45,6 +52,8 @@ protected:
     virtual void loop_over() noexcept = 0;
 
 private:
+    bool join_loop() noexcept;
+    void arm(TimePoint when) noexcept;
     void due() noexcept final;
     void call() final {
         queued_ = false;
