@@ -12,6 +12,7 @@
 #include <eddy/channel.hpp>
 #include <eddy/keyed_lock.hpp>
 #include <eddy/lock.hpp>
+#include <eddy/resource_pool.hpp>
 #include <eddy/rw_lock.hpp>
 #include <eddy/semaphore.hpp>
 #include <eddy/spawn.hpp>
@@ -87,6 +88,16 @@ struct OfChannel {
     Task<eddy::Sender<int>::Slot> hold() { co_return co_await ends.first.reserve(); }
     Task<> visit(bool& been) {
         const auto slot = co_await ends.first.reserve();
+        been = true;
+    }
+};
+
+struct OfPool {
+    eddy::ResourcePool<int> pool = eddy::ResourcePool<int>({.make = made}, {.max_total = 1});
+    static Task<int> made() { co_return 1; }
+    Task<eddy::ResourceLease<int>> hold() { co_return co_await pool.acquire(); }
+    Task<> visit(bool& been) {
+        const auto lease = co_await pool.acquire();
         been = true;
     }
 };
@@ -197,7 +208,8 @@ Task<> erases_from_vector() {
 
 }  // namespace
 
-#define EVERY_KIND OfLock, OfKeyedLock, OfReader, OfWriter, OfSemaphore, OfCapacity, OfChannel
+#define EVERY_KIND \
+    OfLock, OfKeyedLock, OfReader, OfWriter, OfSemaphore, OfCapacity, OfChannel, OfPool
 
 TEST_CASE_TEMPLATE("assigning a guard releases what it held, to the longest waiter",
                    Of,

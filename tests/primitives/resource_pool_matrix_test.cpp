@@ -160,6 +160,5 @@ TEST_CASE("a pool whose users are cancelled at each checkpoint loses no resource
                 CHECK(ledger.most_alive <= 2);
             });
         CHECK(count > 20);
-        MESSAGE(count, " checkpoints");
     }
 }

@@ -29,6 +29,7 @@
 #include <eddy/queue.hpp>
 #include <eddy/rate_limiter.hpp>
 #include <eddy/resettable_event.hpp>
+#include <eddy/resource_pool.hpp>
 #include <eddy/rw_lock.hpp>
 #include <eddy/select.hpp>
 #include <eddy/semaphore.hpp>
@@ -388,6 +389,49 @@ TEST_CASE("a shortage in a bounded executor") {
         static_cast<void>(outcomes.size());
         static_cast<void>(co_await executor.execute(fetch, 5));
     });
+}
+
+TEST_CASE("a shortage in resource pools, which lose no room") {
+    using Pool = eddy::ResourcePool<std::unique_ptr<std::string>, std::string>;
+    using Made = std::unique_ptr<std::string>;
+    std::size_t wrong = 0;
+    survives_shortage_in_job([&]() -> Task<> {
+        const auto make = [](const std::string& key) -> Task<Made> {
+            co_await eddy::sleep_for(1s);
+            co_return std::make_unique<std::string>(key);
+        };
+        const auto check = [](Made& made) -> Task<bool> {
+            co_await eddy::yield();
+            co_return made != nullptr;
+        };
+        Pool pool({.make = make, .check = check}, {.max_total = 2, .max_idle_time = 10s});
+        const auto use = [](Pool& used, const std::string& key) -> Task<> {
+            for (int i = 0; i < 2; ++i) {
+                const auto lease = co_await used.acquire(key);
+                co_await eddy::yield();
+            }
+        };
+        const std::string other = long_text + "2";
+        std::exception_ptr error;
+        try {
+            co_await in_group([&](TaskGroup& group) -> Task<> {
+                group.spawn(use(pool, long_text));
+                group.spawn(use(pool, long_text));
+                group.spawn(use(pool, other));
+                co_await use(pool, other);
+            });
+        } catch (...) {
+            error = std::current_exception();
+        }
+        const auto all = pool.statistics();
+        wrong += all.lent + all.making + all.waiting + (all.idle <= 2 ? 0U : 1U);
+        if (error) {
+            std::rethrow_exception(error);
+        }
+        co_await eddy::sleep_for(11s);
+        co_await pool.drain();
+    });
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("a shortage in selects over primitives") {

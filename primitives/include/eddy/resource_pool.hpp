@@ -134,6 +134,7 @@ public:
     ///
     /// Cancellation: on entry it is not closed yet, later it stays closed.
     [[nodiscard]] detail::ResourceDrain drain() {
+        table_->check("ResourcePool::drain");
         return detail::ResourceDrain(detail::LocalRef<detail::ResourceCore>(&*table_));
     }
 
