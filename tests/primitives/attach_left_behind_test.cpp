@@ -3,6 +3,7 @@
 // destroyed after it, and the host is none the worse for it.
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -22,6 +23,7 @@
 #include <eddy/once_cell.hpp>
 #include <eddy/queue.hpp>
 #include <eddy/resettable_event.hpp>
+#include <eddy/resource_pool.hpp>
 #include <eddy/rw_lock.hpp>
 #include <eddy/scope.hpp>
 #include <eddy/semaphore.hpp>
@@ -168,6 +170,31 @@ TEST_CASE("what jobs of a guest only wait in outlives it") {
                 static_cast<void>(co_await eddy::with_scope(
                     w.scope, []() -> Task<> { co_await eddy::sleep_forever(); }));
             });
+        });
+}
+
+TEST_CASE("a resource pool of a guest, with an idle one, a lease and a waiter, outlives it") {
+    using Pool = eddy::ResourcePool<int>;
+    const auto make = []() -> Task<int> { co_return 1; };
+    check_jobs(
+        "ResourcePool",
+        [make] { return std::make_unique<Pool>(Pool::Hooks{.make = make}); },
+        [](std::unique_ptr<Pool>& pool) -> Task<> {
+            const auto kept = co_await pool->acquire();
+            {
+                const auto idle = co_await pool->acquire();
+            }
+            co_await eddy::sleep_forever();
+        });
+    check_jobs(
+        "ResourcePool of one",
+        [make] {
+            return std::make_unique<Pool>(Pool::Hooks{.make = make},
+                                          eddy::ResourcePoolOptions{.max_total = 1});
+        },
+        [](std::unique_ptr<Pool>& pool) -> Task<> {
+            const auto kept = co_await pool->acquire();
+            co_await eddy::sleep_forever();
         });
 }
 

@@ -2,7 +2,6 @@
 // Resources of several keys, under one limit.
 #include <chrono>
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,7 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include <eddy/event.hpp>
+#include <eddy/detail/frame_pool.hpp>
 #include <eddy/resource_pool.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -61,7 +60,7 @@ EDDY_TEST_CASE("each key has its own, and a lease knows which it is") {
     }
     const std::size_t before = eddy::testing::heap_counters().allocations;
     const Lease b = co_await pool.acquire(long_key);
-    CHECK(eddy::testing::heap_counters().allocations == before);
+    CHECK((eddy::testing::heap_counters().allocations == before || !EDDY_FRAME_POOL));
     CHECK(b->number() == 2);
     CHECK_FALSE(pool.try_acquire(long_key).has_value());
     CHECK_FALSE(pool.try_acquire("nobody has used this").has_value());

@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/detail/frame_pool.hpp>
 #include <eddy/event.hpp>
 #include <eddy/race.hpp>
 #include <eddy/sleep.hpp>
@@ -371,6 +372,8 @@ TEST_CASE("a pool without a make, or with limits that make no sense, is refused"
     CHECK_NOTHROW(Things({.make = make}, {.max_idle = 0, .max_idle_time = 0ns}));
 }
 
+#if EDDY_HEAP_HOOKS && EDDY_FRAME_POOL
+
 EDDY_TEST_CASE_FIFO("to lend and take back an idle one, or to wait for one, allocates nothing") {
     Ledger ledger;
     Things pool({.make = [&] { return make_thing(ledger); }}, {.max_total = 1});
@@ -401,3 +404,5 @@ EDDY_TEST_CASE_FIFO("to lend and take back an idle one, or to wait for one, allo
     });
     CHECK(ledger.made == 1);
 }
+
+#endif
