@@ -10,6 +10,7 @@
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/detail/resource_core.hpp>
 #include <eddy/detail/resource_state.hpp>
+#include <eddy/detail/resource_wait.hpp>
 #include <eddy/resource_hooks.hpp>
 #include <eddy/resource_lease.hpp>
 #include <eddy/resource_pool_options.hpp>

@@ -13,6 +13,7 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/local_ref.hpp>
 #include <eddy/detail/resource_core.hpp>
+#include <eddy/detail/resource_wait.hpp>
 #include <eddy/detail/shrink_map.hpp>
 #include <eddy/error.hpp>
 #include <eddy/resource_hooks.hpp>
