@@ -111,6 +111,7 @@ void ResourceCore::close_surplus(ResourceKey& key) noexcept {
 
 /// The first one is too old to be lent, and so may others be.
 ResourceNode* ResourceCore::look_further(ResourceKey& key) noexcept {
+    const LocalRef<ResourceCore> keep(this);
     ResourceNode* found = nullptr;
     use(key);
     while (found == nullptr && key.idle.linked()) {

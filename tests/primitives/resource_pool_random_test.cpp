@@ -229,7 +229,7 @@ Task<> run_program(std::uint64_t seed, bool in_order) {
 }  // namespace
 
 TEST_CASE("random use of a resource pool keeps its limits and its order, and closes each once") {
-    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         CAPTURE(seed);
         eddy::testing::VirtualClock clock;
         const bool in_order = seed % 2 == 0;

@@ -34,7 +34,7 @@ struct ResourceMakerOf<R, void> {
 
 /// A `std::function` that says what it wants.
 template <class R, class Key>
-class ResourceMaker final {
+class EDDY_VISIBLE ResourceMaker final {
     using Of = ResourceMakerOf<R, Key>;
 
 public:

@@ -55,13 +55,14 @@ namespace eddy::inline v0_1 {
 ///               closed, and those that come back later are; it may then be used on the next one.
 /// Cost:         to lend and take back an idle one: no allocation, no system call; with keys, a
 ///               hash. Waiting allocates nothing but the frame of `acquire`.
-/// Source:       Go's database/sql (issues 10886, 22697, 32530: grants lost to cancelled waiters,
-///               order, lifetimes); HikariCP, lifetimes that are spread.
+/// Source:       HikariCP, whose lifetimes differ, too; Go's database/sql, which hands over what comes
+///               back, and looks after what it grants to a waiter that is being cancelled.
 template <class R, class Key = void, class Hash = std::hash<Key>, class Equal = std::equal_to<Key>>
 class EDDY_VISIBLE ResourcePool final {
     static_assert(std::is_object_v<R> && std::is_move_constructible_v<R>,
                   "a resource is an object that can be moved once, from where it is made to where "
                   "it stays: pool a std::unique_ptr to one that cannot");
+    static_assert(std::is_nothrow_destructible_v<R>, "a resource is closed by its destructor");
     static_assert(!std::is_reference_v<Key> && !std::is_const_v<Key>, "a key is a plain value");
     using Table = detail::ResourceTable<R, Key, Hash, Equal>;
     using State = detail::ResourceState<R, Key>;
