@@ -53,6 +53,16 @@ void PollHandle::set_events(unsigned events) noexcept {
     EDDY_REQUIRE(result == 0, "libuv refuses to watch a descriptor: it is watched twice");
 }
 
+int PollHandle::try_arm(unsigned events) noexcept {
+    EDDY_ASSERT(watched_);
+    const int wanted = static_cast<int>(armed_ | events);
+    const int result = uv_poll_start(&handle_, wanted, &PollHandle::on_event);
+    if (result == 0) {
+        armed_ |= events;
+    }
+    return -result;
+}
+
 void PollHandle::disarm(unsigned events) noexcept {
     if ((armed_ & events) != 0) {
         set_events(armed_ & ~events);

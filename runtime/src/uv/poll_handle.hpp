@@ -74,6 +74,9 @@ protected:
             set_events(armed_ | events);
         }
     }
+    /// The same for a descriptor that the loop may watch twice, or that may have been closed: zero,
+    /// or an errno, and nothing has changed.
+    [[nodiscard]] int try_arm(unsigned events) noexcept;
     void disarm(unsigned events) noexcept;
     [[nodiscard]] bool is_armed(unsigned events) const noexcept {
         return (armed_ & events) == events;

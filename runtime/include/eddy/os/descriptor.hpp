@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+#include <eddy/detail/descriptor_wait.hpp>
+#include <eddy/detail/export.hpp>
+
+namespace eddy::inline v0_1 {
+
+struct EDDY_VISIBLE DescriptorStatistics {
+    bool reading = false;           ///< a job waits until it is readable
+    bool writing = false;           ///< a job waits until it is writable
+    bool awaiting_hang_up = false;  ///< a job waits for the other side to hang up
+};
+
+/// A descriptor of any kind that the kernel can watch, and that Eddy has no noun for: another
+/// library's socket (libpq, c-ares, libcurl), an inotify, pidfd, timerfd, a serial line.
+///
+///     Descriptor watch = Descriptor::borrow(PQsocket(connection));
+///     while (PQisBusy(connection) != 0) {
+///         co_await watch.readable();
+///         if (PQconsumeInput(connection) == 0) break;  // the library reads
+///     }
+///
+/// It only waits; the calls that read and write are the caller's, and are non-blocking. For
+/// connections there is more: `TcpStream::adopt`, `UnixStream::adopt`.
+///
+/// Levels: a wait ends when the kernel says so now. What is left unread ends the next wait at once.
+/// It is a hint: the call that follows may still say EAGAIN. An error of the descriptor, and both
+/// sides having ended, end all three kinds of waits; the call that follows says what is wrong.
+///
+/// `borrow` or `adopt`: a borrowed descriptor is somebody else's, who may close it, and open another
+/// one with its number, whenever no job waits for it. Between waits nobody watches it; it is never
+/// closed here, and its flags stay as they are. An adopted one is closed with this object.
+///
+/// Throws:       waits: `BusyResource` for a second job that waits for the same; `ClosedResource`
+///               after, or woken by, `close`; `IoError` for a number that is not open any more.
+/// Cancellation: at once; nothing is left of the wait.
+/// Lifetime:     waits of one that is destroyed end with `ClosedResource`; one that outlives its
+///               loop is closed, and what it had borrowed is not.
+/// Trap:         a borrowed descriptor that is closed while a job waits for it. In the turn in which
+///               the wait began that is noticed, `IoError`; later the kernel says nothing, and the
+///               wait does not end, or ends because of the number's next bearer.
+/// Not here:     urgent data (POLLPRI); edges instead of levels; files and directories, which are
+///               always ready.
+/// Cost:         a wait asks the kernel once, poll(2), and for an adopted descriptor that is all: it
+///               stays watched until an event comes that nobody waits for. A borrowed one takes two
+///               epoll_ctl and an epoll_wait more, and one descriptor for as long as this object is
+///               open.
+class EDDY_API Descriptor final {
+public:
+    /// Takes the descriptor over: makes it non-blocking and close-on-exec, and closes it one day.
+    ///
+    /// Throws: and it is still the caller's: `std::invalid_argument` for one that is not open or
+    ///         cannot be waited for; `InvalidState` outside a loop, and for one that this loop
+    ///         watches already; `LoopClosed` when it is ending; `IoError`.
+    [[nodiscard]] static Descriptor adopt(int descriptor);
+
+    /// Watches somebody else's, whoever else does. The object may live as long as it likes: beyond
+    /// the descriptor, too.
+    ///
+    /// Throws: as `adopt`; `IoError` when there are no descriptors left.
+    [[nodiscard]] static Descriptor borrow(int descriptor);
+
+    Descriptor(Descriptor&& other) noexcept : watched_(std::exchange(other.watched_, nullptr)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept;
+    ~Descriptor();
+
+    [[nodiscard]] bool is_open() const;
+    [[nodiscard]] DescriptorStatistics statistics() const;
+    /// The descriptor, lent, to be read and written.
+    ///
+    /// Throws: `ClosedResource`.
+    [[nodiscard]] int native_handle() const;
+
+    /// Ends it, and its waits with `ClosedResource`; closes what was adopted. Does nothing to a
+    /// closed one.
+    void close();
+
+    /// Gives it up: as `close`, but the descriptor stays open, and what was adopted is the caller's.
+    /// When this returns the loop has forgotten it.
+    ///
+    /// Throws: `ClosedResource`.
+    [[nodiscard]] int release();
+
+    /// Waits until there is something to read, or the end, or an error.
+    [[nodiscard]] detail::DescriptorWait readable() noexcept {
+        return {watched_, detail::Readiness::readable};
+    }
+
+    /// Waits until there is room to write, a connection has come about, or there is an error.
+    [[nodiscard]] detail::DescriptorWait writable() noexcept {
+        return {watched_, detail::Readiness::writable};
+    }
+
+    /// Waits until the other side has hung up, whatever is still unread: it has ended its side or
+    /// has gone; of a pipe, that nobody has the other end any more. What has no other side does not
+    /// hang up. A stream socket that was never connected counts as hung up.
+    [[nodiscard]] detail::DescriptorWait hang_up() noexcept {
+        return {watched_, detail::Readiness::hang_up};
+    }
+
+private:
+    explicit Descriptor(detail::WatchedDescriptor* watched) noexcept : watched_(watched) {}
+    /// Throws `InvalidState` for one that was moved from, `WrongThread`.
+    [[nodiscard]] detail::WatchedDescriptor& watched(const char* what) const;
+
+    detail::WatchedDescriptor* watched_;  // counted; null: moved from
+};
+
+}  // namespace eddy::inline v0_1
