@@ -204,15 +204,12 @@ void WatchedDescriptor::on_ready(unsigned events) noexcept {
     }
 }
 
-/// Of a pipe with something in it whose writer has gone libuv tells the reader alone, and of an
-/// error as little as it can: who is left asks.
+/// Of a pipe with something in it whose writer has gone libuv tells the reader alone, if reading is
+/// armed. The next poll finds nobody reading and disarms that, and the one after it tells the rest.
 void WatchedDescriptor::serve_adopted(unsigned events) noexcept {
     const unsigned unwanted = events & ~to_libuv(awaited());
     serve(from_libuv(events));
-    if (const std::uint32_t wanted = awaited(); wanted != 0) {
-        serve(ready_now(wanted));
-    }
-    disarm(unwanted | (events & disconnected));  // a hang-up stays
+    disarm(unwanted);
 }
 
 void WatchedDescriptor::serve(std::uint32_t ready) noexcept {

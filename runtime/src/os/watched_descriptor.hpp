@@ -17,14 +17,14 @@ namespace eddy::inline v0_1::detail {
 
 /// What a `Descriptor` is: at most one wait for each readiness.
 ///
-/// An adopted descriptor is libuv's to watch, and stays armed from the first wait on, until an event
-/// comes that nobody waits for.
+/// An adopted descriptor is libuv's to watch, and stays armed from the first wait on, until an
+/// event comes that nobody waits for.
 ///
-/// A borrowed one libuv never hears of: it aborts when a number that it is told to watch has been
-/// closed, and when it lets go of one it takes the number's next bearer, maybe a stream of the same
-/// loop, out of the epoll set. So there is a set of its own, which libuv watches, and which has the
-/// descriptor in it while a job waits. There it is reported once: a registration that its owner has
-/// made unreachable (closed, while a duplicate lives on) cannot keep the loop busy.
+/// A borrowed one libuv never hears of. It would end the process when it is to watch a number that
+/// has been closed; and when it lets go of one, it takes the number's next bearer, a stream of the
+/// same loop perhaps, out of its epoll set. So libuv watches a set of our own, and that has the
+/// descriptor in it while a job waits. An event is reported once there: what its owner has closed,
+/// while a duplicate of it lives on, can be taken out no more, and must not keep the loop busy.
 ///
 /// Waits are registered at the end of the turn, all of them together: a `select` over two costs as
 /// much as one, and what was closed meanwhile is noticed.

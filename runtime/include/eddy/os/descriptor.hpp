@@ -15,7 +15,7 @@ struct EDDY_VISIBLE DescriptorStatistics {
 };
 
 /// A descriptor of any kind that the kernel can watch, and that Eddy has no noun for: another
-/// library's socket (libpq, c-ares, libcurl), an inotify, pidfd, timerfd, a serial line.
+/// library's socket (libpq, c-ares, libcurl), an inotify, a pidfd, a timerfd, a serial line.
 ///
 ///     Descriptor watch = Descriptor::borrow(PQsocket(connection));
 ///     while (PQisBusy(connection) != 0) {
@@ -23,31 +23,31 @@ struct EDDY_VISIBLE DescriptorStatistics {
 ///         if (PQconsumeInput(connection) == 0) break;  // the library reads
 ///     }
 ///
-/// It only waits; the calls that read and write are the caller's, and are non-blocking. For
-/// connections there is more: `TcpStream::adopt`, `UnixStream::adopt`.
+/// It waits; the calls that read and write are the caller's. For connections there is more:
+/// `TcpStream::adopt`, `UnixStream::adopt`.
 ///
-/// Levels: a wait ends when the kernel says so now. What is left unread ends the next wait at once.
-/// It is a hint: the call that follows may still say EAGAIN. An error of the descriptor, and both
-/// sides having ended, end all three kinds of waits; the call that follows says what is wrong.
+/// A wait ends when the kernel says so now (levels): what is left unread ends the next one at once.
+/// That is a hint, and the call that follows may still say EAGAIN. An error of the descriptor, and
+/// the end of both its sides, end all three kinds of waits: the call that follows says what is
+/// wrong.
 ///
-/// `borrow` or `adopt`: a borrowed descriptor is somebody else's, who may close it, and open another
-/// one with its number, whenever no job waits for it. Between waits nobody watches it; it is never
-/// closed here, and its flags stay as they are. An adopted one is closed with this object.
+/// A borrowed descriptor is somebody else's. It is never closed here, its flags stay as they are,
+/// and while no job waits for it nobody watches it: its owner may close it, and open another one
+/// with its number. An adopted one is closed with this object.
 ///
-/// Throws:       waits: `BusyResource` for a second job that waits for the same; `ClosedResource`
-///               after, or woken by, `close`; `IoError` for a number that is not open any more.
+/// Throws:       waits: `BusyResource` for a second one of the same kind; `ClosedResource` after,
+///               or woken by, `close`; `IoError` for a number that is not open any more.
 /// Cancellation: at once; nothing is left of the wait.
 /// Lifetime:     waits of one that is destroyed end with `ClosedResource`; one that outlives its
 ///               loop is closed, and what it had borrowed is not.
-/// Trap:         a borrowed descriptor that is closed while a job waits for it. In the turn in which
-///               the wait began that is noticed, `IoError`; later the kernel says nothing, and the
-///               wait does not end, or ends because of the number's next bearer.
+/// Trap:         the owner of a borrowed one closes it while a job waits for it. In the turn in
+///               which the wait began that is noticed, `IoError`. Later the kernel says nothing,
+///               and the wait does not end.
 /// Not here:     urgent data (POLLPRI); edges instead of levels; files and directories, which are
 ///               always ready.
-/// Cost:         a wait asks the kernel once, poll(2), and for an adopted descriptor that is all: it
-///               stays watched until an event comes that nobody waits for. A borrowed one takes two
-///               epoll_ctl and an epoll_wait more, and one descriptor for as long as this object is
-///               open.
+/// Cost:         a wait asks the kernel once, poll(2). For an adopted one that is all: it stays
+///               watched until an event comes that nobody waits for. A borrowed one takes two
+///               epoll_ctl and an epoll_wait besides, and a descriptor for as long as this is open.
 class EDDY_API Descriptor final {
 public:
     /// Takes the descriptor over: makes it non-blocking and close-on-exec, and closes it one day.
@@ -57,8 +57,8 @@ public:
     ///         watches already; `LoopClosed` when it is ending; `IoError`.
     [[nodiscard]] static Descriptor adopt(int descriptor);
 
-    /// Watches somebody else's, whoever else does. The object may live as long as it likes: beyond
-    /// the descriptor, too.
+    /// Watches somebody else's, also one that others watch: a stream of this loop, another
+    /// `Descriptor`. It may outlive the descriptor.
     ///
     /// Throws: as `adopt`; `IoError` when there are no descriptors left.
     [[nodiscard]] static Descriptor borrow(int descriptor);
@@ -78,8 +78,8 @@ public:
     /// closed one.
     void close();
 
-    /// Gives it up: as `close`, but the descriptor stays open, and what was adopted is the caller's.
-    /// When this returns the loop has forgotten it.
+    /// Gives it up: as `close`, but the descriptor stays open, and one that was adopted is the
+    /// caller's from now on. When this returns, the loop has forgotten it.
     ///
     /// Throws: `ClosedResource`.
     [[nodiscard]] int release();
