@@ -17,6 +17,8 @@ tests|doctest-dev|eddy_has_header doctest/doctest.h|the tests
 node|nodejs|command -v node|the sample for Node
 node|libnode-dev|eddy_has_node_headers|its headers
 glib|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
+libpq|libpq-dev|pkg-config --exists libpq|the sample for PostgreSQL
+postgres|postgresql|eddy_has_postgres|its server, for the test of that sample
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer
@@ -46,6 +48,7 @@ eddy_has_node_headers() {
         process.exit(process.config.variables.node_shared_libuv === true &&
             !fs.existsSync(path.join(process.execPath, "../../include/node/node_api.h")) ? 1 : 0);'
 }
+eddy_has_postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 eddy_has_tsan() {
     printf 'int main() {}\n' | clang++-19 -fsanitize=thread -x c++ - -o /dev/null
 }
@@ -111,19 +114,21 @@ eddy_other_manager() {
     printf 'eddy: no apt-get here. Please install the packages above; their names are\n' >&2
     cat >&2 <<'NAMES'
   Fedora  dnf install gcc-c++ cmake ninja-build pkgconf-pkg-config libuv-devel spdlog-devel
-              openssl-devel doctest-devel glib2-devel boost-devel clang clang-tools-extra compiler-rt
-  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest glib2 boost clang
-              compiler-rt
+              openssl-devel doctest-devel glib2-devel libpq-devel postgresql-server boost-devel clang
+              clang-tools-extra compiler-rt
+  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest glib2 postgresql boost
+              clang compiler-rt
   SUSE    zypper install gcc-c++ cmake ninja pkg-config libuv-devel spdlog-devel
-              libopenssl-devel doctest-devel glib2-devel libboost_headers-devel clang clang-tools
+              libopenssl-devel doctest-devel glib2-devel postgresql-devel postgresql-server
+              libboost_headers-devel clang clang-tools
   Alpine  apk add g++ cmake ninja-build pkgconf libuv-dev spdlog-dev openssl-dev doctest-dev
-              glib-dev boost-dev clang clang-extra-tools compiler-rt
-  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib boost llvm
+              glib-dev libpq-dev postgresql boost-dev clang clang-extra-tools compiler-rt
+  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib postgresql boost llvm
 NAMES
     printf '      or let CMake fetch the libraries: cmake --preset dev -DEDDY_FETCH_DEPS=ON\n' >&2
 }
 
-# The groups that a sample needs beside "build", or all of them: samples/needs has them.
+# The groups that a sample needs beside "build"; or those of all, and of their tests: samples/needs.
 eddy_sample_needs() { # [SAMPLE]
     awk -v sample="${1:-}" '/^#/ { next }
         sample == "" || $1 == sample { for (i = 2; i <= NF; ++i) if (!seen[$i]++) print $i }' \
