@@ -19,6 +19,8 @@ node|libnode-dev|eddy_has_node_headers|its headers
 glib|libglib2.0-dev|pkg-config --exists glib-2.0|the samples for programs of GLib
 libpq|libpq-dev|pkg-config --exists libpq|the sample for PostgreSQL
 postgres|postgresql|eddy_has_postgres|its server, for the test of that sample
+redis|redis-tools|command -v redis-benchmark|the clients of a sample
+redis|redis-server|command -v redis-server|what it is compared with
 bench|libboost1.81-dev|eddy_has_header boost/asio.hpp|the comparison with Boost.Asio
 clang|clang-19|command -v clang++-19|the second compiler
 clang|libclang-rt-19-dev|eddy_has_tsan|its thread sanitizer
@@ -114,16 +116,17 @@ eddy_other_manager() {
     printf 'eddy: no apt-get here. Please install the packages above; their names are\n' >&2
     cat >&2 <<'NAMES'
   Fedora  dnf install gcc-c++ cmake ninja-build pkgconf-pkg-config libuv-devel spdlog-devel
-              openssl-devel doctest-devel glib2-devel libpq-devel postgresql-server boost-devel clang
-              clang-tools-extra compiler-rt
-  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest glib2 postgresql boost
+              openssl-devel doctest-devel glib2-devel libpq-devel postgresql-server redis boost-devel
+              clang clang-tools-extra compiler-rt
+  Arch    pacman -S gcc cmake ninja pkgconf libuv spdlog openssl doctest glib2 postgresql redis boost
               clang compiler-rt
   SUSE    zypper install gcc-c++ cmake ninja pkg-config libuv-devel spdlog-devel
-              libopenssl-devel doctest-devel glib2-devel postgresql-devel postgresql-server
+              libopenssl-devel doctest-devel glib2-devel postgresql-devel postgresql-server redis
               libboost_headers-devel clang clang-tools
   Alpine  apk add g++ cmake ninja-build pkgconf libuv-dev spdlog-dev openssl-dev doctest-dev
-              glib-dev libpq-dev postgresql boost-dev clang clang-extra-tools compiler-rt
-  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib postgresql boost llvm
+              glib-dev libpq-dev postgresql redis boost-dev clang clang-extra-tools compiler-rt
+  macOS   brew install cmake ninja pkg-config libuv spdlog openssl doctest glib postgresql redis boost
+              llvm
 NAMES
     printf '      or let CMake fetch the libraries: cmake --preset dev -DEDDY_FETCH_DEPS=ON\n' >&2
 }

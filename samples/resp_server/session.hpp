@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <eddy/error.hpp>
@@ -22,7 +25,9 @@
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
 
+#include "client.hpp"
 #include "commands.hpp"
+#include "lists.hpp"
 #include "resp.hpp"
 #include "store.hpp"
 
@@ -54,6 +59,18 @@ private:
     Store& store_;
     std::string_view key_;
     Store::Items item_;
+};
+
+/// Counts one as long as it waits.
+class Blocked {
+public:
+    explicit Blocked(Service& service) noexcept : service_(service) { ++service_.blocked; }
+    Blocked(const Blocked&) = delete;
+    Blocked& operator=(const Blocked&) = delete;
+    ~Blocked() { --service_.blocked; }
+
+private:
+    Service& service_;
 };
 
 /// The timeout of a BLPOP: in seconds, with a fraction; zero is for ever. Empty: that is none.
@@ -184,10 +201,12 @@ private:
         if (!client_.replies.empty() || is_refused(keys)) {
             co_return Next::go_on;
         }
+        std::optional<Blocked> blocked(client_.service);
         const auto pop = [&store](std::string_view key) { return store.pop(key); };
         auto first_of_all = eddy::select(keys, pop);
         auto got = co_await eddy::select(
             first_of_all, eddy::sleep_until(end), stream_.wait_hang_up(), server_.wait_draining());
+        blocked.reset();
         if (auto* const popped = std::get_if<0>(&got)) {
             Delivery delivery(store, keys[popped->index], std::move(popped->value));
             const std::string reply = delivery.reply();
