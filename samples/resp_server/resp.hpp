@@ -131,6 +131,11 @@ private:
     [[nodiscard]] Result parse_line(std::string_view bytes,
                                     std::optional<std::int64_t>& number,
                                     std::string_view too_long) {
+        if (const std::size_t end = short_line(bytes, number); end != 0) [[likely]] {
+            at_ = end;
+            wanted_ = 0;
+            return complete;
+        }
         const std::string_view line = bytes.substr(at_, max_header);
         const std::size_t end = line.find('\n');
         if (end == std::string_view::npos) {
@@ -142,6 +147,24 @@ private:
         at_ += end + 1;
         wanted_ = 0;
         return complete;
+    }
+    /// The same for nearly all lines there are, one to four digits; zero for any other, else the
+    /// end of it.
+    [[nodiscard]] std::size_t short_line(std::string_view bytes,
+                                         std::optional<std::int64_t>& number) const noexcept {
+        const std::size_t last = std::min(at_ + 5, bytes.size());
+        std::size_t at = at_ + 1;
+        std::int64_t value = 0;
+        for (; at < last && bytes[at] >= '0' && bytes[at] <= '9'; ++at) {
+            value = value * 10 + (bytes[at] - '0');
+        }
+        const bool leading_zero = at > at_ + 2 && bytes[at_ + 1] == '0';
+        if (at == at_ + 1 || leading_zero || bytes.size() < at + 2 || bytes[at] != '\r' ||
+            bytes[at + 1] != '\n') {
+            return 0;
+        }
+        number = value;
+        return at + 2;
     }
 
     [[nodiscard]] Result parse_count(std::string_view bytes) {
