@@ -230,7 +230,7 @@ private:
         } else if (*seconds > 0 && *seconds < 1e9) {
             return eddy::after(
                 eddy::now(),
-                std::chrono::ceil<eddy::Duration>(std::chrono::duration<double>(*seconds)));
+                std::chrono::round<eddy::Duration>(std::chrono::duration<double>(*seconds)));
         }
         return eddy::never;
     }

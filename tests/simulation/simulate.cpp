@@ -46,6 +46,10 @@ int main(int count, char** arguments) {
                 wide(report.echoed),
                 wide(report.lines_seen),
                 wide(report.events));
+    std::printf("%llu items made, %llu popped, %llu gone with the connection they were sent on\n",
+                wide(report.items),
+                wide(report.pops),
+                wide(report.lost_items));
     std::printf(
         "%llu errors at clients, %llu dropped by the room, %llu drains, %llu failures of "
         "handlers\n",

@@ -11,16 +11,21 @@
 
 #include <doctest/doctest.h>
 
+#include <eddy/error.hpp>
 #include <eddy/run.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/settle.hpp>
+#include <eddy/then.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "chat_room.hpp"
 #include "heap_hooks.hpp"
+#include "item_ledger.hpp"
 #include "lossy_stream.hpp"
+#include "resp_server/session.hpp"
 #include "room_log.hpp"
+#include "witnessed_stream.hpp"
 #include "world.hpp"
 
 namespace {
@@ -123,6 +128,73 @@ Task<> loses_a_line(MemoryStream stream, chat_room::Room& room, eddy::Server& se
     return chat_room::chat(simulation::LossyStream(std::move(stream)), room, server);
 }
 
+/// Puts nil in the place of some of the first items that are popped: for those that lose one, that
+/// is too early, and only so many findings are kept.
+class NilStream final {
+public:
+    NilStream(MemoryStream inner, unsigned& pops) : inner_(std::move(inner)), pops_(&pops) {}
+    [[nodiscard]] auto read_some(std::span<std::byte> into) { return inner_.read_some(into); }
+    [[nodiscard]] auto wait_hang_up() { return inner_.wait_hang_up(); }
+    [[nodiscard]] auto write_some(std::span<const std::byte> bytes) {
+        return inner_.write_some(bytes);
+    }
+    [[nodiscard]] auto write_all(std::span<const std::byte> bytes) {
+        constexpr std::string_view nil = "*-1\r\n";
+        const bool swaps = bytes.front() == std::byte{'*'} && ++*pops_ < 50 && *pops_ % 4 == 0;
+        return inner_.write_all(swaps ? std::as_bytes(std::span(nil)) : bytes);
+    }
+    [[nodiscard]] auto write_all(std::span<const std::span<const std::byte>> several) {
+        return inner_.write_all(several);
+    }
+    [[nodiscard]] auto write_all(std::string_view text) {
+        return write_all(std::as_bytes(std::span(text)));
+    }
+    [[nodiscard]] auto shutdown() { return inner_.shutdown(); }
+    void close() { inner_.close(); }
+    void close_reset() { inner_.close_reset(); }
+
+private:
+    MemoryStream inner_;
+    unsigned* pops_;
+};
+
+/// Says of every write of a popped item that it has failed, although it was done.
+class LyingStream final {
+public:
+    explicit LyingStream(simulation::WitnessedStream<MemoryStream> inner)
+        : inner_(std::move(inner)) {}
+    [[nodiscard]] auto read_some(std::span<std::byte> into) { return inner_.read_some(into); }
+    [[nodiscard]] auto wait_hang_up() { return inner_.wait_hang_up(); }
+    [[nodiscard]] auto write_some(std::span<const std::byte> bytes) {
+        return inner_.write_some(bytes);
+    }
+    [[nodiscard]] auto write_all(std::span<const std::byte> bytes) {
+        return inner_.write_all(bytes);
+    }
+    [[nodiscard]] auto write_all(std::span<const std::span<const std::byte>> several) {
+        return inner_.write_all(several);
+    }
+    [[nodiscard]] auto write_all(std::string_view text) {
+        return eddy::then([this, text] { return inner_.write_all(text); },
+                          [] { throw eddy::BrokenResource("a lie"); });
+    }
+    [[nodiscard]] auto shutdown() { return inner_.shutdown(); }
+    void close() { inner_.close(); }
+
+private:
+    simulation::WitnessedStream<MemoryStream> inner_;
+};
+
+Task<> gives_twice(MemoryStream stream,
+                   simulation::ItemLedger& ledger,
+                   resp::Service& service,
+                   eddy::Server& server) {
+    return resp::serve_client(
+        LyingStream(simulation::WitnessedStream<MemoryStream>(std::move(stream), ledger)),
+        service,
+        server);
+}
+
 Task<> fill(simulation::RoomLog& log, std::vector<std::string> lines) {
     auto [room, listener] = eddy::testing::memory_stream_pair();
     auto listening = eddy::spawn(log.run(std::move(listener)));
@@ -143,6 +215,8 @@ TEST_CASE("the services of the samples get through an hour of clients on bad wir
     CHECK(report.sessions > 500);
     CHECK(report.echoed > 0);
     CHECK(report.lines_seen > 0);
+    CHECK(report.pops > 0);
+    CHECK(report.lost_items < report.items / 4);
     CHECK(report.drains >= 3);
     CHECK(report.errors > 0);    // the wires were bad
     CHECK(report.failures > 0);  // and handlers felt it
@@ -184,6 +258,24 @@ TEST_CASE("a room that loses a line for one of its members is found") {
     WorldOptions options = smaller_world();
     options.chat = loses_a_line;
     CHECK(found(simulate(options), "has not seen what was said"));
+}
+
+TEST_CASE("an item that is lost on its way to a client that lives is found") {
+    WorldOptions options = smaller_world();
+    unsigned pops = 0;
+    options.resp = [&pops](auto stream, auto& ledger, auto& service, auto& server) {
+        return resp::serve_client(
+            simulation::WitnessedStream(NilStream(std::move(stream), pops), ledger),
+            service,
+            server);
+    };
+    CHECK(found(simulate(options), "has not come on a connection that lived"));
+}
+
+TEST_CASE("an item that is given to two clients is found") {
+    WorldOptions options = smaller_world();
+    options.resp = gives_twice;
+    CHECK(found(simulate(options), "an item was written twice"));
 }
 
 TEST_CASE("the log of a room knows a piece that begins like another one") {

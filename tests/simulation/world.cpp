@@ -24,8 +24,12 @@
 #include "forward.hpp"
 #include "heap_hooks.hpp"
 #include "hours.hpp"
+#include "item_ledger.hpp"
 #include "network.hpp"
+#include "resp_client.hpp"
+#include "resp_server/session.hpp"
 #include "room_log.hpp"
+#include "witnessed_stream.hpp"
 
 namespace simulation {
 
@@ -100,7 +104,11 @@ public:
           proxy_("proxy",
                  {.max_connections = 400, .drain = 10s, .silence = 60s},
                  proxy_handler(),
-                 findings_) {}
+                 findings_),
+          resp_("resp",
+                {.max_connections = 400, .drain = 10s, .silence = 60s},
+                resp_handler(),
+                findings_) {}
 
     [[nodiscard]] eddy::Observer& observer() { return witness_; }
 
@@ -114,7 +122,8 @@ public:
                              eddy::OutboxOptions{.max_bytes = 1UL << 20U, .max_messages = 10'000});
             room_.members.emplace("", &*log_box_);  // a name that nobody can have
             group.spawn(log_.run(std::move(far)), {.name = "log"});
-            for (Service* service : {&echo_, &chat_, &proxy_}) {
+            group.spawn(redis_.store.sweep(), {.name = "sweep"});
+            for (Service* service : {&echo_, &chat_, &proxy_, &resp_}) {
                 group.spawn(service->run(next_chance(), end), {.name = service->name()});
             }
             start_clients(group, end);
@@ -149,6 +158,19 @@ private:
     [[nodiscard]] Handler proxy_handler() {
         return [this](MemoryStream stream, eddy::Server&) { return forwarded(std::move(stream)); };
     }
+    [[nodiscard]] Handler resp_handler() {
+        const RespHandler handler = options_.resp ? options_.resp : RespHandler(serve_resp);
+        return [this, handler](MemoryStream stream, eddy::Server& server) {
+            return handler(std::move(stream), ledger_, redis_, server);
+        };
+    }
+    static Task<> serve_resp(MemoryStream stream,
+                             ItemLedger& ledger,
+                             resp::Service& service,
+                             eddy::Server& server) {
+        return resp::serve_client(
+            WitnessedStream<MemoryStream>(std::move(stream), ledger), service, server);
+    }
 
     Task<> forwarded(MemoryStream client) {
         eddy::CopiedBytes bytes;
@@ -166,11 +188,15 @@ private:
     void start_clients(eddy::TaskGroup& group, eddy::TimePoint end) {
         for (std::size_t i = 0; i < options_.clients; ++i) {
             const std::string name = "u" + std::to_string(i);
-            if (i % 3 == 0) {
+            if (i % 4 == 3) {
+                auto& client = poppers_.emplace_back(
+                    name, next_chance(), *network_, resp_, ledger_, findings_);
+                group.spawn(live(client, next_chance(), end), {.name = name});
+            } else if (i % 4 == 0) {
                 auto& client =
                     chatters_.emplace_back(name, next_chance(), *network_, chat_, log_, findings_);
                 group.spawn(live(client, next_chance(), end), {.name = name});
-            } else if (i % 3 == 1) {
+            } else if (i % 4 == 1) {
                 auto& client = echoers_.emplace_back(
                     name, next_chance(), *network_, echo_, nullptr, findings_);
                 group.spawn(live(client, next_chance(), end), {.name = name});
@@ -204,7 +230,7 @@ private:
     void count_what_is_left() {
         findings_.expect(in_session_ == 0, "a session does not end");
         findings_.expect(network_->wires() == 0, "a wire does not end");
-        for (const Service* service : {&echo_, &chat_, &proxy_}) {
+        for (const Service* service : {&echo_, &chat_, &proxy_, &resp_}) {
             findings_.expect(service->active() == 0,
                              service->name() + " has connections although nobody is connected");
         }
@@ -213,9 +239,11 @@ private:
         const eddy::LoopStatistics loop = eddy::Loop::current().statistics();
         jobs_ = jobs_ != 0 ? jobs_ : loop.jobs_alive;
         findings_.expect(loop.jobs_alive == jobs_, "jobs are left of an hour, or have gone");
+        ledger_.settle(redis_);
         log_.forget();
         std::for_each(chatters_.begin(), chatters_.end(), [](auto& client) { client.rest(); });
         std::for_each(echoers_.begin(), echoers_.end(), [](auto& client) { client.rest(); });
+        std::for_each(poppers_.begin(), poppers_.end(), [](auto& client) { client.rest(); });
         findings_.happened("an hour is over", sessions_);
         heap_.push_back(eddy::testing::heap_counters().bytes);
     }
@@ -225,15 +253,19 @@ private:
     Findings findings_;
     Witness witness_;
     RoomLog log_;
+    ItemLedger ledger_{findings_};
+    resp::Service redis_;
     std::optional<MemoryStream> log_line_;
     std::optional<eddy::StreamOutbox<MemoryStream>> log_box_;
     chat_room::Room room_{.patience = chat_patience, .prompt = chat_prompt};
     Service echo_;
     Service chat_;
     Service proxy_;
+    Service resp_;
     std::optional<Network> network_;
     std::deque<ChatClient> chatters_;
     std::deque<EchoClient> echoers_;
+    std::deque<RespClient> poppers_;
     std::uint64_t sessions_ = 0;
     std::uint64_t in_session_ = 0;
     std::uint64_t copied_ = 0;
@@ -256,8 +288,14 @@ WorldReport World::report() const {
         all.echoed += client.echoed();
         all.errors += client.errors();
     }
+    for (const RespClient& client : poppers_) {
+        all.pops += client.pops();
+        all.errors += client.errors();
+    }
+    all.items = ledger_.items();
+    all.lost_items = ledger_.lost_with_wires();
     std::uint64_t failed = 0;
-    for (const Service* service : {&echo_, &chat_, &proxy_}) {
+    for (const Service* service : {&echo_, &chat_, &proxy_, &resp_}) {
         all.drains += service->drains();
         failed += service->totals().failed;
     }

@@ -9,12 +9,17 @@
 #include <eddy/time.hpp>
 
 #include "chat_room.hpp"
+#include "item_ledger.hpp"
+#include "resp_server/client.hpp"
 #include "service.hpp"
 
 namespace simulation {
 
 /// How the room's connections are handled.
 using ChatHandler = std::function<Task<>(MemoryStream, chat_room::Room&, eddy::Server&)>;
+
+/// And those of the server of the Redis protocol.
+using RespHandler = std::function<Task<>(MemoryStream, ItemLedger&, resp::Service&, eddy::Server&)>;
 
 /// What is simulated: by default the services of the samples; a test gives others, with mistakes.
 struct WorldOptions {
@@ -23,6 +28,7 @@ struct WorldOptions {
     std::size_t clients = 100;
     Handler echo = nullptr;      ///< null: that of samples/echo.hpp
     ChatHandler chat = nullptr;  ///< null: that of samples/chat_room.hpp
+    RespHandler resp = nullptr;  ///< null: that of samples/resp_server/session.hpp
 };
 
 struct WorldReport {
@@ -34,8 +40,11 @@ struct WorldReport {
     std::uint64_t bytes = 0;  ///< that have arrived on some wire
     std::uint64_t echoed = 0;
     std::uint64_t lines_seen = 0;
-    std::uint64_t errors = 0;   ///< that clients got
-    std::uint64_t dropped = 0;  ///< chat clients, by the room
+    std::uint64_t items = 0;       ///< that were made for lists
+    std::uint64_t pops = 0;        ///< of them, that came to somebody
+    std::uint64_t lost_items = 0;  ///< with the connection that they were written to
+    std::uint64_t errors = 0;      ///< that clients got
+    std::uint64_t dropped = 0;     ///< chat clients, by the room
     std::uint64_t drains = 0;
     std::uint64_t failures = 0;        ///< of handlers, each of them reported
     std::vector<std::ptrdiff_t> heap;  ///< bytes that live at the end of each hour
