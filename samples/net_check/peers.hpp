@@ -75,6 +75,13 @@ public:
         return static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1)));
     }
     void signal(int number) const { kill(process_, number); }
+    /// From when this returns until `go_on` it does nothing.
+    void stop() const {
+        int status = 0;
+        signal(SIGSTOP);
+        check(waitpid(process_, &status, WUNTRACED) == process_ && WIFSTOPPED(status), "it stops");
+    }
+    void go_on() const { signal(SIGCONT); }
     /// Waits for its end.
     [[nodiscard]] int exit_code() {
         int status = 0;

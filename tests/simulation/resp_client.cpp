@@ -101,9 +101,9 @@ Task<> RespClient::talk(MemoryStream& stream) {
 Task<> RespClient::greet(MemoryStream& stream, Reader& reader) {
     number_ = ledger_.begin_session();
     const std::string text = ItemLedger::text_of_session(number_);
-    ask({"ECHO", text});
+    resp::add_request(requests_, {"ECHO", text});
     co_await send(stream);
-    const Reply echoed = co_await reply(reader);
+    const resp::Reply echoed = co_await reply(reader);
     findings_.expect(echoed.text == text, name_ + " was echoed something else");
 }
 
@@ -116,9 +116,9 @@ Task<> RespClient::push(MemoryStream& stream, Reader& reader) {
         items.push_back(ledger_.make_item());
         words.push_back(ItemLedger::text_of(items.back()));
     }
-    ask(words);
+    resp::add_request(requests_, words);
     co_await send(stream);
-    const Reply answer = co_await reply(reader);
+    const resp::Reply answer = co_await reply(reader);
     findings_.expect(answer.kind == ':', name_ + " got another answer to a push: " + answer.text);
     for (const std::size_t item : items) {
         ledger_.pushed(item);
@@ -135,10 +135,10 @@ void RespClient::ask_for_item(eddy::Duration timeout) {
     const auto milliseconds = timeout / 1ms;
     words.push_back(std::to_string(milliseconds / 1000) + "." +
                     std::to_string(milliseconds % 1000 + 1000).substr(1));
-    ask(words);
+    resp::add_request(requests_, words);
 }
 
-void RespClient::check_popped(const Reply& reply) {
+void RespClient::check_popped(const resp::Reply& reply) {
     findings_.expect(reply.kind == '0' || (reply.kind == '*' && reply.words.size() == 2),
                      name_ + " got another answer to a pop: " + reply.text);
     if (reply.words.size() == 2) {
@@ -152,7 +152,7 @@ Task<> RespClient::pop(MemoryStream& stream, Reader& reader) {
     ask_for_item(timeout);
     const eddy::TimePoint begun = eddy::now();
     co_await send(stream);
-    const Reply answer = co_await reply(reader);
+    const resp::Reply answer = co_await reply(reader);
     check_popped(answer);
     const eddy::Duration took = eddy::now() - begun;
     const bool undisturbed = service_.drains() == drains_before_ && service_.up();
@@ -168,10 +168,10 @@ Task<> RespClient::pop(MemoryStream& stream, Reader& reader) {
 /// A key that nobody else knows: it counts what was answered, and perhaps one more each time that
 /// an answer was lost.
 Task<> RespClient::count(MemoryStream& stream, Reader& reader) {
-    ask({"INCR", "count:" + name_});
+    resp::add_request(requests_, {"INCR", "count:" + name_});
     const bool unsure = std::exchange(counting_, true);
     co_await send(stream);
-    const Reply answer = co_await reply(reader);
+    const resp::Reply answer = co_await reply(reader);
     counting_ = false;
     const auto number = resp::number_from(answer.text).value_or(0);
     findings_.expect(number == counted_ + 1 || (unsure && number > counted_),
@@ -183,33 +183,33 @@ Task<> RespClient::count(MemoryStream& stream, Reader& reader) {
 Task<> RespClient::pipeline(MemoryStream& stream, Reader& reader) {
     const std::string value(chance_.between(0, 300), 'v');
     const std::size_t item = ledger_.make_item();
-    ask({"SET", "text:" + name_, value, "EX", "60"});
+    resp::add_request(requests_, {"SET", "text:" + name_, value, "EX", "60"});
     ask_for_item(chance_.between(1, 20) * 100ms);
-    ask({"RPUSH", ItemLedger::key(0), ItemLedger::text_of(item)});
-    ask({"GET", "text:" + name_});
-    ask({"PING"});
+    resp::add_request(requests_, {"RPUSH", ItemLedger::key(0), ItemLedger::text_of(item)});
+    resp::add_request(requests_, {"GET", "text:" + name_});
+    resp::add_request(requests_, {"PING"});
     co_await send(stream);
-    const Reply set = co_await reply(reader);
+    const resp::Reply set = co_await reply(reader);
     findings_.expect(set.text == "OK", name_ + " could not set: " + set.text);
-    const Reply popped = co_await reply(reader);
+    const resp::Reply popped = co_await reply(reader);
     check_popped(popped);
-    const Reply pushed = co_await reply(reader);
+    const resp::Reply pushed = co_await reply(reader);
     findings_.expect(pushed.kind == ':', name_ + " could not push: " + pushed.text);
     ledger_.pushed(item);
-    const Reply got = co_await reply(reader);
+    const resp::Reply got = co_await reply(reader);
     findings_.expect(got.text == value, name_ + " got another text: " + got.text);
-    const Reply pong = co_await reply(reader);
+    const resp::Reply pong = co_await reply(reader);
     findings_.expect(pong.text == "PONG", name_ + " got no pong: " + pong.text);
 }
 
 /// What comes before is answered; then it is told, and let go.
 Task<> RespClient::talk_nonsense(MemoryStream& stream, Reader& reader) {
-    ask({"PING"});
+    resp::add_request(requests_, {"PING"});
     requests_ += chance_.one_in(2) ? "*1000000000\r\n" : "*2\r\n$4\r\nECHO\r\n$x\r\n";
     co_await send(stream);
-    const Reply pong = co_await reply(reader);
+    const resp::Reply pong = co_await reply(reader);
     findings_.expect(pong.text == "PONG", name_ + " got no pong: " + pong.text);
-    const Reply error = co_await reply(reader);
+    const resp::Reply error = co_await reply(reader);
     findings_.expect(error.text.starts_with("ERR Protocol error"),
                      name_ + " got no error: " + error.text);
     co_await read_to_the_end(reader);
@@ -229,7 +229,7 @@ Task<> RespClient::leave(MemoryStream& stream, Reader& reader) {
             stream.close_reset();
             break;
         case 2:
-            ask({"QUIT"});
+            resp::add_request(requests_, {"QUIT"});
             co_await send(stream);
             co_await read_to_the_end(reader);
             break;
@@ -252,21 +252,12 @@ Task<> RespClient::read_to_the_end(Reader& reader) {
         if (*size == 0) {
             break;
         }
-        const Reply last = co_await reply(reader);
+        const resp::Reply last = co_await reply(reader);
         if (last.kind == '*') {
             check_popped(last);
         }
     }
     ledger_.read_all(number_);
-}
-
-// --- the protocol ------------------------------------------------------------------------------
-
-void RespClient::ask(const std::vector<std::string>& words) {
-    resp::add_array(requests_, words.size());
-    for (const std::string& word : words) {
-        resp::add_bulk(requests_, word);
-    }
 }
 
 /// All at once, or in two pieces.
@@ -282,37 +273,12 @@ Task<> RespClient::send(MemoryStream& stream) {
     co_await stream.write_all(all.substr(cut));
 }
 
-Task<RespClient::Reply> RespClient::reply(Reader& reader) {
-    auto answer = co_await eddy::move_on_after(patience, read_reply(reader));
+Task<resp::Reply> RespClient::reply(Reader& reader) {
+    auto answer = co_await eddy::move_on_after(patience, resp::read_reply(reader));
     if (!answer) {
         throw GaveUp();
     }
     co_return std::move(*answer);
-}
-
-Task<RespClient::Reply> RespClient::read_reply(Reader& reader) {
-    const auto line = co_await reader.read_until("\r\n");
-    if (!line || line->empty()) {
-        throw eddy::BrokenResource("the connection ended before an answer");
-    }
-    Reply reply;
-    reply.text.assign(reinterpret_cast<const char*>(line->data()), line->size());
-    reply.kind = reply.text.front();
-    reply.text.erase(0, 1);
-    if (reply.text == "-1" && (reply.kind == '$' || reply.kind == '*')) {
-        reply.kind = '0';
-    } else if (reply.kind == '$') {
-        const auto length = static_cast<std::size_t>(std::stoul(reply.text));
-        const auto bytes = co_await reader.read_exactly(length + 2);
-        reply.text.assign(reinterpret_cast<const char*>(bytes.data()), length);
-    } else if (reply.kind == '*') {
-        const unsigned long count = std::stoul(reply.text);
-        for (unsigned long i = 0; i < count; ++i) {
-            Reply word = co_await read_reply(reader);
-            reply.words.push_back(std::move(word.text));
-        }
-    }
-    co_return reply;
 }
 
 }  // namespace simulation

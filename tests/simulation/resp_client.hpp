@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <eddy/net/buffered_reader.hpp>
 
@@ -12,6 +11,7 @@
 #include "findings.hpp"
 #include "item_ledger.hpp"
 #include "network.hpp"
+#include "resp_server/reply.hpp"
 #include "service.hpp"
 
 namespace simulation {
@@ -36,12 +36,6 @@ public:
 
 private:
     using Reader = eddy::BufferedReader<MemoryStream>;
-    /// One answer. Of an array, the words.
-    struct Reply {
-        char kind = ' ';  ///< '+', '-', ':', '$', '*'; '0' for nil
-        std::string text{};
-        std::vector<std::string> words{};
-    };
 
     Task<> talk(MemoryStream& stream);
     Task<> greet(MemoryStream& stream, Reader& reader);
@@ -53,12 +47,10 @@ private:
     Task<> leave(MemoryStream& stream, Reader& reader);
     Task<> read_to_the_end(Reader& reader);
 
-    void ask(const std::vector<std::string>& words);
     void ask_for_item(eddy::Duration timeout);
     Task<> send(MemoryStream& stream);
-    Task<Reply> reply(Reader& reader);
-    static Task<Reply> read_reply(Reader& reader);
-    void check_popped(const Reply& reply);
+    Task<resp::Reply> reply(Reader& reader);
+    void check_popped(const resp::Reply& reply);
 
     std::string name_;
     Chance chance_;
