@@ -147,7 +147,8 @@ private:
             std::vector<std::vector<std::string>> pushes(1 + chance_.below(4));
             std::string text;
             for (auto& items : pushes) {
-                std::vector<std::string> words{chance_.below(2) == 0 ? "LPUSH" : "RPUSH", a_key()};
+                std::vector<std::string> words{chance_.below(2) == 0 ? "LPUSH" : "RPUSH",
+                                               chance_.below(20) == 0 ? "kept" : a_key()};
                 for (std::uint64_t k = 0; k <= chance_.below(3); ++k) {
                     items.push_back("item:" + name + ":" + std::to_string(next++));
                     words.push_back(items.back());
