@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What happens to the waits of a resource pool in every phase, and to its hooks at every checkpoint.
+// What happens to the waits of a resource pool in every phase, and to its hooks at every
+// checkpoint.
 #include <chrono>
 #include <cstddef>
 #include <memory>

@@ -55,8 +55,8 @@ namespace eddy::inline v0_1 {
 ///               closed, and those that come back later are; it may then be used on the next one.
 /// Cost:         to lend and take back an idle one: no allocation, no system call; with keys, a
 ///               hash. Waiting allocates nothing but the frame of `acquire`.
-/// Source:       HikariCP, whose lifetimes differ, too; Go's database/sql, which hands over what comes
-///               back, and looks after what it grants to a waiter that is being cancelled.
+/// Source:       HikariCP, whose lifetimes differ, too; Go's database/sql, which hands over what
+///               comes back, and looks after what it grants to a waiter that is being cancelled.
 template <class R, class Key = void, class Hash = std::hash<Key>, class Equal = std::equal_to<Key>>
 class EDDY_VISIBLE ResourcePool final {
     static_assert(std::is_object_v<R> && std::is_move_constructible_v<R>,
@@ -71,6 +71,7 @@ class EDDY_VISIBLE ResourcePool final {
 public:
     using Lease = ResourceLease<R, Key>;
     using Hooks = ResourceHooks<R, Key>;
+    using Drain = detail::ResourceDrain;
 
     /// Makes nothing yet.
     ///
@@ -132,12 +133,13 @@ public:
         keep->close();
     }
 
-    /// Closes it, and waits until all that was lent or being made has been closed, too.
+    /// Closes it, and waits until all that was lent or being made has been closed, too. A job that
+    /// holds a lease would wait for itself.
     ///
     /// Cancellation: on entry it is not closed yet, later it stays closed.
-    [[nodiscard]] detail::ResourceDrain drain() {
+    [[nodiscard]] Drain drain() {
         table_->check("ResourcePool::drain");
-        return detail::ResourceDrain(detail::LocalRef<detail::ResourceCore>(&*table_));
+        return Drain(detail::LocalRef<detail::ResourceCore>(&*table_));
     }
 
 private:

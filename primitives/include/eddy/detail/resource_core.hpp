@@ -89,7 +89,7 @@ public:
     /// Without `keys`.
     [[nodiscard]] ResourcePoolStatistics statistics() const noexcept;
 
-    /// No loop begins or ends between this and the end of what it makes possible.
+    /// For good.
     void close() noexcept;
 
     // --- for `acquire` ---------------------------------------------------------------------------
