@@ -33,7 +33,7 @@ LookupFlight* LookupTable::find(const LookupKey& key) noexcept {
 }
 
 void LookupTable::insert(LookupFlight& flight) noexcept {
-    if (size_ == most_in_bucket * buckets_.size()) {
+    if (size_ >= most_in_bucket * buckets_.size()) {
         grow();
     }
     flight.in_table_.insert_before(bucket_of(flight.key()));

@@ -38,7 +38,8 @@ namespace eddy::inline v0_1::detail {
 /// |-----------------------------------------|------------------------------|
 /// | all but generation_, parent_            | any thread, under mutex_     |
 ///
-/// No lock is taken under mutex_ except the loader's, when a thread is started.
+/// Under mutex_ no other lock is taken but the allocator's, and the loader's when a thread is
+/// started.
 class LookupThreads final {
 public:
     static constexpr std::size_t most_threads = 16;

@@ -9,6 +9,17 @@
 #include <mutex>
 #include <netdb.h>
 
+// Clang's thread sanitizer is linked into the program, where ours goes before its own, which has to
+// be called all the same: it does not look at what glibc does inside, with locks that it cannot see.
+#define EDDY_TSAN_GETADDRINFO 0
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef EDDY_TSAN_GETADDRINFO
+#define EDDY_TSAN_GETADDRINFO 1
+extern "C" decltype(getaddrinfo) __interceptor_getaddrinfo;  // NOLINT(bugprone-reserved-identifier)
+#endif
+#endif
+
 namespace eddy::testing {
 
 namespace {
@@ -89,12 +100,17 @@ std::string BlockedResolver::last() const {
 
 namespace {
 
+/// The C library's, or a sanitizer's in front of it.
 int next_getaddrinfo(const char* host,
                      const char* service,
                      const addrinfo* hints,
                      addrinfo** result) {
+#if EDDY_TSAN_GETADDRINFO
+    static auto* const next = &__interceptor_getaddrinfo;
+#else
     static auto* const next =
         reinterpret_cast<decltype(getaddrinfo)*>(dlsym(RTLD_NEXT, "getaddrinfo"));
+#endif
     return next(host, service, hints, result);
 }
 

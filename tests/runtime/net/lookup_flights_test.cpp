@@ -225,12 +225,12 @@ EDDY_NET_TEST_FIFO("a call that hangs is joined for five seconds, then somebody 
     auto first = ask("known.one");
     auto left = ask("known.one");
     co_await until_blocked(resolver, 1);
-    time.skip(4s);
+    time.skip(3s);
     auto in_time = ask("known.one");
     co_await let_run();
     CHECK(resolver.blocked() == 1);
     CHECK(lookup_statistics().running == 1);
-    time.skip(1s);
+    time.skip(2s);
     auto fresh = ask("known.one");
     co_await until_blocked(resolver, 2);
     auto joins_fresh = ask("known.one");
@@ -297,6 +297,48 @@ EDDY_NET_TEST_FIFO(
 }
 
 #if EDDY_HEAP_HOOKS
+
+EDDY_NET_TEST_FIFO(
+    "an allocation that fails is one failed lookup, or none; the next ones find all") {
+    constexpr std::size_t full = 1'024;  // the table grows with the next
+    BlockedResolver resolver;
+    LookupJobs jobs = co_await hang(resolver, full);
+    co_await let_run();
+    LookupJobs more;  // so that there are frames for more
+    for (int i = 0; i < 8; ++i) {
+        more.push_back(ask(blocked_name(0)));
+    }
+    co_await let_run();
+    for (auto& job : more) {
+        job.cancel();
+    }
+    co_await end_all(more);
+    std::size_t failed = 0;
+    for (std::size_t nth = 0; nth < 8; ++nth) {
+        std::string name = blocked_name(full + nth);
+        auto failing = eddy::resolve(std::move(name), 80);
+        auto job = eddy::spawn(std::move(failing));
+        auto rounds = let_run();
+        FailAllocation fault(nth);
+        co_await std::move(rounds);
+        fault.stop();
+        failed += job.done() ? 1U : 0U;
+        jobs.push_back(std::move(job));
+    }
+    CHECK(failed > 0);
+    CHECK(failed < 8);
+    const std::uint64_t shared = lookup_statistics().shared;
+    LookupJobs again = ask_blocked(full + 8);
+    co_await let_run();
+    CHECK(lookup_statistics().shared - shared == full + 8 - failed);
+    resolver.release();
+    co_await end_all(jobs);
+    co_await end_all(again);
+}
+
+#endif
+
+#if EDDY_HEAP_HOOKS && EDDY_FRAME_POOL
 
 EDDY_NET_TEST_FIFO("who joins a call allocates a request, and nothing else") {
     co_await until_quiet();

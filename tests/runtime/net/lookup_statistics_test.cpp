@@ -123,13 +123,13 @@ Task<int> threads_end() {
     if (lookup_statistics().threads != 3) {
         co_return 2;
     }
-    time.skip(9s);
+    time.skip(6s);
     const auto soon = std::chrono::steady_clock::now() + 20ms;
     co_await until([soon] { return std::chrono::steady_clock::now() >= soon; });
     if (lookup_statistics().threads != 3) {
         co_return 3;
     }
-    time.skip(2s);
+    time.skip(5s);
     const auto late = std::chrono::steady_clock::now() + 5s;
     co_await until([late] {
         return lookup_statistics().threads == 0 || std::chrono::steady_clock::now() >= late;
