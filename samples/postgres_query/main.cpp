@@ -69,8 +69,8 @@ eddy::Task<> ask(Pool& pool, const Options& options, Report& report, bool prints
 }
 
 /// Lines of somebody else's.
-void complain(std::string_view text, std::size_t times) {
-    std::istringstream lines{std::string(text)};
+void complain(const std::string& text, std::size_t times) {
+    std::istringstream lines(text);
     std::string line;
     std::cerr << "postgres_query: ";
     while (std::getline(lines, line)) {
