@@ -118,6 +118,7 @@ expect "goes with its connection" 1 "$(said ' 1 broken')"
 SECONDS=0
 expect "a query that takes too long" 1 "$(status_of "$program" --timeout 0.2 --repeat 3 --connections 1 \
     "$info" 'select pg_sleep(60)')"
+expect "is told" 1 "$(said '^postgres_query: the query took longer than --timeout allows \(3 times\)$')"
 expect "is given up at once" 1 $((SECONDS < 10))
 expect "each connection is closed" 1 \
     "$(said '^0 queries; connections: 3 made, 0 times reused, 3 broken, 0 failed;')"

@@ -6,6 +6,7 @@
 // middle, or was given up at its timeout, is closed and never lent again; the others go on.
 #include <chrono>
 #include <exception>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <span>
@@ -35,13 +36,17 @@ struct Report {
     std::map<std::string, std::size_t> errors;  // and how often
 };
 
-/// Within the limit, if there is one.
+/// Within the limit, if there is one; `what` it is that takes too long.
 template <class T>
-eddy::Task<T> limited(const Options& options, eddy::Task<T> task) {
-    if (options.timeout) {
-        co_return co_await eddy::fail_after(*options.timeout, std::move(task));
+eddy::Task<T> limited(const Options& options, const char* what, eddy::Task<T> task) {
+    if (!options.timeout) {
+        co_return co_await std::move(task);
     }
-    co_return co_await std::move(task);
+    try {
+        co_return co_await eddy::fail_after(*options.timeout, std::move(task));
+    } catch (const eddy::TimedOut&) {
+        throw PostgresError(std::string(what) + " took longer than --timeout allows");
+    }
 }
 
 void print(const Rows& rows) {
@@ -57,8 +62,8 @@ eddy::Task<> ask(Pool& pool, const Options& options, Report& report, bool prints
     try {
         auto connection = co_await pool.acquire();
         const eddy::TimePoint start = eddy::now();
-        const Rows rows =
-            co_await limited(options, connection->query(options.sql, options.parameters));
+        const Rows rows = co_await limited(
+            options, "the query", connection->query(options.sql, options.parameters));
         report.latency.record(eddy::now() - start);
         if (prints) {
             print(rows);
@@ -83,17 +88,21 @@ void show(const Report& report, const eddy::ResourcePoolStatistics& pool) {
     const auto milliseconds = [&](double percent) {
         return static_cast<double>(report.latency.percentile(percent)) / 1e6;
     };
-    std::cerr << report.latency.count() << " queries; connections: " << pool.made << " made, "
-              << pool.reused << " times reused, " << pool.broken << " broken, " << pool.failed
+    std::cerr << std::fixed << std::setprecision(2) << report.latency.count()
+              << " queries; connections: " << pool.made << " made, " << pool.reused
+              << " times reused, " << pool.broken << " broken, " << pool.failed
               << " failed; ms: " << milliseconds(50) << " median, " << milliseconds(99) << " p99, "
               << milliseconds(100) << " most\n";
 }
 
 eddy::Task<int> run_queries(const Options& options) {
-    Pool pool(
-        {.make = [&] { return limited(options, Connection::connect(options.connection_info)); },
-         .broken = [](const Connection& connection) { return !connection.healthy(); }},
-        {.max_total = options.connections});
+    Pool pool({.make =
+                   [&] {
+                       return limited(
+                           options, "the connection", Connection::connect(options.connection_info));
+                   },
+               .broken = [](const Connection& connection) { return !connection.healthy(); }},
+              {.max_total = options.connections});
     Report report;
     co_await eddy::with_task_group([&](eddy::TaskGroup& group) -> eddy::Task<> {
         for (std::size_t i = 0; i < options.repeat; ++i) {
