@@ -114,7 +114,12 @@ public:
                 break;
             }
             next = answer({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-            co_await send_replies();
+            const bool sent = !outbox_ && writer_.try_write(client_.replies);
+            if (sent) {  // nearly always
+                client_.replies.clear();
+            } else {
+                co_await send_replies();
+            }
             if (next == Next::wait_for_item) {
                 next = co_await wait_for_item();
                 finish_request();
