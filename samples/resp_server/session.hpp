@@ -104,7 +104,7 @@ public:
         Next next = Next::go_on;
         while (next != Next::quit) {
             if (server_.draining() && reader_.buffered() < parser_.wanted()) {
-                break;
+                break;  // also if the peer never stops sending
             }
             const std::size_t wanted = parser_.wanted();
             const auto got = co_await eddy::select(reader_.peek(wanted, max_request + max_header),
@@ -116,7 +116,7 @@ public:
             next = answer({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
             const bool sent = !outbox_ && writer_.try_write(client_.replies);
             if (sent) {  // nearly always
-                client_.replies.clear();
+                forget_replies();
             } else {
                 co_await send_replies();
             }
@@ -179,8 +179,15 @@ private:
             outbox_->send(std::exchange(client_.replies, {}));
         } else if (!client_.replies.empty()) {
             co_await writer_.write(client_.replies);
-            client_.replies.clear();
+            forget_replies();
         }
+    }
+    /// Keeps no more memory than usual answers need.
+    void forget_replies() noexcept {
+        if (client_.replies.capacity() > enough_replies / 4) {
+            std::string().swap(client_.replies);
+        }
+        client_.replies.clear();
     }
     [[nodiscard]] eddy::Task<> drop_outbox() {
         client_.subscriber.reset();

@@ -7,7 +7,6 @@
 #include <iterator>
 #include <list>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +20,8 @@
 #include <eddy/time.hpp>
 #include <eddy/wait_queue.hpp>
 #include <eddy/yield.hpp>
+
+#include "hash.hpp"
 
 namespace resp {
 
@@ -36,14 +37,8 @@ public:
     enum class Side : std::uint8_t { left, right };
     class Pop;
 
-    struct Hash {
-        using is_transparent = void;
-        [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept {
-            return std::hash<std::string_view>()(text);
-        }
-    };
     template <class V>
-    using ByKey = std::unordered_map<std::string, V, Hash, std::equal_to<>>;
+    using ByKey = std::unordered_map<std::string, V, SecretHash, std::equal_to<>>;
     using Ends = std::multimap<eddy::TimePoint, const std::string*>;
 
     struct Value {
@@ -216,7 +211,8 @@ private:
             store_.waiting_.erase(place);
         }
     }
-    /// The job has died with the item in its hands.
+    /// The job has died with the item in its hands. Without memory for the list's place the process
+    /// ends: there is nowhere to leave it.
     void pass_on() noexcept override { store_.restore(key_, std::move(item_)); }
 
     Store& store_;

@@ -23,6 +23,7 @@
 #include <eddy/then.hpp>
 #include <eddy/with_scope.hpp>
 
+#include "resp_server/hash.hpp"
 #include "resp_server/resp.hpp"
 #include "resp_server/session.hpp"
 
@@ -69,7 +70,7 @@ struct Scene {
     explicit Scene(std::size_t capacity = 64UL * 1024) : listener({.capacity = capacity}) {}
 
     resp::Service service;
-    eddy::Server server{{.drain = 10s, .silence = eddy::ServeOptions::no_limit}};
+    eddy::Server server{{.drain = 10s, .silence = 60min}};
     eddy::testing::MemoryListener listener;
     std::size_t writes = 0;
 
@@ -150,6 +151,20 @@ TEST_CASE("what is only announced costs nothing") {
     Parser third;
     CHECK(third.parse("*2\r\n$1048576\r\n") == Parser::invalid);
     CHECK(third.error() == "ERR Protocol error: invalid bulk length");
+}
+
+TEST_CASE("keys are hashed as the paper says, and with a secret") {
+    std::string bytes;
+    for (char letter = 0; letter < 15; ++letter) {
+        bytes += letter;
+    }
+    const auto theirs = resp::sip_hash<2, 4>(bytes, {0x0706050403020100U, 0x0f0e0d0c0b0a0908U});
+    CHECK(theirs == 0xa129ca6149be45e5U);
+    const resp::SecretHash one;
+    const resp::SecretHash other;
+    CHECK(one("key") == resp::SecretHash(one)("key"));
+    CHECK(one("key") != other("key"));
+    CHECK(one("key") != one("kez"));
 }
 
 EDDY_TEST_CASE("sixteen requests that come together are answered by one write") {
@@ -270,6 +285,20 @@ EDDY_TEST_CASE("a pop waits as long as it was asked to, and not longer") {
     });
 }
 
+EDDY_TEST_CASE("who waits for an item is not silent, whoever says nothing is") {
+    Scene scene;
+    co_await scene.play([](Scene& now) -> Task<> {
+        MemoryStream waiting = now.listener.connect();
+        MemoryStream silent = now.listener.connect();
+        co_await say(waiting, "BLPOP a 0\r\n");
+        co_await say(silent, "PING\r\n");
+        co_await eddy::sleep_for(2 * 60min);
+        CHECK(now.service.blocked == 1);
+        CHECK(now.server.statistics().active == 1);
+        CHECK(eddy::testing::expected_failures().size() == 1);
+    });
+}
+
 EDDY_TEST_CASE("keys end at their time, whether somebody looks or not") {
     Scene scene;
     auto sweeping = eddy::spawn(scene.service.store.sweep());
@@ -316,10 +345,13 @@ EDDY_TEST_CASE("the end of the server answers what was read, and who waits") {
     MemoryStream idle = scene.listener.connect();
     MemoryStream waiting = scene.listener.connect();
     MemoryStream half = scene.listener.connect();
+    MemoryStream hearing = scene.listener.connect();
     co_await scene.play([&](Scene& now) -> Task<> {
         co_await say(idle, "PING\r\n");
         co_await say(waiting, "BLPOP a b 0\r\nPING\r\nBLPOP a 0\r\nSET k v\r\n");
         co_await say(half, "PING\r\nPIN");
+        const std::string confirmed = co_await answer(hearing, "SUBSCRIBE a b\r\n");
+        CHECK(confirmed.ends_with("$1\r\nb\r\n:2\r\n"));
         co_await settle();
         CHECK(now.service.blocked == 1);
         now.server.drain();
@@ -329,7 +361,7 @@ EDDY_TEST_CASE("the end of the server answers what was read, and who waits") {
         CHECK(two == "*-1\r\n+PONG\r\n*-1\r\n+OK\r\n");
         const std::string three = co_await heard(half);
         CHECK(three == "+PONG\r\n");
-        for (MemoryStream* const stream : {&idle, &waiting, &half}) {
+        for (MemoryStream* const stream : {&idle, &waiting, &half, &hearing}) {
             std::byte one_more{};
             const std::size_t length = co_await stream->read_some(std::span(&one_more, 1));
             CHECK(length == 0);
