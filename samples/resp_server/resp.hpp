@@ -144,6 +144,13 @@ private:
         return complete;
     }
     [[nodiscard]] Result parse_count(std::string_view bytes) {
+        if (bytes.size() > 4 && bytes[1] > '0' && bytes[1] <= '9' && bytes[2] == '\r' &&
+            bytes[3] == '\n') [[likely]] {
+            left_ = static_cast<std::size_t>(bytes[1] - '0');
+            at_ = 4;
+            stage_ = Stage::header;
+            return complete;
+        }
         std::optional<std::int64_t> count;
         const Result line = parse_line(bytes, count, "too big mbulk count string");
         if (line != complete) {

@@ -4,6 +4,8 @@
 # per second and p99, with redis-benchmark as the client of both, in turns.
 #
 #   resp_compare.sh <resp_server> [rounds] [requests]
+#
+# Servers run on the first processor, clients on the second.
 set -euo pipefail
 server=$1
 rounds=${2:-5}
@@ -12,16 +14,20 @@ work=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
-"$server" --port 0 >"$work/eddy.log" &
+touch "$work/eddy.log"
+taskset -c 0 "$server" --port 0 >"$work/eddy.log" &
 pids+=($!)
 declare -A pid=([eddy]=$!) port
-until grep -q '^listening on' "$work/eddy.log"; do kill -0 "${pid[eddy]}"; sleep 0.05; done
+until grep -q '^listening on' "$work/eddy.log"; do
+    kill -0 "${pid[eddy]}"
+    sleep 0.05
+done
 port[eddy]=$(sed -n 's/^listening on .*://p' "$work/eddy.log")
 
 # It takes no port 0: a few are tried.
 for try in 1 2 3 4 5 6 7 8; do
     port[redis]=$((20000 + (RANDOM * 3 + try) % 12000))
-    redis-server --port "${port[redis]}" --bind 127.0.0.1 --save '' --appendonly no \
+    taskset -c 0 redis-server --port "${port[redis]}" --bind 127.0.0.1 --save '' --appendonly no \
         --dir "$work" >"$work/redis.log" &
     pid[redis]=$!
     until grep -qE 'Ready to accept|Failed|already in use' "$work/redis.log"; do sleep 0.05; done
@@ -40,12 +46,12 @@ run() { # SERVER PIPELINE TEST
     [ "$2" -eq 1 ] || count=$((requests * 4))
     [ "$3" != lrange_100 ] || count=$((count / 4))
     before=$(cpu_ns "${pid[$1]}")
-    redis-benchmark -p "${port[$1]}" -t "$3" -c 50 -n "$count" -P "$2" -r 10000 --csv \
+    taskset -c 1 redis-benchmark -p "${port[$1]}" -t "$3" -c 50 -n "$count" -P "$2" -r 10000 --csv \
         2>/dev/null >"$work/csv"
     after=$(cpu_ns "${pid[$1]}")
-    # lrange fills its list first, which the other one has done, too
+    # lrange_100 fills its list first; that counts, for both of them.
     tail -n 1 "$work/csv" | tr -d '"' | awk -F, -v server="$1" -v pipeline="$2" -v test="$3" \
-        -v ns=$(((after - before))) -v count="$count" \
+        -v ns=$((after - before)) -v count="$count" \
         '{ printf "%s %d %s %.0f %.0f %s\n", server, pipeline, test, ns / count, $2, $7 }'
     redis-cli -p "${port[$1]}" DEL mylist >/dev/null
 }
