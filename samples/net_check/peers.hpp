@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -167,5 +171,25 @@ private:
     bool connected_ = false;
     std::string buffered_;
 };
+
+/// Bytes that one end of a connection of this machine has sent and the other has not got.
+[[nodiscard]] inline unsigned long under_way(std::uint16_t from, std::uint16_t to) {
+    std::ifstream table("/proc/net/tcp");
+    std::string line;
+    while (std::getline(table, line)) {
+        std::istringstream words(line);
+        const std::vector<std::string> word(std::istream_iterator<std::string>(words), {});
+        const auto port_of = [](std::string_view text) {
+            unsigned port = 0;
+            const std::string_view digits = text.substr(text.find(':') + 1);
+            std::from_chars(digits.data(), digits.data() + digits.size(), port, 16);
+            return port;
+        };
+        if (word.size() > 4 && port_of(word[1]) == from && port_of(word[2]) == to) {
+            return std::stoul(word[4].substr(0, 8), nullptr, 16);
+        }
+    }
+    return 0;
+}
 
 }  // namespace net_check

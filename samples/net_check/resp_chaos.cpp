@@ -6,16 +6,12 @@
 // Nothing is excused: a push counts if it was answered, and a server that ends in good order
 // answers all that it does; a client that leaves reads to the end, or could not have been given
 // anything, or looks what it was given while the server is stopped.
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <exception>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -54,26 +50,6 @@ public:
 private:
     std::uint64_t state_;
 };
-
-/// Bytes that one end of a connection of this machine has sent and the other has not got.
-[[nodiscard]] unsigned long under_way(std::uint16_t from, std::uint16_t to) {
-    std::ifstream table("/proc/net/tcp");
-    std::string line;
-    while (std::getline(table, line)) {
-        std::istringstream words(line);
-        const std::vector<std::string> word(std::istream_iterator<std::string>(words), {});
-        const auto port_of = [](std::string_view text) {
-            unsigned port = 0;
-            const std::string_view digits = text.substr(text.find(':') + 1);
-            std::from_chars(digits.data(), digits.data() + digits.size(), port, 16);
-            return port;
-        };
-        if (word.size() > 4 && port_of(word[1]) == from && port_of(word[2]) == to) {
-            return std::stoul(word[4].substr(0, 8), nullptr, 16);
-        }
-    }
-    return 0;
-}
 
 class Chaos {
 public:
@@ -242,7 +218,7 @@ private:
         ++resets_;
         ++looks_;
         server_.stop();
-        while (under_way(port_, stream.local_address().port()) != 0) {
+        while (net_check::under_way(port_, stream.local_address().port()) != 0) {
         }
         std::string text(4096, '\0');
         const ssize_t length =

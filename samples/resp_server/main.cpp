@@ -5,7 +5,6 @@
 // waits for several lists, a deadline, the peer and the end of the server in one `select`
 // (session.hpp), what is published waits for nobody (channels.hpp). SIGTERM drains: what was read
 // is answered, who waits gets nil. Try it with `redis-cli -p 6380`, or redis-benchmark.
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,6 +20,7 @@
 #include <eddy/task_group.hpp>
 
 #include "../finished.hpp"
+#include "resp.hpp"
 #include "session.hpp"
 
 using namespace std::chrono_literals;
@@ -30,9 +30,8 @@ namespace {
 constexpr std::string_view usage =
     "usage: resp_server [--port PORT] [--listen ADDRESS] [--unix PATH] [--silence SECONDS]\n"
     "Serves a part of Redis on 127.0.0.1:6380, or where it is told; port 0 picks one, and with a\n"
-    "PATH it listens there alone. A connection on which nothing moves for SECONDS, 600 unless "
-    "said\n"
-    "otherwise, is ended; one that waits in BLPOP is not.\n";
+    "PATH it listens there alone. A connection on which nothing moves for SECONDS, 600 unless\n"
+    "said otherwise, is ended; one that waits in BLPOP is not.\n";
 
 struct Options {
     unsigned port = 6380;
@@ -41,9 +40,11 @@ struct Options {
     unsigned silence = 600;
 };
 
-[[nodiscard]] bool read(std::string_view text, unsigned most, unsigned& number) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    return parsed.ptr == text.data() + text.size() && parsed.ec == std::errc() && number <= most;
+[[nodiscard]] bool read(std::string_view text, std::int64_t most, unsigned& into) {
+    const auto number = resp::number_from(text);
+    const bool good = number && *number >= 0 && *number <= most;
+    into = good ? static_cast<unsigned>(*number) : 0;
+    return good;
 }
 
 /// Empty: what was asked for makes no sense.

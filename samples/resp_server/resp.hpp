@@ -63,8 +63,8 @@ private:
 ///         parser.next();
 ///     }
 ///
-/// It copies nothing, looks at no byte twice however many pieces there are, and keeps eight bytes
-/// for each word that has come: what a request only announces costs nothing.
+/// It copies nothing, begins again at most with the line it is in, however many pieces there are,
+/// and keeps eight bytes for each word that has come: what a request only announces costs nothing.
 class Parser {
 public:
     enum Result : std::uint8_t { complete, incomplete, invalid };
@@ -143,6 +143,7 @@ private:
         wanted_ = 0;
         return complete;
     }
+
     [[nodiscard]] Result parse_count(std::string_view bytes) {
         if (bytes.size() > 4 && bytes[1] > '0' && bytes[1] <= '9' && bytes[2] == '\r' &&
             bytes[3] == '\n') [[likely]] {
