@@ -61,8 +61,8 @@ int portable_number(int status) noexcept {
 
 /// One job's question, in the flight of its name.
 ///
-/// Whoever waits may leave at any moment. If its answer is under way by then, it frees itself when it
-/// arrives; and so it does when its loop is over.
+/// Whoever waits may leave at any moment. If its answer is under way by then, it frees itself when
+/// it arrives; and so it does when its loop is over.
 ///
 /// | field            | who                                                                    |
 /// |------------------|------------------------------------------------------------------------|

@@ -22,13 +22,13 @@ namespace eddy::inline v0_1::detail {
 /// They are detached, and nobody waits for them: not a loop that ends, not the process. So this
 /// object is never destroyed, and neither is one that a child has inherited.
 ///
-/// | a flight                  | begins when                          | who unlinks it from where  |
-/// |---------------------------|--------------------------------------|----------------------------|
-/// | is queued: in the table   | a request finds none for its name    | the last to leave, from    |
-/// | and in the queue          |                                      | both: it never runs        |
-/// | runs: in the table and    | a thread takes it from the queue     | a request that finds it    |
-/// | among the running         |                                      | stale, from the table      |
-/// | has landed: nowhere       | getaddrinfo has returned             | its thread, from both      |
+/// | a flight                  | begins when                         | who unlinks it from where  |
+/// |---------------------------|-------------------------------------|----------------------------|
+/// | is queued: in the table   | a request finds none for its name   | the last to leave, from    |
+/// | and in the queue          |                                     | both: it never runs        |
+/// | runs: in the table and    | a thread takes it from the queue    | a request that finds it    |
+/// | among the running         |                                     | stale, from the table      |
+/// | has landed: nowhere       | getaddrinfo has returned            | its thread, from both      |
 ///
 /// Requests are in the list of their flight, until they leave or it has landed; in between the lock
 /// decides. Then its thread tells them, without the lock: each pushes itself to its loop's inbox,
@@ -43,8 +43,8 @@ namespace eddy::inline v0_1::detail {
 class LookupThreads final {
 public:
     static constexpr std::size_t most_threads = 16;
-    /// In the queue. Whoever comes later waits for a place in it, which needs no second list: places
-    /// are given in the order of arrival, and so are threads.
+    /// In the queue. Whoever comes later waits for a place in it, which needs no second list:
+    /// places are given in the order of arrival, and so are threads.
     static constexpr std::size_t most_queued = 1024;
     static constexpr std::chrono::seconds idle_time{10};
     /// For so long a flight that runs may be joined: the time in which a resolver gives its first

@@ -17,8 +17,8 @@
 #include "loop.hpp"
 #include "net/lookup.hpp"
 
-// Who asks for a name, who joins, who leaves, and the thread that brings the answer. The threads are
-// those of the process: each execution begins and ends without one.
+// Who asks for a name, who joins, who leaves, and the thread that brings the answer. The threads
+// are those of the process: each execution begins and ends without one.
 
 namespace {
 

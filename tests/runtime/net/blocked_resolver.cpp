@@ -10,7 +10,7 @@
 #include <netdb.h>
 
 // Clang's thread sanitizer is linked into the program, where ours goes before its own, which has to
-// be called all the same: it does not look at what glibc does inside, with locks that it cannot see.
+// be called all the same: it does not look at what glibc does inside, with locks that are hidden.
 #define EDDY_TSAN_GETADDRINFO 0
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

@@ -8,11 +8,11 @@
 /// The system's resolver, as this executable has it. Names that tests make up are not asked of
 /// anybody; all others go on to the C library.
 ///
-/// | a name that begins with | is                                                                  |
-/// |-------------------------|---------------------------------------------------------------------|
-/// | "blocked."              | unknown, but not while there is a `BlockedResolver`                 |
-/// | "known."                | the same, with addresses: 127.0.0.1, 127.0.0.2, 127.0.0.1, ::1      |
-/// | "status.3"              | what the resolver returns -3 for (`EAI_AGAIN`), with an errno of EIO |
+/// | a name that begins with | is                                                             |
+/// |-------------------------|----------------------------------------------------------------|
+/// | "blocked."              | unknown, but not while there is a `BlockedResolver`            |
+/// | "known."                | the same, with addresses: 127.0.0.1, 127.0.0.2, 127.0.0.1, ::1 |
+/// | "status.3"              | what -3 of the resolver means, `EAI_AGAIN`, with an errno: EIO |
 ///
 /// Unlike the other system calls, it can be replaced in every build.
 

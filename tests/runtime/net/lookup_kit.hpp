@@ -50,8 +50,8 @@ Task<> until(Condition condition) {
     }
 }
 
-/// Nothing runs and nothing is queued: what an earlier test has left alone is over, and nobody joins
-/// it.
+/// Nothing runs and nothing is queued: what an earlier test has left alone is over, and nobody
+/// joins it.
 inline Task<> until_quiet() {
     return until([] {
         const LookupStatistics now = lookup_statistics();

@@ -9,9 +9,9 @@
 #include "blocked_resolver.hpp"
 #include "lookup_kit.hpp"
 
-// The wait for a lookup in the matrix: one that runs, one that is shared, one that is queued. Virtual
-// time stands still during a lookup; so a loop that ends with one under way uses up its grace in real
-// time, and says so in the log.
+// The wait for a lookup in the matrix: one that runs, one that is shared, one that is queued.
+// Virtual time stands still during a lookup; so a loop that ends with one under way uses up its
+// grace in real time, and says so in the log.
 
 namespace {
 

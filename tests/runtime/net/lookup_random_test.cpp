@@ -23,8 +23,8 @@
 #include "lookup_kit.hpp"
 #include "net_kit.hpp"
 
-// Loops on several threads ask for the same few names, give some of them up, and the resolver answers
-// when it likes.
+// Loops on several threads ask for the same few names, give some of them up, and the resolver
+// answers when it likes.
 
 namespace {
 
