@@ -70,27 +70,41 @@ done
 # Medians, and the median of the ratios within each round.
 awk '
 function median(list, n,    i, j, t) {
-    for (i = 2; i <= n; ++i)
-        for (j = i; j > 1 && list[j - 1] > list[j]; --j) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+    for (i = 2; i <= n; ++i) {
+        for (j = i; j > 1 && list[j - 1] > list[j]; --j) {
+            t = list[j]
+            list[j] = list[j - 1]
+            list[j - 1] = t
+        }
+    }
     return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
+function of_server(server, row, column,    k, list) {
+    for (k = 1; k <= count[server, row]; ++k) list[k] = value[server, row, k, column]
+    return median(list, count[server, row])
+}
+function ratio(row,    k, list) {
+    for (k = 1; k <= count["eddy", row]; ++k) {
+        list[k] = value["eddy", row, k, 4] / value["redis", row, k, 4]
+    }
+    return median(list, count["eddy", row])
+}
 {
-    row = $2 " " $3
-    if (!(row in seen)) { seen[row] = 1; rows[++row_count] = row }
+    row = sprintf("%-4s %-11s", $2, $3)
+    if (!(row in seen)) {
+        seen[row] = 1
+        rows[++row_count] = row
+    }
     n = ++count[$1, row]
     for (i = 4; i <= 6; ++i) value[$1, row, n, i] = $i
 }
 END {
-    printf "%-4s %-11s %12s %12s %6s %12s %12s %8s %8s\n", "-P", "test", "eddy ns cpu", "redis ns cpu", \
-        "ratio", "eddy rps", "redis rps", "eddy p99", "redis p99"
+    printf "%-4s %-11s %11s %11s %6s %11s %11s %9s %9s\n", "-P", "test", "eddy ns CPU",
+        "redis", "ratio", "eddy req/s", "redis", "eddy p99", "redis"
     for (r = 1; r <= row_count; ++r) {
-        row = rows[r]; n = count["eddy", row]
-        split(row, part, " ")
-        for (i = 4; i <= 6; ++i) {
-            for (k = 1; k <= n; ++k) { a[k] = value["eddy", row, k, i]; b[k] = value["redis", row, k, i]; c[k] = b[k] ? a[k] / b[k] : 0 }
-            mine[i] = median(a, n); theirs[i] = median(b, n); ratio[i] = median(c, n)
-        }
-        printf "%-4s %-11s %12.0f %12.0f %6.2f %12.0f %12.0f %8.2f %8.2f\n", part[1], part[2], mine[4], theirs[4], \
-            ratio[4], mine[5], theirs[5], mine[6], theirs[6]
+        row = rows[r]
+        printf "%s %11.0f %11.0f %6.2f %11.0f %11.0f %9.2f %9.2f\n", row, of_server("eddy", row, 4),
+            of_server("redis", row, 4), ratio(row), of_server("eddy", row, 5),
+            of_server("redis", row, 5), of_server("eddy", row, 6), of_server("redis", row, 6)
     }
 }' "$work/runs"
