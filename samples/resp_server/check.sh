@@ -151,5 +151,15 @@ wait "$pid" || expect "SIGTERM ends it well" 0 $?
 words='^served [0-9]+ connections, [0-9]+ commands; 3 list items left in 1 keys$'
 expect "its last words" 1 "$(grep -cE "$words" "$work/log")"
 
+# On a Unix socket.
+"$program" --unix "$work/socket" >"$work/log" &
+pid=$!
+pids+=("$pid")
+wait_for "a server on a path" redis-cli -s "$work/socket" PING
+expect "it says where it listens" "listening on $work/socket" "$(head -n 1 "$work/log")"
+kill "$pid"
+wait "$pid" || expect "SIGTERM ends it well" 0 $?
+expect "the path is gone with it" gone "$([ -e "$work/socket" ] || echo gone)"
+
 [ $failures -eq 0 ] && echo "resp_server: all checks passed"
 exit $((failures > 0))

@@ -121,6 +121,7 @@ public:
     [[nodiscard]] Items take(std::string_view key, Side side);
     /// Puts back what `take` or `pop` gave, to where it was: somebody else may wait for it. If the
     /// key holds a text by now, the item goes where the list would have gone: it is forgotten.
+    /// Allocates only if the list has gone; in a destructor, a failure of that ends the process.
     void restore(std::string_view key, Items&& item);
 
     /// Waits for an item from the left. `key` outlives the operation. For several keys: `select`.
@@ -211,8 +212,7 @@ private:
             store_.waiting_.erase(place);
         }
     }
-    /// The job has died with the item in its hands. Without memory for the list's place the process
-    /// ends: there is nowhere to leave it.
+    /// The job has died with the item in its hands.
     void pass_on() noexcept override { store_.restore(key_, std::move(item_)); }
 
     Store& store_;
