@@ -35,8 +35,8 @@ namespace detail {
 template <class T>
 using Maybe = std::conditional_t<std::is_void_v<T>, bool, std::optional<Stored<T>>>;
 
-/// What makes an empty one. An empty `Maybe` itself would do, but g++ 12, optimising a little, warns
-/// of the value that is not in it.
+/// What makes an empty one. An empty `Maybe` itself would do, but g++ 12, optimising a little,
+/// warns of the value that is not in it.
 template <class T>
 constexpr auto no_value() noexcept {
     if constexpr (std::is_void_v<T>) {

@@ -104,6 +104,7 @@ public:
     [[nodiscard]] ResourceNode* take_idle(ResourceKey& key) noexcept {
         ResourceNode* const node = look_idle(key);
         if (node != nullptr) [[likely]] {
+            // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): who acquires keeps the pool
             leave_idle(*node);
             ++lent_;
         }
