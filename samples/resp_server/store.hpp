@@ -142,6 +142,9 @@ public:
         }
     }
 
+    /// With those whose end has come, until `sweep` or somebody who asks finds them.
+    [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+
     struct Lists {
         std::size_t keys = 0;
         std::size_t items = 0;

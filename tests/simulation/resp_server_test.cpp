@@ -299,9 +299,8 @@ EDDY_TEST_CASE("who waits for an item is not silent, whoever says nothing is") {
     });
 }
 
-EDDY_TEST_CASE("keys end at their time, whether somebody looks or not") {
+EDDY_TEST_CASE("keys end at their time, although nobody sweeps") {
     Scene scene;
-    auto sweeping = eddy::spawn(scene.service.store.sweep());
     co_await scene.play([](Scene& now) -> Task<> {
         MemoryStream client = now.listener.connect();
         const std::string set =
@@ -314,6 +313,24 @@ EDDY_TEST_CASE("keys end at their time, whether somebody looks or not") {
         const std::string gone = co_await answer(client, "GET a\r\nTTL a\r\n");
         CHECK(gone == "$-1\r\n:-2\r\n");
     });
+}
+
+EDDY_TEST_CASE("what has ended is swept away, although nobody asks for it") {
+    resp::Store store;
+    auto sweeping = eddy::spawn(store.sweep());
+    co_await settle();
+    for (int i = 0; i < 1000; ++i) {
+        const std::string key = std::to_string(i);
+        store.set(key, "x");
+        store.set_end(key, eddy::after(eddy::now(), 10s + (i % 2) * 10s));
+    }
+    store.set("for ever", "x");
+    co_await eddy::sleep_for(9s);
+    CHECK(store.size() == 1001);
+    co_await eddy::sleep_for(1s + 1ms);
+    CHECK(store.size() == 501);
+    co_await eddy::sleep_for(10s);
+    CHECK(store.size() == 1);
     sweeping.cancel();
     const bool ended = co_await eddy::move_on_after(1s, sweeping.wait());
     CHECK(ended);
