@@ -93,11 +93,11 @@ void ResourceWait::pass_on() noexcept {
 }
 
 bool ResourceDrain::try_now() {
-    core_->check(what());
-    core_->close();
+    ResourceCore& core = *core_;
+    core.check(what());
+    core.close();
     // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): this keeps it
-    const ResourceCore& closed = *core_;
-    return closed.alive() == 0;
+    return core.alive() == 0;
 }
 
 }  // namespace eddy::inline v0_1::detail
