@@ -81,6 +81,14 @@ template <class Make, class R>
 concept OperationMaker =
     std::ranges::forward_range<R> && std::invocable<Make&, std::ranges::range_reference_t<R>>;
 
+/// None yet, and room for one of each element.
+template <class Held, class R>
+[[nodiscard]] std::vector<Held> room_for(R& elements) {
+    std::vector<Held> held;
+    held.reserve(static_cast<std::size_t>(std::ranges::distance(elements)));
+    return held;
+}
+
 }  // namespace detail
 
 /// A wait for the first of a list of operations of one kind; what `select` of a range returns.
@@ -194,20 +202,21 @@ template <detail::SelectableRange R>
 [[nodiscard]] auto select(R&& operations EDDY_LIFETIMEBOUND) {
     using Element = detail::RangeElement<R>;
     if constexpr (detail::WaitOperation<Element>) {
-        std::vector<detail::ListedOperation<Element>> held;
+        auto held = detail::room_for<detail::ListedOperation<Element>>(operations);
         for (auto& operation : operations) {
             held.emplace_back(operation);
         }
         return SelectRange(std::move(held));
     } else if constexpr (detail::is_operation_pointer<Element>) {
-        std::vector<detail::ListedOperation<std::remove_pointer_t<Element>>> held;
+        auto held =
+            detail::room_for<detail::ListedOperation<std::remove_pointer_t<Element>>>(operations);
         for (auto* operation : operations) {
             held.emplace_back(*operation);
         }
         return SelectRange(std::move(held));
     } else {
         using Op = decltype((*std::ranges::begin(operations)).operator co_await());
-        std::vector<detail::ListMadeOperation<Op>> held;
+        auto held = detail::room_for<detail::ListMadeOperation<Op>>(operations);
         for (auto&& handle : operations) {
             held.emplace_back([&handle] { return handle.operator co_await(); });
         }
@@ -225,7 +234,7 @@ template <std::ranges::forward_range R, detail::OperationMaker<R> Make>
     static_assert(!detail::SelectsTemporaries<Op>,
                   "the operations of this select end with the function that made them: keep them, "
                   "and select among those");
-    std::vector<detail::ListMadeOperation<Op>> held;
+    auto held = detail::room_for<detail::ListMadeOperation<Op>>(elements);
     for (auto&& element : elements) {
         held.emplace_back([&] { return std::invoke(make, element); });
     }
