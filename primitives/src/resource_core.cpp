@@ -91,10 +91,18 @@ void ResourceCore::loop_over() noexcept {
     close_all_idle();
 }
 
-/// Requires: nothing becomes idle any more.
+/// All are out of reach first: what the end of one calls may look for another.
 void ResourceCore::close_all_idle() noexcept {
+    ListOfAll over;
     while (idle_ones_.linked()) {
-        close_idle(first_of(idle_ones_), ResourceEnd::retired);
+        ResourceNode& node = first_of(idle_ones_);
+        leave_idle(node);
+        node.ListOfAll::insert_before(over);
+    }
+    while (over.linked()) {
+        ResourceNode& node = first_of(over);
+        node.ListOfAll::unlink_self();
+        destroy(node, ResourceEnd::retired);
     }
 }
 

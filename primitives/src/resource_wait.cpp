@@ -100,4 +100,13 @@ bool ResourceDrain::try_now() {
     return core.alive() == 0;
 }
 
+/// The drain of another pool, of the same `select`, may have given back what was still lent.
+void ResourceDrain::start() noexcept {
+    if (core_->alive() == 0) {
+        commit();
+    } else {
+        core_->wait_drained(*this);
+    }
+}
+
 }  // namespace eddy::inline v0_1::detail

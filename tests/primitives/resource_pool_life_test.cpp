@@ -3,7 +3,6 @@
 // and the end of the loop.
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -390,62 +389,6 @@ EDDY_TEST_CASE("under OnDrop::give_back a cancelled job's comes back") {
     };
     co_await eddy::move_on_after(1s, use(pool));
     CHECK(pool.statistics().idle == 1);
-}
-
-EDDY_TEST_CASE("a resource that uses its pool when it ends finds it in order") {
-    struct Owner {
-        explicit Owner(std::function<void()> at_end)
-            : fn(std::make_unique<std::function<void()>>(std::move(at_end))) {}
-        Owner(Owner&&) = default;
-        Owner& operator=(Owner&&) = delete;
-        ~Owner() {
-            if (fn) {
-                (*fn)();
-            }
-        }
-        std::unique_ptr<std::function<void()>> fn;
-    };
-    using Owners = eddy::ResourcePool<Owner>;
-    std::unique_ptr<Owners> pool;
-    int ends = 0;
-    const auto at_end = [&] {
-        ++ends;
-        if (pool && !pool->statistics().closed) {
-            static_cast<void>(pool->try_acquire());  // which may find the other one too old
-        }
-        if (pool) {
-            pool->close();
-        }
-        pool.reset();
-    };
-    const auto make = [&]() -> Task<Owner> { co_return Owner(at_end); };
-    for (int way = 0; way < 4; ++way) {
-        pool = std::make_unique<Owners>(Owners::Hooks{.make = make},
-                                        ResourcePoolOptions{.max_idle_time = 10s});
-        ends = 0;
-        {
-            Owners::Lease one = co_await pool->acquire();
-            Owners::Lease two = co_await pool->acquire();
-            if (way == 0) {
-                two.release();
-                one.discard();
-            }
-        }
-        if (way == 1) {
-            co_await eddy::sleep_for(11s);
-            co_await settle();
-        } else if (way == 2) {
-            pool->close();
-        } else if (way == 3) {
-            eddy::call_later(0ns, [&] {
-                eddy::testing::test_clock().advance(20s);
-                CHECK_FALSE(pool->try_acquire().has_value());
-            });
-            co_await eddy::sleep_for(1ns);
-        }
-        CHECK(ends == 2);
-        CHECK_FALSE(pool);
-    }
 }
 
 // --- the end of the loop -----------------------------------------------------------------------

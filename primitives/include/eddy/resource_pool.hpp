@@ -163,12 +163,13 @@ private:
     [[nodiscard]] std::optional<Lease> try_lend(detail::ResourceKey* key) {
         Table& table = *table_;
         table.require_open();
-        const detail::ResourceNode* const idle = key != nullptr ? table.look_idle(*key) : nullptr;
+        detail::ResourceNode* const idle = key != nullptr ? table.look_idle(*key) : nullptr;
         if (idle == nullptr || table.needs_check(*idle)) {
             return std::nullopt;
         }
         table.count_loan(true);
-        return Lease(*table.take_idle(*key));
+        table.take_looked(*idle);
+        return Lease(*idle);
     }
 
     detail::LocalRef<Table> table_;

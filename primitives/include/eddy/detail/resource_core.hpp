@@ -105,10 +105,14 @@ public:
         ResourceNode* const node = look_idle(key);
         if (node != nullptr) [[likely]] {
             // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): who acquires keeps the pool
-            leave_idle(*node);
-            ++lent_;
+            take_looked(*node);
         }
         return node;
+    }
+    /// What `look_idle` has found, without another look: a moment later it may be too old.
+    void take_looked(ResourceNode& node) noexcept {
+        leave_idle(node);
+        ++lent_;
     }
     /// The one that would be taken; or null.
     [[nodiscard]] ResourceNode* look_idle(ResourceKey& key) noexcept {
@@ -180,10 +184,11 @@ private:
         node.ListOfAll::insert_before(idle_ones_);
         node.ListOfKey::insert_before(*key.idle.next);
         ++idle_;
+        if (max_idle_ != 0) [[likely]] {
+            look_by(node.idle_until);
+        }
         if (++key.idle_count > max_idle_) [[unlikely]] {
             close_surplus(key);
-        } else {
-            look_by(node.idle_until);
         }
     }
     void leave_idle(ResourceNode& node) noexcept {

@@ -101,10 +101,12 @@ private:
 /// The wait until it is closed and everything has come back.
 class EDDY_API ResourceDrain final : public QueuedWaiter {
 public:
+    static constexpr bool calls_out = true;  // the ends of what was idle
+
     explicit ResourceDrain(LocalRef<ResourceCore> core) noexcept : core_(std::move(core)) {}
 
     [[nodiscard]] bool try_now();
-    void start() noexcept { core_->wait_drained(*this); }
+    void start() noexcept;
     void take() const noexcept {}
     [[nodiscard]] const char* what() const noexcept override { return "ResourcePool::drain"; }
 
