@@ -164,8 +164,13 @@ void ListenSocket::close() noexcept {
     if (!is_open()) {
         return;
     }
+    const bool inherited = is_inherited();
     close_handle();
-    end_waits();
+    if (inherited) {
+        forget_waits();
+    } else {
+        end_waits();
+    }
 }
 
 int ListenSocket::release_descriptor() noexcept {
@@ -174,16 +179,27 @@ int ListenSocket::release_descriptor() noexcept {
     return descriptor;
 }
 
-void ListenSocket::end_waits() noexcept {
+void ListenSocket::drop_returned() noexcept {
     while (returned_ != nullptr) {
         Socket& socket = *std::exchange(returned_, returned_->next_returned);
         socket.close(false);
         socket.release();
     }
+}
+
+void ListenSocket::end_waits() noexcept {
+    drop_returned();
     while (!acceptors_.empty()) {
         auto& accept = static_cast<SocketAccept&>(*acceptors_.front());
         accept.error_ = SocketAccept::closed;
         wake(accept);
+    }
+}
+
+/// Of an inherited one: its jobs are another process's, and nothing becomes of them here.
+void ListenSocket::forget_waits() noexcept {
+    drop_returned();
+    while (acceptors_.pop_front() != nullptr) {
     }
 }
 

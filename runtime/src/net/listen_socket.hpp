@@ -50,7 +50,9 @@ private:
     /// True: it has ended, with a socket or an error.
     [[nodiscard]] bool accept_once(SocketAccept& accept) noexcept;
     void wake(SocketAccept& accept) noexcept;
+    void drop_returned() noexcept;
     void end_waits() noexcept;
+    void forget_waits() noexcept;
 
     LoopBound bound_;
     WaitQueue acceptors_;

@@ -522,13 +522,18 @@ void Socket::close(bool reset) noexcept {
         return;
     }
     leave();
-    if ((reset || (write_bars_ & write_torn) != 0) && !is_inherited()) {
+    const bool inherited = is_inherited();
+    if ((reset || (write_bars_ & write_torn) != 0) && !inherited) {
         const linger at_once{.l_onoff = 1, .l_linger = 0};
         static_cast<void>(setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     }
     count_spared();
     close_handle();
-    end_waits();
+    if (inherited) {
+        forget_waits();
+    } else {
+        end_waits();
+    }
 }
 
 int Socket::release_descriptor() {
@@ -568,11 +573,21 @@ void Socket::end_waits() noexcept {
     }
 }
 
+/// Of an inherited one: its jobs are another process's, and nothing becomes of them here.
+void Socket::forget_waits() noexcept {
+    reader_ = nullptr;
+    writer_ = nullptr;
+    leaver_ = nullptr;
+}
+
 void Socket::drop_reader() noexcept {
     read_bars_ |= read_dropped;
     if ((write_bars_ & write_dropped) != 0) {
         close(false);
         return;
+    }
+    if (is_inherited()) {
+        return;  // the jobs that wait are the parent's
     }
     if (SocketReader* reader = std::exchange(reader_, nullptr)) {
         reader->end(SocketWait::closed);
@@ -588,11 +603,14 @@ void Socket::drop_writer() noexcept {
         close(false);
         return;
     }
+    if (is_inherited()) {
+        return;
+    }
     if (SocketWrite* write = std::exchange(writer_, nullptr)) {
         write->end(SocketWait::closed);
     }
     // Neither torn, nor failed, nor shut.
-    if (is_open() && write_bars_ == write_dropped && !is_inherited()) {
+    if (is_open() && write_bars_ == write_dropped) {
         write_bars_ |= write_shut;
         static_cast<void>(::shutdown(fd(), SHUT_WR));  // fails when the peer is gone already
     }

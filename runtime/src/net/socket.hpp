@@ -128,6 +128,7 @@ private:
     [[nodiscard]] bool connect_with_data(SocketConnect& connect) noexcept;
     void connect_ended() noexcept;
     void end_waits() noexcept;
+    void forget_waits() noexcept;
     void count_spared() noexcept;
     [[nodiscard]] bool waits_for_peer() const noexcept override {
         return reader_ != nullptr || writer_ != nullptr;

@@ -172,7 +172,7 @@ int WatchedDescriptor::enter_set(std::uint32_t wanted) noexcept {
 }
 
 void WatchedDescriptor::leave_set() noexcept {
-    if (std::exchange(in_set_, false)) {
+    if (std::exchange(in_set_, false) && !is_inherited()) {
         epoll_event ignored{};
         // Fails when its owner has closed it: then it is not there any more.
         static_cast<void>(::epoll_ctl(fd(), EPOLL_CTL_DEL, descriptor_, &ignored));
@@ -223,9 +223,15 @@ void WatchedDescriptor::serve(std::uint32_t ready) noexcept {
 // --- the end -----------------------------------------------------------------------------------
 
 void WatchedDescriptor::close() noexcept {
-    if (is_open()) {
-        unschedule();
-        close_handle();  // of a borrowed one this is the set
+    if (!is_open()) {
+        return;
+    }
+    const bool inherited = is_inherited();
+    unschedule();
+    close_handle();  // of a borrowed one this is the set
+    if (inherited) {
+        waiters_.fill(nullptr);  // jobs of another process: nothing becomes of them here
+    } else {
         end_waits(DescriptorWait::closed);
     }
 }
