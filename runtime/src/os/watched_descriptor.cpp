@@ -97,13 +97,18 @@ void WatchedDescriptor::start_wait(DescriptorWait& wait) {
     schedule();
 }
 
-/// The owner of a borrowed one may close it from this moment on.
 void WatchedDescriptor::stop_wait(Readiness readiness) noexcept {
     waiter(readiness) = nullptr;
     if (awaited() == 0) {
-        unschedule();
-        leave_set();
+        stop_watching();
     }
+}
+
+/// The owner of a borrowed one may close it from this moment on, and what is scheduled now must not
+/// meet the number's next bearer.
+void WatchedDescriptor::stop_watching() noexcept {
+    unschedule();
+    leave_set();
 }
 
 std::uint32_t WatchedDescriptor::awaited() const noexcept {
@@ -137,6 +142,9 @@ void WatchedDescriptor::unschedule() noexcept {
 void WatchedDescriptor::register_waits() noexcept {
     scheduled_ = false;
     const std::uint32_t wanted = awaited();
+    if (wanted == 0) {
+        return;
+    }
     const int error = borrowed_ ? enter_set(wanted) : arm_adopted(wanted);
     if (error != 0) {
         leave_set();
@@ -198,7 +206,7 @@ void WatchedDescriptor::on_ready(unsigned events) noexcept {
     }
     serve(reported_by_set());
     if (awaited() == 0) {
-        leave_set();
+        stop_watching();
     } else {
         schedule();  // it was reported once
     }

@@ -79,6 +79,7 @@ private:
     [[nodiscard]] int arm_adopted(std::uint32_t wanted) noexcept;
     [[nodiscard]] int enter_set(std::uint32_t wanted) noexcept;
     void leave_set() noexcept;
+    void stop_watching() noexcept;
     [[nodiscard]] std::uint32_t reported_by_set() const noexcept;
     void serve_adopted(unsigned events) noexcept;
     void serve(std::uint32_t ready) noexcept;
