@@ -2,6 +2,7 @@
 #include <eddy/os/descriptor.hpp>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <stdexcept>
 #include <string>
 #include <sys/epoll.h>
@@ -39,6 +40,10 @@ constexpr const char* always_ready = "it is always ready, read and write it dire
 void check_watchable(const char* what, int descriptor) {
     if (detail::require_loop(what).root.closed) {
         throw LoopClosed(std::string(what) + ": the loop is ending");
+    }
+    const int flags = ::fcntl(descriptor, F_GETFL);
+    if (flags >= 0 && (flags & O_PATH) != 0) {  // poll(2) says that it is not open
+        refuse(what, descriptor, "only names a file (O_PATH): there is nothing to read or write");
     }
     struct stat found{};
     if (::fstat(descriptor, &found) != 0) {

@@ -277,6 +277,7 @@ EDDY_NET_TEST("what cannot be watched is said to be what it is, and stays its ca
     const Raw file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     const Raw folder(::open("/tmp", O_RDONLY | O_CLOEXEC | O_DIRECTORY));
     const Raw nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Raw name(::open("/dev/tty", O_PATH | O_CLOEXEC));
     const std::string ready = "it is always ready, read and write it directly";
     const auto says = [](int fd, const std::string& reason) {
         const std::string text = ": descriptor " + std::to_string(fd) + " " + reason;
@@ -287,6 +288,7 @@ EDDY_NET_TEST("what cannot be watched is said to be what it is, and stays its ca
     says(65530, "is not open");
     says(file.get(), "is a regular file: " + ready);
     says(folder.get(), "is a directory: " + ready);
+    says(name.get(), "only names a file (O_PATH): there is nothing to read or write");
     CHECK_FALSE(is_non_blocking(file.get()));
     CHECK(complaint([&] { Descriptor::adopt(nothing.get()).close(); }) ==
           "Descriptor::adopt: descriptor " + std::to_string(nothing.get()) +

@@ -41,8 +41,9 @@ struct EDDY_VISIBLE DescriptorStatistics {
 /// Lifetime:     waits of one that is destroyed end with `ClosedResource`; one that outlives its
 ///               loop is closed, and what it had borrowed is not.
 /// Trap:         the owner of a borrowed one closes it while a job waits for it. In the turn in
-///               which the wait began that is noticed, `IoError`. Later the kernel says nothing,
-///               and the wait does not end.
+///               which the wait began that is noticed, `IoError`, unless the number is another
+///               one's by then: the wait is for that one now. Later the kernel says nothing, and
+///               the wait does not end.
 /// Not here:     urgent data (POLLPRI); edges instead of levels; files and directories, which are
 ///               always ready.
 /// Cost:         a wait asks the kernel once, poll(2). For an adopted one that is all: it stays
