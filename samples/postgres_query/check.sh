@@ -3,7 +3,7 @@
 # Checks postgres_query with a server of its own, on a socket in a folder of its own: check.sh PROGRAM
 # 77: there is no server on this machine.
 set -euo pipefail
-program=$1
+program=$(realpath "$1")
 unset "${!PG@}"
 server_folder=
 for initdb in "$(command -v initdb || true)" /usr/lib/postgresql/*/bin/initdb; do
@@ -73,9 +73,16 @@ said() { # REGULAR EXPRESSION: in how many lines of its complaints and figures
 }
 
 begin() { # SQL: returns when the server has begun with it
+    local attempts=0
     "$program" "$info" "$1" >"$work/out" 2>"$work/err" &
     until [ "$("$program" "$info" 'select count(*) from pg_stat_activity where query = $1' "$1" \
         2>/dev/null)" = 1 ]; do
+        attempts=$((attempts + 1))
+        if ! kill -0 $! 2>/dev/null || [ $attempts -gt 400 ]; then
+            echo "FAILED: the server has not begun with \"$1\"; it said:"
+            cat "$work/err"
+            exit 1
+        fi
         sleep 0.05
     done
 }
