@@ -81,7 +81,8 @@ void SilenceLimit::look_at(PeerWatch& peer, TimePoint now) noexcept {
         peer.undelivered_ = peer.undelivered();
     }
     const bool takes = peer.undelivered_ < before;  // what the kernel has
-    if (std::exchange(peer.stirred_, false) || takes || !waits) {
+    const bool rightly = peer.may_be_silent_ && peer.undelivered_ == 0;
+    if (std::exchange(peer.stirred_, false) || takes || rightly || !waits) {
         peer.quiet_since_ = now;
     } else if (now - peer.quiet_since_ >= limit_) {
         peer.peer_was_silent();

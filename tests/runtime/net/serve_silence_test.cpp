@@ -227,6 +227,25 @@ EDDY_TEST_CASE("whoever does not wait for the peer is left in peace, and has all
     co_await served.end();
 }
 
+EDDY_TEST_CASE("a peer that may be silent is left in peace, and has all the time later") {
+    Served served({.silence = 20s}, [](MemoryStream stream, Seen& all) -> Task<> {
+        stream.peer_watch().may_be_silent(true);
+        std::array<std::byte, 64> buffer{};
+        const std::size_t length = co_await stream.read_some(buffer);
+        CHECK(length == 1);
+        stream.peer_watch().may_be_silent(false);
+        co_await reads_on(std::move(stream), all);
+    });
+    MemoryStream client = served.listener.connect();
+    co_await pass(10min);
+    CHECK(served.server.statistics().active == 1);
+    co_await client.write_all("x");
+    co_await pass(1min);
+    REQUIRE(served.seen.seconds.size() == 1);
+    CHECK(within(served.seen.seconds[0], 20));
+    co_await served.end();
+}
+
 EDDY_TEST_CASE("a loop that comes back to its read has waited all the time") {
     MemoryListener listener;
     Server server({.silence = 20s});

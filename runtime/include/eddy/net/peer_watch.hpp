@@ -37,6 +37,14 @@ public:
     PeerWatch(const PeerWatch&) = delete;
     PeerWatch& operator=(const PeerWatch&) = delete;
 
+    /// From now on the peer may be silent, or may not any more: for a protocol that has states in
+    /// which it has nothing to say, and waits for us (it has subscribed to something). It still has
+    /// to take what it is sent, and when it may be silent no more it has all the time again.
+    void may_be_silent(bool may) noexcept {
+        may_be_silent_ = may;
+        stirred_ = true;
+    }
+
 protected:
     PeerWatch() noexcept = default;
     virtual ~PeerWatch() { leave(); }
@@ -72,6 +80,7 @@ private:
     std::uint64_t back_until_ = 0;  // the turn until which a wait that has left may come back
     std::size_t undelivered_ = 0;   // a look ago
     bool stirred_ = false;          // since the last look a byte has moved, or a wait has begun
+    bool may_be_silent_ = false;
 };
 
 /// Streams whose peers a server can hold to a limit.

@@ -38,7 +38,8 @@ struct EDDY_VISIBLE ServeOptions {
     /// (`std::errc::timed_out`), no sooner, and a quarter later at most. A handler that computes,
     /// or waits for something else alone, is left in peace; bytes that the peer takes out of the
     /// kernel's buffer count. The limit goes with the stream, also into other jobs. Protocols in
-    /// which both sides may rightly be silent send something now and then, or have `no_limit`.
+    /// which both sides may rightly be silent send something now and then, or have `no_limit`, or
+    /// say when that is (`PeerWatch::may_be_silent`).
     /// For streams with a `PeerWatch`: sockets, memory streams; others have no limit. Virtual time
     /// does not move for this.
     Duration silence = std::chrono::minutes(2);

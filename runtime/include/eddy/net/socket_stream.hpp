@@ -148,8 +148,10 @@ public:
     ///     if (first.index() == 1) work.cancel();  // the client has left
     ///
     /// Trap: a peer may say all it wants to say, half-close, and read on: the end of its side is
-    /// the same event. `nc -N` does, HTTP clients hardly ever. And that a machine has vanished is
-    /// not seen before something was written, or keepalive has found out.
+    /// the same event. `nc -N` does, HTTP clients hardly ever. That a machine has vanished is not
+    /// seen before something was written, or keepalive has found out. And the end comes behind what
+    /// the peer has sent: once nobody reads, and the system has no room for more, it does not come
+    /// at all. Who waits long reads on meanwhile, up to some bound.
     ///
     /// A third party, beside one reader and one writer: a second one gets `BusyResource`. It reads
     /// nothing, and does not count for `ServeOptions::silence`.

@@ -76,8 +76,9 @@ concept WaitsReadable = requires(S& stream) {
 }  // namespace detail
 
 /// And `wait_hang_up()`: waits until the peer has ended its side, in good order or by a reset, also
-/// while there are bytes that nobody has read. One job may, beside a reader and a writer; it reads
-/// nothing, and `close` ends it with `ClosedResource`. What nobody waits for any more can end then:
+/// while there are bytes that nobody has read, if they have left room for it. One job may, beside a
+/// reader and a writer; it reads nothing, and `close` ends it with `ClosedResource`. What nobody
+/// waits for any more can end then:
 ///
 ///     const auto first = co_await select(done.wait(), stream.wait_hang_up());
 ///
