@@ -79,10 +79,11 @@ public:
         if (names_.size() == max_channels && !names_.contains(name)) {
             return false;
         }
-        const auto [mine, added] = names_.emplace(name);
+        const auto mine = names_.emplace(name).first;
         try {
             all_.channels_[*mine].emplace(number_, &outbox_);
         } catch (...) {
+            leave(*mine);
             names_.erase(mine);
             throw;
         }
@@ -99,6 +100,9 @@ public:
 private:
     void leave(const std::string& name) noexcept {
         const auto place = all_.channels_.find(name);
+        if (place == all_.channels_.end()) {
+            return;  // there was no memory for it
+        }
         place->second.erase(number_);
         if (place->second.empty()) {
             all_.channels_.erase(place);
