@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -42,32 +43,42 @@ struct SetOptions {
     std::string_view error{};
 
     explicit SetOptions(const Arguments& words) {
-        for (std::size_t i = 3; i < words.size() && error.empty(); ++i) {
-            const bool has_end = end != eddy::never;
-            if ((is(words[i], "nx") || is(words[i], "xx")) && only == Only::always) {
-                only = is(words[i], "nx") ? Only::if_not_there : Only::if_there;
-            } else if (is(words[i], "keepttl") && !has_end) {
+        std::optional<std::string_view> time;
+        std::int64_t unit = 0;
+        for (std::size_t i = 3; i < words.size(); ++i) {
+            const bool seconds = is(words[i], "ex");
+            if (is(words[i], "nx") && only != Only::if_there) {
+                only = Only::if_not_there;
+            } else if (is(words[i], "xx") && only != Only::if_not_there) {
+                only = Only::if_there;
+            } else if (is(words[i], "keepttl") && !time) {
                 keep_end = true;
-            } else if ((is(words[i], "ex") || is(words[i], "px")) && i + 1 < words.size() &&
-                       !has_end && !keep_end) {
-                set_end(words[i + 1], is(words[i], "ex") ? 1000 : 1);
-                ++i;
+            } else if ((seconds || is(words[i], "px")) && i + 1 < words.size() && !keep_end &&
+                       (!time || unit == (seconds ? 1000 : 1))) {
+                time = words[++i];
+                unit = seconds ? 1000 : 1;
             } else {
                 error = syntax_error;
+                return;
             }
+        }
+        if (time) {
+            set_end(*time, unit);
         }
     }
 
 private:
+    /// What has longer than a hundred years has a hundred years.
     void set_end(std::string_view text, std::int64_t unit) {
         constexpr std::int64_t most = std::chrono::milliseconds(std::chrono::years(100)).count();
         const auto number = number_from(text);
         if (!number) {
             error = no_number;
-        } else if (*number <= 0 || *number > most / unit) {
+        } else if (*number <= 0 || *number > std::numeric_limits<std::int64_t>::max() / unit) {
             error = "ERR invalid expire time in 'set' command";
         } else {
-            end = eddy::after(eddy::now(), std::chrono::milliseconds(*number * unit));
+            end =
+                eddy::after(eddy::now(), std::chrono::milliseconds(std::min(*number * unit, most)));
         }
     }
 };
