@@ -87,6 +87,14 @@ expect "what comes before is answered" \
     "$(printf '+PONG\n-ERR Protocol error: invalid bulk length')" "$(raw 'PING\r\n*1\r\n$x\r\n')"
 expect "a line without end" "-ERR Protocol error: too big inline request" \
     "$(raw "$(printf '%05000d' 0)")"
+expect "a page in a browser" "+PONG" \
+    "$(raw 'PING\r\nPOST / HTTP/1.1\r\nHost: x\r\n\r\nSET said-by-it x\r\n')"
+expect "one that gets its first line wrong" "" "$(raw 'hoSt: x\r\nSET said-by-it x\r\n')"
+expect "is not listened to" 0 "$(cli EXISTS said-by-it)"
+for timeout in inf 1e17 1e300; do
+    expect "a wait of $timeout" "ERR timeout is out of range" "$(cli BLPOP nothing $timeout)"
+done
+expect "nothing is configured" "ERR there is nothing to configure" "$(cli CONFIG SET save x)"
 expect "pipelined, behind one that waits" "$(printf '*-1\n+PONG\n+OK')" \
     "$(raw 'BLPOP nothing 0.01\r\nPING\r\nQUIT\r\n')"
 

@@ -22,10 +22,14 @@ struct Service {
     std::size_t blocked = 0;     ///< clients that wait in BLPOP
 };
 
+/// So much is answered before the peer has to take it.
+inline constexpr std::size_t enough_replies = 64UL * 1024;
+
 /// The part of a connection that commands see.
 struct Client {
     Service& service;
     std::string replies{};
+    std::size_t work = 0;  ///< items that were walked over for the last answers
     std::optional<Channels::Subscriber> subscriber{};
 };
 
@@ -35,6 +39,7 @@ enum class Next : std::uint8_t {
     wait_for_item,  ///< it is a BLPOP, and has not been answered
     subscribe,      ///< it needs a subscriber, and has done nothing yet
     unsubscribe,    ///< nothing is heard any more
+    again,          ///< there is more to say to it, when this has been sent
     quit,
 };
 

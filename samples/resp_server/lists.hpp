@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <utility>
 
 #include "client.hpp"
 #include "resp.hpp"
@@ -14,16 +15,12 @@
 namespace resp::command {
 
 inline Next push(Client& client, const Arguments& words, Store::Side side) {
-    Store::Items* const items = client.service.store.list_to_push(words[1]);
-    if (items == nullptr) {
-        return fail(client, wrong_type);
-    }
+    Store::Items items;
     for (std::size_t i = 2; i < words.size(); ++i) {
-        items->emplace(side == Store::Side::left ? items->begin() : items->end(), words[i]);
+        items.emplace(side == Store::Side::left ? items.begin() : items.end(), words[i]);
     }
-    const std::size_t size = items->size();
-    client.service.store.pushed(words[1]);
-    return give(client, size);
+    const auto size = client.service.store.push(words[1], side, std::move(items));
+    return size ? give(client, *size) : fail(client, wrong_type);
 }
 inline Next lpush(Client& client, const Arguments& words) {
     return push(client, words, Store::Side::left);
@@ -89,8 +86,10 @@ inline Next lrange(Client& client, const Arguments& words) {
         add_array(client.replies, 0);
         return Next::go_on;
     }
+    const bool from_left = begin <= size / 2;
+    auto item = from_left ? std::next(items.begin(), begin) : std::prev(items.end(), size - begin);
+    client.work += static_cast<std::size_t>((from_left ? begin : size - begin) + end - begin);
     add_array(client.replies, static_cast<std::size_t>(end - begin));
-    auto item = std::next(items.begin(), begin);
     for (std::int64_t i = begin; i < end; ++i, ++item) {
         add_bulk(client.replies, *item);
     }

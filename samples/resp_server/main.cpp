@@ -31,7 +31,8 @@ constexpr std::string_view usage =
     "usage: resp_server [--port PORT] [--listen ADDRESS] [--unix PATH] [--silence SECONDS]\n"
     "Serves a part of Redis on 127.0.0.1:6380, or where it is told; port 0 picks one, and with a\n"
     "PATH it listens there alone. A connection on which nothing moves for SECONDS, 600 unless\n"
-    "said otherwise, is ended; one that waits in BLPOP is not.\n";
+    "said otherwise, is ended; one that waits in BLPOP, or has subscribed, is not. A request has\n"
+    "up to 1,024 words and 1 MiB.\n";
 
 struct Options {
     unsigned port = 6380;

@@ -18,12 +18,14 @@
 #include <eddy/net/buffered_writer.hpp>
 #include <eddy/net/close_gracefully.hpp>
 #include <eddy/net/outbox.hpp>
+#include <eddy/net/peer_watch.hpp>
 #include <eddy/net/server.hpp>
 #include <eddy/net/stream.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/task.hpp>
 #include <eddy/time.hpp>
+#include <eddy/yield.hpp>
 
 #include "client.hpp"
 #include "commands.hpp"
@@ -32,34 +34,6 @@
 #include "store.hpp"
 
 namespace resp {
-
-/// An item on its way to a client. Unless it was `sent`, it goes back to where it was.
-class Delivery {
-public:
-    Delivery(Store& store, std::string_view key, Store::Items&& item) noexcept
-        : store_(store), key_(key), item_(std::move(item)) {}
-    Delivery(const Delivery&) = delete;
-    Delivery& operator=(const Delivery&) = delete;
-    ~Delivery() {
-        if (!item_.empty()) {
-            store_.restore(key_, std::move(item_));
-        }
-    }
-
-    [[nodiscard]] std::string reply() const {
-        std::string text;
-        add_array(text, 2);
-        add_bulk(text, key_);
-        add_bulk(text, item_.front());
-        return text;
-    }
-    void sent() noexcept { item_.clear(); }
-
-private:
-    Store& store_;
-    std::string_view key_;
-    Store::Items item_;
-};
 
 /// Counts one as long as it waits.
 class Blocked {
@@ -78,14 +52,17 @@ private:
     double seconds = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     const bool good = error == std::errc() && end == text.data() + text.size();
-    return good && std::isfinite(seconds) ? std::optional(seconds) : std::nullopt;
+    return good && !std::isnan(seconds) ? std::optional(seconds) : std::nullopt;
 }
 
 /// One connection, from its first request to its end.
 template <eddy::Stream S>
 class Session {
-    /// So much is answered before the peer has to take it.
-    static constexpr std::size_t enough_replies = 64UL * 1024;
+    /// Items that are walked over before others have a turn.
+    static constexpr std::size_t enough_work = 20'000;
+    /// A client that waits for an item may say so much behind that, and then is ended: what it says
+    /// is read, for its end comes behind it.
+    static constexpr std::size_t most_ahead = max_request + max_header;
     /// A subscriber may be so far behind: a few of the longest messages, or many short ones.
     static constexpr eddy::OutboxOptions outbox_bounds{.max_bytes = 4 * max_request,
                                                        .max_messages = 16 * 1024};
@@ -93,10 +70,10 @@ class Session {
 public:
     Session(S stream, Service& service, eddy::Server& server)
         : server_(server),
-          client_{service},
           stream_(std::move(stream)),
           reader_(stream_),
-          writer_(stream_) {}
+          writer_(stream_),
+          client_{service} {}
 
     /// Answers until the peer ends its side or says QUIT, or the server drains: then everything
     /// that was read is answered still.
@@ -120,6 +97,9 @@ public:
             } else {
                 co_await send_replies();
             }
+            if (client_.work >= enough_work) {
+                co_await eddy::yield();
+            }
             if (next == Next::wait_for_item) {
                 next = co_await wait_for_item();
                 finish_request();
@@ -127,6 +107,7 @@ public:
             } else if (next == Next::subscribe) {
                 co_await writer_.flush();  // one of the two writes, never both
                 outbox_.emplace(stream_, outbox_bounds);
+                may_be_silent(true);
                 client_.subscriber.emplace(client_.service.channels, *outbox_);
             } else if (next == Next::unsubscribe) {
                 co_await drop_outbox();
@@ -143,7 +124,9 @@ private:
     [[nodiscard]] Next answer(std::string_view bytes) {
         std::string_view rest = bytes;
         Next next = Next::go_on;
-        while (next == Next::go_on && client_.replies.size() < enough_replies) {
+        client_.work = 0;
+        while (next == Next::go_on && client_.replies.size() < enough_replies &&
+               client_.work < enough_work) {
             const Parser::Result result = parser_.parse(rest);
             if (result == Parser::incomplete) {
                 break;
@@ -156,7 +139,7 @@ private:
             request_ = rest;
             const Arguments words = parser_.arguments(rest);
             next = words.size() != 0 ? execute(client_, words) : Next::go_on;
-            if (next == Next::wait_for_item || next == Next::subscribe) {
+            if (next == Next::wait_for_item || next == Next::subscribe || next == Next::again) {
                 break;
             }
             rest.remove_prefix(parser_.length());
@@ -173,10 +156,13 @@ private:
     }
 
     /// To the writer, which sends all of a turn at once, and whose limit stops who does not read;
-    /// of a subscriber behind what was published.
+    /// of a subscriber behind what was published, and who asks too much has to read it first.
     [[nodiscard]] eddy::Task<> send_replies() {
         if (outbox_ && !client_.replies.empty()) {
             outbox_->send(std::exchange(client_.replies, {}));
+            if (outbox_->statistics().bytes > enough_replies) {
+                co_await outbox_->flush();
+            }
         } else if (!client_.replies.empty()) {
             co_await writer_.write(client_.replies);
             forget_replies();
@@ -189,9 +175,16 @@ private:
         }
         client_.replies.clear();
     }
+    /// Who waits for us alone is not held to the limit on silence.
+    void may_be_silent(bool may) {
+        if constexpr (eddy::PeerWatched<S>) {
+            stream_.peer_watch().may_be_silent(may);
+        }
+    }
     [[nodiscard]] eddy::Task<> drop_outbox() {
         client_.subscriber.reset();
         if (outbox_) {
+            may_be_silent(false);
             co_await outbox_->flush();
             outbox_.reset();
         }
@@ -205,29 +198,37 @@ private:
         Store& store = client_.service.store;
         co_await writer_.flush();
         const Arguments words = parser_.arguments(request_);
-        std::vector<std::string_view> keys;
+        std::vector<std::string> keys;  // copies: what it says meanwhile moves the words
         for (std::size_t i = 1; i + 1 < words.size(); ++i) {
-            keys.push_back(words[i]);
+            keys.emplace_back(words[i]);
         }
         const eddy::TimePoint end = end_of_wait(words[words.size() - 1]);
         if (!client_.replies.empty() || is_refused(keys)) {
             co_return Next::go_on;
         }
         std::optional<Blocked> blocked(client_.service);
-        const auto pop = [&store](std::string_view key) { return store.pop(key); };
+        may_be_silent(true);
+        const auto pop = [&store](const std::string& key) { return store.pop(key); };
         auto first_of_all = eddy::select(keys, pop);
-        auto got = co_await eddy::select(
-            first_of_all, eddy::sleep_until(end), stream_.wait_hang_up(), server_.wait_draining());
+        auto got = co_await eddy::select(first_of_all,
+                                         eddy::sleep_until(end),
+                                         stream_.wait_hang_up(),
+                                         reader_.peek(most_ahead, most_ahead),
+                                         server_.wait_draining());
+        may_be_silent(false);
         blocked.reset();
         if (auto* const popped = std::get_if<0>(&got)) {
-            Delivery delivery(store, keys[popped->index], std::move(popped->value));
-            const std::string reply = delivery.reply();
+            Store::Loan& item = popped->value;
+            std::string reply;
+            add_array(reply, 2);
+            add_bulk(reply, item.key());
+            add_bulk(reply, item.text());
             co_await stream_.write_all(std::string_view(reply));
-            delivery.sent();
+            item.kept();
             co_return Next::go_on;
         }
-        if (got.index() == 2) {
-            co_return Next::quit;  // nobody listens any more
+        if (got.index() == 2 || got.index() == 3) {
+            co_return Next::quit;  // nobody listens any more, or says too much
         }
         add_nil_array(client_.replies);
         co_return Next::go_on;
@@ -237,6 +238,8 @@ private:
         const auto seconds = timeout_from(text);
         if (!seconds) {
             add_error(client_.replies, "ERR timeout is not a float or out of range");
+        } else if (*seconds > 9e15) {  // more milliseconds than Redis can count
+            add_error(client_.replies, "ERR timeout is out of range");
         } else if (*seconds < 0) {
             add_error(client_.replies, "ERR timeout is negative");
         } else if (*seconds > 0 && *seconds < 1e9) {
@@ -247,8 +250,8 @@ private:
         return eddy::never;
     }
     /// The first key that is there holds no list.
-    [[nodiscard]] bool is_refused(const std::vector<std::string_view>& keys) {
-        for (const std::string_view key : keys) {
+    [[nodiscard]] bool is_refused(const std::vector<std::string>& keys) {
+        for (const std::string& key : keys) {
             Store::Value* const value = client_.service.store.find(key);
             if (value != nullptr) {
                 return command::is_no_list(client_, value);
@@ -258,11 +261,11 @@ private:
     }
 
     eddy::Server& server_;
-    Client client_;
     S stream_;
     eddy::BufferedReader<S> reader_;
     eddy::BufferedWriter<S> writer_;
     std::optional<eddy::StreamOutbox<S>> outbox_;
+    Client client_;  // whose subscriber refers to the outbox
     Parser parser_;
     std::string_view request_;  // the last one that was complete, and what is behind it
 };

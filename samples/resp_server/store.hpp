@@ -7,6 +7,7 @@
 #include <iterator>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,7 @@ class Store {
 public:
     using Items = std::list<std::string>;  ///< whose nodes move without an allocation
     enum class Side : std::uint8_t { left, right };
+    class Loan;
     class Pop;
 
     template <class V>
@@ -82,6 +84,7 @@ public:
     void set(std::string_view key, std::string_view text, bool keep_end = false) {
         Value* value = find(key);
         if (value == nullptr) {
+            make_room();
             values_.try_emplace(std::string(key), Value{std::string(text), ends_.end()});
             return;
         }
@@ -98,31 +101,20 @@ public:
     /// Of a key that is there.
     void set_end(std::string_view key, eddy::TimePoint when) {
         const auto place = values_.find(key);
+        const auto end = ends_.emplace(when, &place->first);
         forget_end(place->second);
-        place->second.end = ends_.emplace(when, &place->first);
+        place->second.end = end;
         if (place->second.end == ends_.begin()) {
             first_end_changed_.notify_one();
         }
     }
 
-    /// The list of a key, made if there is no such key; null if that holds something else. Who adds
-    /// to it calls `pushed`, in the same breath.
-    [[nodiscard]] Items* list_to_push(std::string_view key) {
-        Value* value = find(key);
-        if (value == nullptr) {
-            const auto made = values_.try_emplace(std::string(key), Value{Items(), ends_.end()});
-            value = &made.first->second;
-        }
-        return value->list();
-    }
-    /// Gives what has come to those who wait for it.
-    void pushed(std::string_view key);
+    /// Adds items to the list of a key, made if there is no such key: all of them, or none. Returns
+    /// how long it is then, before those who wait are served; nothing for a key that holds
+    /// something else.
+    std::optional<std::size_t> push(std::string_view key, Side side, Items&& items);
     /// An item, or none.
     [[nodiscard]] Items take(std::string_view key, Side side);
-    /// Puts back what `take` or `pop` gave, to where it was: somebody else may wait for it. If the
-    /// key holds a text by now, the item goes where the list would have gone: it is forgotten.
-    /// Allocates only if the list has gone; in a destructor, a failure of that ends the process.
-    void restore(std::string_view key, Items&& item);
 
     /// Waits for an item from the left. `key` outlives the operation. For several keys: `select`.
     ///
@@ -176,13 +168,62 @@ private:
         forget_end(place->second);
         values_.erase(place);
     }
+    /// For one more key, beside all that may be put back.
+    void make_room() {
+        const std::size_t most = values_.size() + loans_ + 1;
+        if (most >= values_.bucket_count()) {
+            values_.reserve(2 * most);
+        }
+    }
+    void serve_waiting(std::string_view key) noexcept;
+    void put_back(Loan& loan) noexcept;
 
-    // Invariant: no list is empty, but in between `list_to_push` and `pushed`; no queue is. Where
-    // somebody waits there is no list. ends_ has each end there is, and the key it is of.
+    // Invariant: no list is empty, no queue is. Where somebody waits there is no list. ends_ has
+    // each end there is, and the key it is of. values_ has buckets for the loans_ too.
     ByKey<Value> values_;
+    ByKey<Value> mint_;  // empty: makes entries that values_ can take without an allocation
+    std::size_t loans_ = 0;
     ByKey<eddy::WaitQueue> waiting_;
     Ends ends_;
     eddy::Notify first_end_changed_;
+};
+
+/// An item, or none yet, on its way to somebody. Unless it is `kept`, it goes back to where it was,
+/// for others may wait for it. If the key holds a text by then, it goes where its list would have
+/// gone: it is forgotten. Of several that come back, the last comes to stand first.
+///
+/// It has brought an entry for a new list along: that it goes back needs no memory.
+class Store::Loan {
+public:
+    Loan(Store& store, std::string_view key) : store_(&store) {
+        store.make_room();
+        store.mint_.try_emplace(std::string(key), Value{Items(), store.ends_.end()});
+        entry_ = store.mint_.extract(store.mint_.begin());
+        ++store.loans_;
+    }
+    Loan(Loan&& other) noexcept
+        : store_(std::exchange(other.store_, nullptr)),
+          entry_(std::move(other.entry_)),
+          item_(std::move(other.item_)) {}
+    Loan& operator=(Loan&&) = delete;
+    ~Loan() {
+        if (store_ != nullptr) {
+            --store_->loans_;
+            store_->put_back(*this);
+        }
+    }
+
+    [[nodiscard]] const std::string& key() const noexcept { return entry_.key(); }
+    [[nodiscard]] const std::string& text() const noexcept { return item_.front(); }
+    void kept() noexcept { item_.clear(); }
+
+private:
+    friend class Store;
+    friend class Pop;
+
+    Store* store_;  // null: moved from
+    ByKey<Value>::node_type entry_;
+    Items item_;
 };
 
 /// The wait for an item of one key.
@@ -191,8 +232,9 @@ public:
     Pop(Store& store, std::string_view key) noexcept : store_(store), key_(key) {}
 
     [[nodiscard]] bool try_now() {
-        item_ = store_.take(key_, Side::left);
-        return !item_.empty();
+        loan_.emplace(store_, key_);
+        loan_->item_ = store_.take(key_, Side::left);
+        return !loan_->item_.empty();
     }
     void start() {
         const auto place = store_.waiting_.find(key_);
@@ -202,7 +244,7 @@ public:
             store_.waiting_[std::string(key_)].push_back(*this);
         }
     }
-    [[nodiscard]] Items take() noexcept { return std::move(item_); }
+    [[nodiscard]] Loan take() noexcept { return std::move(*loan_); }
     [[nodiscard]] const char* what() const noexcept override { return "Store::pop"; }
 
 private:
@@ -216,20 +258,36 @@ private:
         }
     }
     /// The job has died with the item in its hands.
-    void pass_on() noexcept override { store_.restore(key_, std::move(item_)); }
+    void pass_on() noexcept override { loan_.reset(); }
 
     Store& store_;
     std::string_view key_;
-    Items item_;
+    std::optional<Loan> loan_;
 };
 
 inline Store::Pop Store::pop(std::string_view key) { return {*this, key}; }
+
+inline std::optional<std::size_t> Store::push(std::string_view key, Side side, Items&& items) {
+    Value* value = find(key);
+    if (value == nullptr) {
+        make_room();
+        value = &values_.try_emplace(std::string(key), Value{Items(), ends_.end()}).first->second;
+    }
+    Items* const list = value->list();
+    if (list == nullptr) {
+        return std::nullopt;
+    }
+    list->splice(side == Side::left ? list->begin() : list->end(), items);
+    const std::size_t size = list->size();
+    serve_waiting(key);
+    return size;
+}
 
 inline Store::Items Store::take(std::string_view key, Side side) {
     Items item;
     const auto place = find(key) != nullptr ? values_.find(key) : values_.end();
     Items* const list = place != values_.end() ? place->second.list() : nullptr;
-    if (list != nullptr && !list->empty()) {
+    if (list != nullptr) {
         item.splice(
             item.begin(), *list, side == Side::left ? list->begin() : std::prev(list->end()));
         if (list->empty()) {
@@ -239,7 +297,7 @@ inline Store::Items Store::take(std::string_view key, Side side) {
     return item;
 }
 
-inline void Store::pushed(std::string_view key) {
+inline void Store::serve_waiting(std::string_view key) noexcept {
     while (!waiting_.empty()) {
         const auto place = waiting_.find(key);
         if (place == waiting_.end()) {
@@ -253,16 +311,23 @@ inline void Store::pushed(std::string_view key) {
         if (place->second.empty()) {
             waiting_.erase(place);
         }
-        waiter.item_ = std::move(item);
-        waiter.commit();  // which takes its rivals out of their queues
+        waiter.loan_->item_ = std::move(item);
+        key = waiter.loan_->key();  // the one that was given may have gone with its list
+        waiter.commit();            // which takes its rivals out of their queues
     }
 }
 
-inline void Store::restore(std::string_view key, Items&& item) {
-    Items* const list = list_to_push(key);
-    if (list != nullptr) {
-        list->splice(list->begin(), item);
-        pushed(key);
+inline void Store::put_back(Loan& loan) noexcept {
+    if (loan.item_.empty()) {
+        return;
+    }
+    auto place = find(loan.key()) != nullptr ? values_.find(loan.key()) : values_.end();
+    if (place == values_.end()) {
+        place = values_.insert(std::move(loan.entry_)).position;
+    }
+    if (Items* const list = place->second.list()) {
+        list->splice(list->begin(), loan.item_);
+        serve_waiting(place->first);
     }
 }
 

@@ -38,6 +38,9 @@ inline Next unsubscribe(Client& client, const Arguments& words) {
     const auto& names = client.subscriber->names();
     const bool none_to_leave = words.size() == 1 && names.empty();
     while (words.size() == 1 && !names.empty()) {
+        if (client.replies.size() >= enough_replies) {
+            return Next::again;
+        }
         const std::string name = *names.begin();
         client.subscriber->remove(name);
         confirm(client, "unsubscribe", name);
@@ -79,9 +82,12 @@ inline Next select(Client& client, const Arguments& words) {
 }
 /// Of what redis-benchmark asks; there is nothing to configure.
 inline Next config(Client& client, const Arguments& words) {
+    if (!is(words[1], "get")) {
+        return fail(client, "ERR there is nothing to configure");
+    }
     const bool save = words.size() == 3 && is(words[2], "save");
     const bool append = words.size() == 3 && is(words[2], "appendonly");
-    if (!is(words[1], "get") || (!save && !append)) {
+    if (!save && !append) {
         add_array(client.replies, 0);
         return Next::go_on;
     }
@@ -101,6 +107,8 @@ inline Next info(Client& client, const Arguments&) {
                  std::to_string(client.service.commands) + "\r\n");
     return Next::go_on;
 }
+/// It speaks HTTP: a page in somebody's browser has made it send what follows.
+inline Next hang_up(Client&, const Arguments&) { return Next::quit; }
 inline Next quit(Client& client, const Arguments&) {
     add_status(client.replies, "OK");
     return Next::quit;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
+#include <eddy/net/outbox.hpp>
+#include <eddy/net/peer_watch.hpp>
 #include <eddy/net/serve.hpp>
 #include <eddy/sleep.hpp>
 #include <eddy/spawn.hpp>
@@ -22,8 +25,11 @@
 #include <eddy/testing/settle.hpp>
 #include <eddy/then.hpp>
 #include <eddy/with_scope.hpp>
+#include <eddy/yield.hpp>
 
+#include "heap_hooks.hpp"
 #include "resp_server/hash.hpp"
+#include "resp_server/reply.hpp"
 #include "resp_server/resp.hpp"
 #include "resp_server/session.hpp"
 
@@ -34,6 +40,7 @@ using eddy::Task;
 using eddy::testing::MemoryStream;
 using eddy::testing::settle;
 using resp::Parser;
+using resp::Store;
 
 /// Counts the writes of a server.
 class CountedStream {
@@ -58,6 +65,7 @@ public:
         return write_all(std::as_bytes(std::span(text)));
     }
     [[nodiscard]] auto shutdown() { return inner_.shutdown(); }
+    [[nodiscard]] eddy::PeerWatch& peer_watch() { return inner_.peer_watch(); }
     void close() { inner_.close(); }
 
 private:
@@ -104,6 +112,16 @@ Task<std::string> heard(MemoryStream& stream) {
         text.resize(length);
     }
     co_return text;
+}
+
+/// Goes on until that is so much, or nothing comes.
+Task<std::string> heard_all(MemoryStream& stream, std::size_t wanted) {
+    std::string all = co_await heard(stream);
+    for (std::size_t before = 0; before != all.size() && all.size() < wanted;) {
+        before = all.size();
+        all += co_await heard(stream);
+    }
+    co_return all;
 }
 
 Task<std::string> answer(MemoryStream& stream, std::string_view request) {
@@ -228,6 +246,43 @@ EDDY_TEST_CASE("who hangs up while it waits takes nothing") {
     });
 }
 
+EDDY_TEST_CASE("what is said behind a wait is read, and not without bound") {
+    Scene scene(1024);
+    co_await scene.play([](Scene& now) -> Task<> {
+        MemoryStream pusher = now.listener.connect();
+        MemoryStream one = now.listener.connect();
+        co_await say(one, "BLPOP a-key-that-is-longer-than-short-ones 0\r\n");
+        std::string pings;
+        for (int i = 0; i < 1000; ++i) {
+            pings += "PING\r\n";
+        }
+        const bool said = co_await eddy::move_on_after(1s, say(one, pings));
+        CHECK(said);  // and so an end behind it would have come
+        CHECK(now.service.blocked == 1);
+        const std::string pushed =
+            co_await answer(pusher, "RPUSH a-key-that-is-longer-than-short-ones x\r\n");
+        CHECK(pushed == ":1\r\n");
+        const std::string got = co_await heard_all(one, 8 * 1000);
+        const std::string item = "*2\r\n$36\r\na-key-that-is-longer-than-short-ones\r\n$1\r\nx\r\n";
+        CHECK(got.size() == item.size() + 7 * 1000);
+        CHECK(got.starts_with(item));
+        one.close();
+
+        MemoryStream two = now.listener.connect();
+        co_await say(two, "BLPOP b 0\r\n");
+        const std::string much(2 * resp::max_request, 'x');
+        try {
+            co_await say(two, much);
+        } catch (const eddy::BrokenResource&) {  // it is let go in the middle
+        }
+        co_await settle();
+        CHECK(now.service.blocked == 0);
+        const std::string kept = co_await answer(pusher, "RPUSH b x\r\nLPOP b\r\n");
+        CHECK(kept == ":1\r\n$1\r\nx\r\n");
+        two.close();
+    });
+}
+
 EDDY_TEST_CASE("an item whose client is gone before it has it stays where it was") {
     Scene scene;
     co_await scene.play([](Scene& now) -> Task<> {
@@ -235,10 +290,8 @@ EDDY_TEST_CASE("an item whose client is gone before it has it stays where it was
         MemoryStream waiting = now.listener.connect();
         co_await say(waiting, "BLPOP a 0\r\n");
         co_await settle();
-        now.service.store.list_to_push("a")->emplace_back("first");
-        now.service.store.list_to_push("a")->emplace_back("second");
-        now.service.store.pushed("a");  // it has been given the first
-        waiting.close_reset();          // and will not read it
+        now.service.store.push("a", Store::Side::right, {"first", "second"});
+        waiting.close_reset();  // it has been given the first, and will not read it
         const std::string left = co_await answer(pusher, "LRANGE a 0 -1\r\n");
         CHECK(left == "*2\r\n$5\r\nfirst\r\n$6\r\nsecond\r\n");
         CHECK(eddy::testing::expected_failures().size() == 1);
@@ -255,8 +308,7 @@ EDDY_TEST_CASE("an item that a client takes only half of goes to the next") {
         co_await say(next, "BLPOP a 0\r\n");
         co_await settle();
         const std::string item(20, 'x');
-        now.service.store.list_to_push("a")->emplace_back(item);
-        now.service.store.pushed("a");
+        now.service.store.push("a", Store::Side::right, {item});
         co_await settle();
         CHECK(lazy.readable() == 16);  // its wire is full, and it does not read
         lazy.close_reset();
@@ -267,6 +319,27 @@ EDDY_TEST_CASE("an item that a client takes only half of goes to the next") {
         }
         CHECK(got == "*2\r\n$1\r\na\r\n$20\r\n" + item + "\r\n");
         CHECK(eddy::testing::expected_failures().size() == 1);
+    });
+}
+
+EDDY_TEST_CASE("a long way through a list is gone in stages, from the nearer end") {
+    Scene scene;
+    co_await scene.play([](Scene& now) -> Task<> {
+        now.service.store.push("a", Store::Side::right, Store::Items(30'000, "x"));
+        MemoryStream client = now.listener.connect();
+        std::string requests;
+        for (int i = 0; i < 50; ++i) {
+            requests += "LRANGE a 15000 15000\r\n";
+        }
+        co_await say(client, requests);
+        while (now.service.commands == 0) {
+            co_await eddy::yield();
+        }
+        CHECK(now.service.commands <= 2);
+        co_await settle();
+        CHECK(now.service.commands == 50);
+        const std::string last = co_await answer(client, "LRANGE a -2 -1\r\n");
+        CHECK(last.ends_with("*2\r\n$1\r\nx\r\n$1\r\nx\r\n"));
     });
 }
 
@@ -285,16 +358,20 @@ EDDY_TEST_CASE("a pop waits as long as it was asked to, and not longer") {
     });
 }
 
-EDDY_TEST_CASE("who waits for an item is not silent, whoever says nothing is") {
+EDDY_TEST_CASE("who waits for an item or for news is not silent, whoever says nothing is") {
     Scene scene;
     co_await scene.play([](Scene& now) -> Task<> {
         MemoryStream waiting = now.listener.connect();
+        MemoryStream hearing = now.listener.connect();
         MemoryStream silent = now.listener.connect();
         co_await say(waiting, "BLPOP a 0\r\n");
+        const std::string confirmed = co_await answer(hearing, "SUBSCRIBE quiet\r\n");
+        CHECK(!confirmed.empty());
         co_await say(silent, "PING\r\n");
         co_await eddy::sleep_for(2 * 60min);
         CHECK(now.service.blocked == 1);
-        CHECK(now.server.statistics().active == 1);
+        CHECK(now.service.channels.size() == 1);
+        CHECK(now.server.statistics().active == 2);
         CHECK(eddy::testing::expected_failures().size() == 1);
     });
 }
@@ -355,6 +432,136 @@ EDDY_TEST_CASE("a subscriber that does not read is cut off, and nobody waits for
         co_await settle();
         CHECK(now.service.channels.size() == 0);
     });
+}
+
+EDDY_TEST_CASE("a subscriber that asks much has to read it") {
+    Scene scene;
+    co_await scene.play([](Scene& now) -> Task<> {
+        MemoryStream hearing = now.listener.connect();
+        const std::string confirmed = co_await answer(hearing, "SUBSCRIBE a\r\n");
+        CHECK(confirmed.ends_with(":1\r\n"));
+        std::string pings;
+        for (int i = 0; i < 60; ++i) {
+            resp::add_request(pings, {"PING", std::string(100'000, 'x')});
+        }
+        auto saying = eddy::spawn(say(hearing, pings));
+        co_await settle();
+        const std::size_t all = 60 * (4 + 10 + 9 + 100'000 + 2);
+        const std::string got = co_await heard_all(hearing, all);
+        CHECK(got.size() == all);
+        co_await saying.wait();
+    });
+}
+
+EDDY_TEST_CASE("all long names that are heard can be left at once") {
+    Scene scene;
+    co_await scene.play([](Scene& now) -> Task<> {
+        MemoryStream hearing = now.listener.connect();
+        for (char letter = 'a'; letter < 'g'; ++letter) {
+            std::string request;
+            resp::add_request(request, {"SUBSCRIBE", std::string(900'000, letter)});
+            auto saying = eddy::spawn(say(hearing, request));
+            const std::string confirmed = co_await heard_all(hearing, 900'000);
+            CHECK(confirmed.size() > 900'000);
+            co_await saying.wait();
+        }
+        co_await say(hearing, "UNSUBSCRIBE\r\nGET k\r\n");
+        const std::string left = co_await heard_all(hearing, 6 * 900'000 + 6 * 40);
+        CHECK(left.ends_with(":0\r\n$-1\r\n"));
+        CHECK(now.service.channels.size() == 0);
+    });
+}
+
+// --- without memory ----------------------------------------------------------------------------
+
+namespace {
+
+const std::string long_text(40, 'x');
+
+Task<> pop_into(Store& store, std::string_view key, std::string& into) {
+    Store::Loan item = co_await store.pop(key);
+    into = item.text();
+    item.kept();
+}
+
+}  // namespace
+
+EDDY_TEST_CASE("without memory for all of them no item is pushed, and who waits waits on") {
+    resp::Service service;
+    std::string got;
+    auto waiting = eddy::spawn(pop_into(service.store, long_text, got));
+    co_await settle();
+    std::string request;
+    resp::add_request(request, {"RPUSH", long_text, long_text + "1", long_text + "2"});
+    Parser parser;
+    CHECK(parser.parse(request) == Parser::complete);
+    resp::Client client{service};
+    client.replies.reserve(100);
+    std::size_t nth = 0;
+    for (bool failed = true; failed; ++nth) {
+        eddy::testing::FailAllocation shortage(nth);
+        try {
+            static_cast<void>(resp::execute(client, parser.arguments(request)));
+        } catch (const std::bad_alloc&) {
+        }
+        failed = shortage.stop();
+        CHECK((!failed || service.store.find(long_text) == nullptr));
+        CHECK((!failed || service.store.awaited() == 1));
+    }
+    CHECK((nth > 3 || !EDDY_HEAP_HOOKS));
+    CHECK(client.replies == ":2\r\n");
+    co_await waiting.wait();
+    CHECK(got == long_text + "1");
+    CHECK(service.store.lists().items == 1);
+}
+
+EDDY_TEST_CASE("that an item goes back needs no memory") {
+    Store store;
+    for (int i = 0; i < 200; ++i) {
+        store.push(long_text, Store::Side::right, {"1", "2"});
+        std::optional<Store::Loan> one = co_await store.pop(long_text);
+        std::optional<Store::Loan> two = co_await store.pop(long_text);
+        CHECK(store.find(long_text) == nullptr);
+        store.set(std::to_string(i), "x");
+        eddy::testing::FailAllocation shortage(0, eddy::testing::FailAllocation::Mode::and_after);
+        if (i % 2 == 0) {
+            two->kept();
+            two.reset();
+        }
+        two.reset();
+        one.reset();
+        const bool needed_some = shortage.stop();
+        CHECK(!needed_some);
+        const Store::Items first = store.take(long_text, Store::Side::left);
+        CHECK(first.front() == "1");
+        CHECK(store.lists().items == (i % 2 == 0 ? 0 : 1));
+        static_cast<void>(store.take(long_text, Store::Side::left));
+        CHECK(store.size() == static_cast<std::size_t>(i) + 1);
+    }
+}
+
+EDDY_TEST_CASE("without memory a key keeps its end, and no channel stays behind") {
+    resp::Service service;
+    service.store.set("k", "x");
+    service.store.set_end("k", eddy::after(eddy::now(), 10s));
+    auto [mine, theirs] = eddy::testing::memory_stream_pair();
+    eddy::StreamOutbox outbox(mine);
+    for (std::size_t nth = 0; nth < 5; ++nth) {
+        resp::Channels::Subscriber subscriber(service.channels, outbox);
+        eddy::testing::FailAllocation shortage(nth);
+        try {
+            static_cast<void>(subscriber.add(long_text));
+            service.store.set_end("k", eddy::after(eddy::now(), 20s));
+        } catch (const std::bad_alloc&) {
+        }
+        const bool failed = shortage.stop();
+        CHECK(service.channels.size() == subscriber.names().size());
+        const eddy::TimePoint end = service.store.end_of(*service.store.find("k"));
+        CHECK(end - eddy::now() == (failed ? 10s : 20s));
+        service.store.set_end("k", eddy::after(eddy::now(), 10s));
+    }
+    co_await settle();
+    CHECK(service.channels.size() == 0);
 }
 
 EDDY_TEST_CASE("the end of the server answers what was read, and who waits") {
