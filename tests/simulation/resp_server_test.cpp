@@ -546,7 +546,7 @@ EDDY_TEST_CASE("without memory a key keeps its end, and no channel stays behind"
     service.store.set_end("k", eddy::after(eddy::now(), 10s));
     auto [mine, theirs] = eddy::testing::memory_stream_pair();
     eddy::StreamOutbox outbox(mine);
-    for (std::size_t nth = 0; nth < 5; ++nth) {
+    for (std::size_t nth = 0; nth < 8; ++nth) {
         resp::Channels::Subscriber subscriber(service.channels, outbox);
         eddy::testing::FailAllocation shortage(nth);
         try {
