@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "net/lookup_table.hpp"
 
-#include <functional>
+#include <algorithm>
+#include <cstdint>
 #include <new>
-#include <string_view>
 #include <utility>
 
 namespace eddy::inline v0_1::detail {
@@ -19,7 +19,9 @@ LookupFlight& flight_at(ListLink& link) noexcept {
 }  // namespace
 
 ListLink& LookupTable::bucket_of(const LookupKey& key) noexcept {
-    return buckets_[std::hash<std::string_view>()(key.host) % buckets_.size()];
+    const HashSecret of_host{sip_hash(key.host, secret_), secret_[1]};
+    const std::uint64_t hash = sip_hash(key.service, of_host) + static_cast<unsigned>(key.family);
+    return buckets_[hash % buckets_.size()];
 }
 
 LookupFlight* LookupTable::find(const LookupKey& key) noexcept {
@@ -49,6 +51,18 @@ void LookupTable::erase(LookupFlight& flight) noexcept {
         buckets_ = first_;
         more_.reset();
     }
+}
+
+std::size_t LookupTable::longest_look() const noexcept {
+    std::size_t longest = 0;
+    for (const ListLink& bucket : buckets_) {
+        std::size_t length = 0;
+        for (const ListLink* link = bucket.next; link != &bucket; link = link->next) {
+            ++length;
+        }
+        longest = std::max(longest, length);
+    }
+    return longest;
 }
 
 void LookupTable::grow() noexcept {

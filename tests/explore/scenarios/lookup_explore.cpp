@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string>
@@ -16,6 +18,8 @@
 #include "explore.hpp"
 #include "loop.hpp"
 #include "net/lookup.hpp"
+#include "net/lookup_flight.hpp"
+#include "net/lookup_table.hpp"
 
 // Who asks for a name, who joins, who leaves, and the thread that brings the answer. The threads
 // are those of the process: each execution begins and ends without one.
@@ -130,4 +134,36 @@ EXPLORE("lookup: one loop leaves and ends, the other one stays", .surprises = 0)
     other.join();
     explore::check(mine.answered == 1, "who stays is answered");
     others.must_be(1);
+}
+
+EXPLORE("lookup: names that were chosen to share a bucket do not", .surprises = 0) {
+    using eddy::detail::LookupFlight;
+    constexpr std::size_t most = 32;  // five are usual
+    eddy::detail::LookupTable table;
+    std::vector<std::unique_ptr<LookupFlight>> flights;
+    const auto enter = [&](const std::string& host, const std::string& service) {
+        flights.push_back(std::make_unique<LookupFlight>(
+            eddy::detail::LookupKey{.host = host, .service = service}));
+        table.insert(*flights.back());
+    };
+    for (int number = 0; flights.size() < 200; ++number) {
+        const std::string name = std::to_string(number);
+        if (std::hash<std::string_view>()(name) % 256 == 0) {
+            enter(name, "");
+        }
+    }
+    explore::check(table.longest_look() < most, "names");
+    for (int number = 0; flights.size() < 400; ++number) {
+        enter("name", std::to_string(number));
+    }
+    explore::check(table.longest_look() < most, "services of one name");
+    for (int number = 0; flights.size() < 1200; ++number) {
+        enter("host" + std::to_string(number), "");
+    }
+    explore::check(table.longest_look() < most, "when it has grown");
+    for (const auto& flight : flights) {
+        explore::check(table.find(flight->key()) == flight.get(), "each is found");
+        table.erase(*flight);
+    }
+    explore::check(table.longest_look() == 0, "all are gone");
 }
