@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/lookup.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <netdb.h>
 #include <utility>
@@ -17,7 +16,6 @@
 #include "net/idna.hpp"
 #include "net/lookup_flight.hpp"
 #include "net/lookup_threads.hpp"
-#include "net/sockaddr.hpp"
 
 namespace eddy::inline v0_1::detail {
 
@@ -150,15 +148,7 @@ std::vector<Address> Lookup::take() {
     if (flight->status() != 0) {
         fail(*flight);
     }
-    std::vector<Address> addresses;
-    for (const addrinfo* item = flight->answer(); item != nullptr; item = item->ai_next) {
-        const bool known = item->ai_family == AF_INET || item->ai_family == AF_INET6;
-        const Address address = known ? from_sockaddr(item->ai_addr) : Address();
-        if (known && std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
-            addresses.push_back(address);
-        }
-    }
-    return addresses;
+    return flight->addresses();
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -8,8 +8,10 @@
 #include <netdb.h>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <eddy/detail/list_link.hpp>
+#include <eddy/net/address.hpp>
 
 namespace eddy::inline v0_1::detail {
 
@@ -50,7 +52,7 @@ private:
 /// One call of getaddrinfo, with all that it reads and writes, for all who ask for the same.
 ///
 /// It owns itself while it is queued and while it runs, whoever waits for it; those who wait, and
-/// those who have the answer and have not looked at it yet, own it too. The last frees the answer.
+/// those who have the answer and have not looked at it yet, own it too. The last frees it.
 ///
 /// | field                       | who                                                     |
 /// |-----------------------------|---------------------------------------------------------|
@@ -58,7 +60,7 @@ private:
 /// | links, state_, since_       | any thread, under the lock of `LookupThreads`           |
 /// | requests_                   | the same, until it has landed; then its thread, without |
 /// | self_                       | the same                                                |
-/// | answer_, status_, error_    | its thread, until it has landed; then everybody reads   |
+/// | addresses_, status_, error_ | its thread, until it has landed; then everybody reads   |
 class LookupFlight final : private ListLink {
 public:
     /// Its place in the table.
@@ -67,16 +69,19 @@ public:
         LookupFlight& flight;
     };
 
+    /// Of an answer. More of them nobody connects to, and each of those who ask gets a copy.
+    static constexpr std::size_t most_addresses = 256;
+
     explicit LookupFlight(const LookupKey& key);
     LookupFlight(const LookupFlight&) = delete;
     LookupFlight& operator=(const LookupFlight&) = delete;
-    ~LookupFlight();
+    ~LookupFlight() = default;
 
     [[nodiscard]] LookupKey key() const noexcept { return {host_, service_, family_}; }
 
-    /// Null if the status is not 0.
-    [[nodiscard]] const addrinfo* answer() const noexcept { return answer_; }
-    /// What getaddrinfo returned, and the errno of EAI_SYSTEM.
+    /// In the resolver's order, without duplicates. Empty if the status is not 0.
+    [[nodiscard]] const std::vector<Address>& addresses() const noexcept { return addresses_; }
+    /// What getaddrinfo returned, or EAI_MEMORY, and the errno of EAI_SYSTEM.
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] int error() const noexcept { return error_; }
 
@@ -87,6 +92,7 @@ private:
     enum class State : std::uint8_t { queued, running, landed };
 
     void look_up() noexcept;
+    void keep(const addrinfo* answer) noexcept;
     void tell_all() noexcept;
 
     const std::string host_;
@@ -100,7 +106,7 @@ private:
     std::chrono::steady_clock::time_point since_;  // of the state running
     std::shared_ptr<LookupFlight> self_;           // not yet landed
 
-    addrinfo* answer_ = nullptr;
+    std::vector<Address> addresses_;
     int status_ = 0;
     int error_ = 0;
 };

@@ -130,6 +130,23 @@ int known_addresses(const char* service, const addrinfo* hints, addrinfo** resul
     return status;
 }
 
+/// So many different ones, each three times: 10.0.0.0, 10.0.0.0, 10.0.0.0, 10.0.0.1 ...
+int many_addresses(int count, const addrinfo* hints, addrinfo** result) {
+    *result = nullptr;
+    addrinfo** end = result;
+    for (int i = 0; i < 3 * count; ++i) {
+        const int number = i / 3;
+        const std::string address =
+            "10.0." + std::to_string(number / 256) + '.' + std::to_string(number % 256);
+        const int status = next_getaddrinfo(address.c_str(), nullptr, hints, end);
+        if (status != 0) {
+            return status;
+        }
+        end = &(*end)->ai_next;
+    }
+    return 0;
+}
+
 }  // namespace
 
 }  // namespace eddy::testing
@@ -148,6 +165,10 @@ extern "C" int getaddrinfo(const char* host,
     if (name.starts_with("blocked.")) {
         wait_until_released(name);
         return EAI_NONAME;
+    }
+    const std::string many = "many.";
+    if (name.starts_with(many)) {
+        return many_addresses(std::atoi(host + many.size()), hints, result);
     }
     if (name.starts_with("known.")) {
         wait_until_released(name);

@@ -12,6 +12,7 @@
 /// |-------------------------|----------------------------------------------------------------|
 /// | "blocked."              | unknown, but not while there is a `BlockedResolver`            |
 /// | "known."                | the same, with addresses: 127.0.0.1, 127.0.0.2, 127.0.0.1, ::1 |
+/// | "many.500"              | so many addresses from 10.0.0.0 on, each of them three times   |
 /// | "status.3"              | what -3 of the resolver means, `EAI_AGAIN`, with an errno: EIO |
 ///
 /// Unlike the other system calls, it can be replaced in every build.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -93,6 +94,20 @@ EDDY_NET_TEST_FIFO("another name, service or family is another call") {
         CHECK(found[i + 5].size() == 1);
     }
     CHECK(resolver.blocked() == 6);
+}
+
+EDDY_NET_TEST_FIFO("of a name with more than 256 addresses the first 256, none of them twice") {
+    for (const auto& [name, count] : {std::pair("many.255", 255U),
+                                      std::pair("many.256", 256U),
+                                      std::pair("many.257", 256U),
+                                      std::pair("many.700", 256U)}) {
+        const Addresses found = co_await eddy::resolve(name, 80);
+        CHECK(found.size() == count);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const std::string number = i < 256 ? std::to_string(i) : "beyond";
+            CHECK(found[i].to_string() == "10.0.0." + number + ":80");
+        }
+    }
 }
 
 Task<Addresses> nothing() {
@@ -334,6 +349,31 @@ EDDY_NET_TEST_FIFO(
     resolver.release();
     co_await end_all(jobs);
     co_await end_all(again);
+}
+
+EDDY_NET_TEST_FIFO("without memory for the answer of a call all who share it are told so") {
+    co_await until_quiet();
+    BlockedResolver resolver;
+    auto first = ask("known.one");
+    auto second = ask("known.one");
+    co_await until_blocked(resolver, 1);
+    co_await let_run();
+    const std::uint64_t failed = lookup_statistics().failed;
+    {
+        const Shortage shortage(0, Shortage::Mode::and_after);
+        resolver.release();
+        while (lookup_statistics().failed == failed && lookup_statistics().running != 0) {
+            std::this_thread::yield();  // a job would want memory as well
+        }
+    }
+    for (auto* const job : {&first, &second}) {
+        const auto error = co_await failure_of(*job);
+        REQUIRE(holds<IoError>(error));
+        const std::string text = as<IoError>(error).what();
+        CHECK(text == "resolve known.one: out of memory");
+    }
+    const Addresses found = co_await eddy::resolve("known.one", 80);
+    CHECK(found == known_addresses(80));
 }
 
 #endif
