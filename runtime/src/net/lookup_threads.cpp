@@ -18,12 +18,6 @@ namespace {
 
 const char in_this_library = 0;
 
-void give_back(void* library) noexcept {
-    if (library != nullptr) {
-        dlclose(library);
-    }
-}
-
 /// Enough for a resolver with plug-ins; a thread's usual eight megabytes are much where memory is
 /// limited.
 constexpr std::size_t lookup_stack = std::size_t{1} << 20U;
@@ -55,18 +49,25 @@ LookupThreads& LookupThreads::instance() {
 // --- those who ask -----------------------------------------------------------------------------
 
 int LookupThreads::ask(LookupRequest& request, const LookupKey& key) {
+    HeldLibrary library;  // given back without the lock
     std::unique_lock lock(mutex_);
     LookupFlight* flight = to_join(key);
+    if (lacks_thread(flight == nullptr ? 1 : 0)) {
+        lock.unlock();
+        library = hold_library();
+        lock.lock();
+        flight = to_join(key);
+    }
     const bool joins = flight != nullptr;
+    auto made = joins ? nullptr : std::make_shared<LookupFlight>(key);
+    const int error = lacks_thread(joins ? 0 : 1) ? start_thread(library) : 0;
+    if (error != 0 && threads_ == 0) {
+        return error;
+    }
     if (joins) {
         ++shared_;
         request.flight_ = flight->self_;
     } else {
-        auto made = std::make_shared<LookupFlight>(key);
-        const int error = have_thread();
-        if (error != 0) {
-            return error;
-        }
         flight = made.get();
         flight->self_ = made;
         request.flight_ = std::move(made);
@@ -96,7 +97,7 @@ LookupFlight* LookupThreads::to_join(const LookupKey& key) noexcept {
 
 bool LookupThreads::leave(LookupRequest& request) noexcept {
     LookupFlight& flight = *request.flight_;  // which the request keeps
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (flight.state_ == LookupFlight::State::landed) {
         return false;
     }
@@ -108,12 +109,21 @@ bool LookupThreads::leave(LookupRequest& request) noexcept {
         flight.self_.reset();
     }
     check_invariants();
+    const bool lacks = lacks_thread();
+    lock.unlock();
+    if (lacks) {
+        catch_up();
+    }
     return true;
 }
 
 LookupStatistics LookupThreads::statistics() noexcept {
     LookupThreads* const here = known();
-    return here != nullptr ? here->look() : LookupStatistics();
+    if (here == nullptr) {
+        return {};
+    }
+    here->catch_up();
+    return here->look();
 }
 
 LookupStatistics LookupThreads::look() noexcept {
@@ -138,23 +148,35 @@ LookupStatistics LookupThreads::look() noexcept {
 void LookupThreads::check_invariants() const noexcept {
     EDDY_ASSERT(queue_.linked() == (queued_ != 0));
     EDDY_ASSERT(queued_ == 0 || threads_ != 0);
-    EDDY_ASSERT(idle_ <= threads_ && threads_ <= most_threads);
+    EDDY_ASSERT(busy_ <= threads_ && threads_ <= most_threads);
 }
 
 // --- threads -----------------------------------------------------------------------------------
 
-/// For one flight more. Else an errno.
-int LookupThreads::have_thread() noexcept {
-    if (idle_ > queued_ || threads_ == most_threads) {
-        return 0;
-    }
-    const int error = start_thread();
-    threads_ += error == 0 ? 1U : 0U;
-    return threads_ == 0 ? error : 0;
+/// For what is queued, and so many more.
+bool LookupThreads::lacks_thread(std::size_t more) const noexcept {
+    return queued_ + more > threads_ - busy_ && threads_ != most_threads;
 }
 
-/// Signals are for the threads of the program.
-int LookupThreads::start_thread() noexcept {
+/// A thread that could not be started when it was needed, if that is so; it starts the next one.
+///
+/// Without the lock.
+void LookupThreads::catch_up() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!lacks_thread()) {
+            return;
+        }
+    }
+    HeldLibrary library = hold_library();
+    const std::lock_guard lock(mutex_);
+    if (lacks_thread()) {
+        static_cast<void>(start_thread(library));
+    }
+}
+
+/// Signals are for the threads of the program. Takes the library if there is a thread now.
+int LookupThreads::start_thread(HeldLibrary& library) noexcept {
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
     if (error != 0) {
@@ -167,56 +189,45 @@ int LookupThreads::start_thread() noexcept {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread{};
-    hold_library();
-    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, this);
-    if (error != 0) {
-        give_back(library_to_give_back());
+    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, library.get());
+    if (error == 0) {
+        static_cast<void>(library.release());  // the thread's
+        ++threads_;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
     return error;
 }
 
-void* LookupThreads::thread_main(void* self) noexcept {
+void* LookupThreads::thread_main(void* library) noexcept {
     pin_library();
-    auto& threads = *static_cast<LookupThreads*>(self);
-    std::unique_lock lock(threads.mutex_);
-    void* const library = threads.library_to_give_back();
-    lock.unlock();  // the loader has a lock of its own
-    give_back(library);
+    HeldLibrary(library).reset();
 #if defined(__linux__)
     pthread_setname_np(pthread_self(), "eddy-lookup");
 #endif
-    threads.serve();
+    current.load(std::memory_order_acquire)->serve();  // with the exchange in instance()
     return nullptr;
 }
 
 /// For a thread that is about to be started: it pins the library as its first step, and a plugin
-/// may be unloaded before it has come to that.
-void LookupThreads::hold_library() noexcept {
+/// may be unloaded before it has come to that. Without the lock, since the loader has one.
+LookupThreads::HeldLibrary LookupThreads::hold_library() noexcept {
     Dl_info info;
-    void* const library = dladdr(&in_this_library, &info) != 0
-                              ? dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD)
-                              : nullptr;
-    if (library != nullptr) {
-        library_ = library;  // always the same
-        ++held_;
-    }
+    return HeldLibrary(dladdr(&in_this_library, &info) != 0
+                           ? dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD)
+                           : nullptr);
 }
 
-/// Null: nothing.
-void* LookupThreads::library_to_give_back() noexcept {
-    if (held_ == 0) {
-        return nullptr;
-    }
-    --held_;
-    return library_;
-}
+void LookupThreads::GiveBack::operator()(void* library) const noexcept { dlclose(library); }
 
 void LookupThreads::serve() noexcept {
     std::unique_lock lock(mutex_);
     while (LookupFlight* const flight = take(lock)) {
+        const bool lacks = lacks_thread();
         lock.unlock();
+        if (lacks) {
+            catch_up();
+        }
         flight->look_up();
         lock.lock();
         land(*flight);
@@ -230,9 +241,7 @@ void LookupThreads::serve() noexcept {
 /// The next flight, which runs from now on. Null: there was none for a while.
 LookupFlight* LookupThreads::take(std::unique_lock<std::mutex>& lock) noexcept {
     if (!queue_.linked()) {
-        ++idle_;
         queued_or_late_.wait_for(lock, idle_time, [this] { return queue_.linked(); });
-        --idle_;
     }
     if (!queue_.linked()) {
         return nullptr;
@@ -243,6 +252,7 @@ LookupFlight* LookupThreads::take(std::unique_lock<std::mutex>& lock) noexcept {
     flight.state_ = LookupFlight::State::running;
     flight.since_ = std::chrono::steady_clock::now();
     --queued_;
+    ++busy_;
     ++started_;
     check_invariants();
     return &flight;
@@ -253,6 +263,7 @@ void LookupThreads::land(LookupFlight& flight) noexcept {
     table_.erase(flight);
     flight.unlink_self();
     flight.state_ = LookupFlight::State::landed;
+    --busy_;
     failed_ += flight.status() != 0 ? 1U : 0U;
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include <eddy/detail/fork_generation.hpp>
@@ -38,8 +39,8 @@ namespace eddy::inline v0_1::detail {
 /// |-----------------------------------------|------------------------------|
 /// | all but generation_, parent_            | any thread, under mutex_     |
 ///
-/// Under mutex_ no other lock is taken but the allocator's, and the loader's when a thread is
-/// started.
+/// Under mutex_ no other lock is taken but the allocator's. Not the loader's: a library's
+/// constructor, which is run under that, may ask as well.
 class LookupThreads final {
 public:
     static constexpr std::size_t most_threads = 16;
@@ -54,7 +55,7 @@ public:
 
     /// This process's. A child after fork() has its own, since its parent's threads are not there.
     ///
-    /// Throws: `std::bad_alloc`.
+    /// Throws: `std::bad_alloc`, and what `std::random_device` does.
     [[nodiscard]] static LookupThreads& instance();
 
     LookupThreads(const LookupThreads&) = delete;
@@ -76,23 +77,31 @@ public:
     [[nodiscard]] bool inherited() const noexcept { return generation_ != fork_generation(); }
 
 private:
+    struct GiveBack {
+        void operator()(void* library) const noexcept;
+    };
+    /// Keeps the library that this code is in in memory. Null: it is a program's.
+    using HeldLibrary = std::unique_ptr<void, GiveBack>;
+
+    [[nodiscard]] static HeldLibrary hold_library() noexcept;
+
     LookupThreads() = default;
     ~LookupThreads() = default;
 
     [[nodiscard]] static LookupThreads* known() noexcept;
     [[nodiscard]] LookupStatistics look() noexcept;
     [[nodiscard]] LookupFlight* to_join(const LookupKey& key) noexcept;
-    [[nodiscard]] int have_thread() noexcept;
-    [[nodiscard]] int start_thread() noexcept;
-    static void* thread_main(void* self) noexcept;
-    void hold_library() noexcept;
-    [[nodiscard]] void* library_to_give_back() noexcept;
+    [[nodiscard]] bool lacks_thread(std::size_t more = 0) const noexcept;
+    void catch_up() noexcept;
+    [[nodiscard]] int start_thread(HeldLibrary& library) noexcept;
+    static void* thread_main(void* library) noexcept;
     void serve() noexcept;
     [[nodiscard]] LookupFlight* take(std::unique_lock<std::mutex>& lock) noexcept;
     void land(LookupFlight& flight) noexcept;
     void check_invariants() const noexcept;
 
-    // Invariant: a queued flight implies a thread, or one that is being started.
+    // Invariant: a queued flight implies a thread. There are as many as there are flights, up to
+    // the limit, unless one could not be started: whoever comes by tries again.
     std::mutex mutex_;
     std::condition_variable queued_or_late_;
     LookupTable table_;
@@ -100,12 +109,10 @@ private:
     ListLink running_;  // in the order in which they have begun
     std::size_t queued_ = 0;
     std::size_t threads_ = 0;
-    std::size_t idle_ = 0;  // of them, waiting for a flight
+    std::size_t busy_ = 0;  // of them, in the resolver; the others take what is queued
     std::uint64_t started_ = 0;
     std::uint64_t failed_ = 0;
     std::uint64_t shared_ = 0;
-    void* library_ = nullptr;  // that this code is in, see hold_library(); null in a program
-    std::size_t held_ = 0;     // how many times: once for each thread that has not run yet
     LookupThreads* parent_ = nullptr;
     const std::uint32_t generation_ = fork_generation();
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <netdb.h>
 #include <stdexcept>
 #include <string>
@@ -248,6 +250,59 @@ Task<int> look_up_without_threads() {
     const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
     const Addresses again = co_await eddy::resolve("localhost", 80);  // the one that is there
     co_return again.empty() ? 5 : 0;
+}
+
+/// What may come after a moment in which there were no threads.
+enum class Event { another_name, one_joins, one_leaves, statistics, the_first_ends };
+
+/// One hangs, five are queued behind it for which there is no thread; then there is.
+Task<int> after_shortage(Event event) {
+    constexpr std::size_t queued = 5;
+    BlockedResolver resolver;
+    LookupJobs jobs = co_await hang(resolver, 1);
+    {
+        const FailNth fault(SystemCall::pthread_create, EAGAIN, 1, FailNth::always);
+        LookupJobs more = ask_blocked(queued, 1);
+        std::move(more.begin(), more.end(), std::back_inserter(jobs));
+        co_await let_run();
+        const eddy::LookupStatistics now = eddy::lookup_statistics();
+        if (now.threads != 1 || now.queued != queued) {
+            co_return 1;
+        }
+    }
+    std::size_t expected = 1 + queued;
+    if (event == Event::another_name) {
+        jobs.push_back(eddy::spawn(eddy::resolve(blocked_name(expected++), 80)));
+    } else if (event == Event::one_joins) {
+        jobs.push_back(eddy::spawn(eddy::resolve(blocked_name(1), 80)));
+    } else if (event == Event::one_leaves) {
+        jobs[1].cancel();
+        --expected;
+    } else if (event == Event::statistics) {
+        static_cast<void>(eddy::lookup_statistics());
+    } else {
+        resolver.release(blocked_name(0));
+    }
+    const auto late = std::chrono::steady_clock::now() + 5s;
+    co_await until(
+        [&] { return resolver.blocked() == expected || std::chrono::steady_clock::now() >= late; });
+    const bool all = resolver.blocked() == expected;
+    resolver.release();
+    co_await end_all(jobs);
+    co_return all ? 0 : 2;
+}
+
+/// In a child: this process may have threads from an earlier lookup.
+TEST_CASE("lookups without a thread of their own get theirs at the next event") {
+    for (const Event event : {Event::another_name,
+                              Event::one_joins,
+                              Event::one_leaves,
+                              Event::statistics,
+                              Event::the_first_ends}) {
+        const ChildResult child = run_in_child([&] { return eddy::run(after_shortage(event)); });
+        CHECK(child.exit_code == 0);
+        CHECK(child.errors.empty());
+    }
 }
 
 TEST_CASE("without a thread to be had a lookup is an error, and later ones are not") {
