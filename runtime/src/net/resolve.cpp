@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/net/resolve.hpp>
 
+#include <charconv>
 #include <stdexcept>
 #include <string_view>
 
@@ -38,6 +39,18 @@ std::optional<Address> numeric(const std::string& host, const ResolveOptions& op
     return address;
 }
 
+/// Decimal digits, up to 65535.
+std::optional<std::uint16_t> numeric(std::string_view service) {
+    std::uint16_t port = 0;
+    const char* const end = service.data() + service.size();
+    const auto [rest, error] = std::from_chars(service.data(), end, port);
+    return rest == end && error == std::errc() ? std::optional(port) : std::nullopt;
+}
+
+std::vector<Address> itself(const Address& number, std::uint16_t port) {
+    return std::vector<Address>(1, number.with_port(port));
+}
+
 }  // namespace
 
 const std::error_category& resolve_category() noexcept {
@@ -50,8 +63,7 @@ Task<std::vector<Address>> resolve(std::string host, std::uint16_t port, Resolve
     check_name(host, "host name");
     const std::optional<Address> number = numeric(host, options);
     if (number) {
-        std::vector<Address> itself(1, number->with_port(port));
-        co_return itself;
+        co_return itself(*number, port);
     }
     const std::string no_service;
     std::vector<Address> addresses = co_await detail::Lookup(host, no_service, options);
@@ -65,6 +77,11 @@ Task<std::vector<Address>> resolve(std::string host, std::string service, Resolv
     co_await checkpoint();
     check_name(host, "host name");
     check_name(service, "service name");
+    const std::optional<Address> number = numeric(host, options);
+    const std::optional<std::uint16_t> port = numeric(service);
+    if (number && port) {
+        co_return itself(*number, *port);
+    }
     co_return co_await detail::Lookup(host, service, options);
 }
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <eddy/error.hpp>
+#include <eddy/net/lookup_statistics.hpp>
 #include <eddy/run.hpp>
 #include <eddy/testing/settle.hpp>
 #include <eddy/with_scope.hpp>
@@ -27,6 +29,26 @@ EDDY_NET_TEST("a numeric host is its own address") {
     CHECK(v4 == std::vector<Address>{Address("1.2.3.4", 80)});
     const std::vector<Address> v6 = co_await eddy::resolve("::1", 80);
     CHECK(v6 == std::vector<Address>{Address("::1", 80)});
+}
+
+EDDY_NET_TEST("a numeric host with a number as its service is asked of nobody") {
+    const std::uint64_t before = eddy::lookup_statistics().started;
+    for (const auto& [service, port] : {std::pair("0", 0),
+                                        std::pair("80", 80),
+                                        std::pair("0443", 443),
+                                        std::pair("65535", 65535)}) {
+        const std::vector<Address> v4 = co_await eddy::resolve("1.2.3.4", service);
+        CHECK(v4 == std::vector<Address>{Address("1.2.3.4", static_cast<std::uint16_t>(port))});
+        const std::vector<Address> v6 = co_await eddy::resolve("::1", service);
+        CHECK(v6 == std::vector<Address>{Address("::1", static_cast<std::uint16_t>(port))});
+    }
+    CHECK(eddy::lookup_statistics().started == before);
+    for (const char* const service : {"+80", "-1", " 80", "80 ", "0x50", "65536", "80/tcp"}) {
+        const std::uint64_t asked = eddy::lookup_statistics().started;
+        const auto ended = co_await error_of(eddy::resolve("1.2.3.4", service));
+        static_cast<void>(ended);  // the resolver says what that is
+        CHECK(eddy::lookup_statistics().started == asked + 1);
+    }
 }
 
 EDDY_NET_TEST("localhost is a loopback address with the port that was asked for") {

@@ -17,7 +17,7 @@ struct EDDY_VISIBLE ResolveOptions {
     std::optional<AddressFamily> family = std::nullopt;  ///< nothing: both
 };
 
-/// Looks a name up: the addresses of a host, in the order the system would try them.
+/// Looks a name up: the addresses of a host, in the order the system would try them, the first 256.
 ///
 ///     const std::vector<Address> found = co_await resolve("example.com", 443);
 ///
@@ -40,15 +40,20 @@ struct EDDY_VISIBLE ResolveOptions {
 ///               answer is dropped. Neither the end of the loop nor that of the process waits for
 ///               it.
 /// Order:        calls get threads in the order in which they were first asked for.
+/// Threading:    not in a loop that a library's constructor runs: the threads, and the resolver,
+///               wait for the `dlopen` that has called it.
 /// Cost:         a thread for each call while it lasts, 16 for all loops together. 1,024 calls are
 ///               queued for one, others wait for a place in the queue, as many as there are jobs
 ///               that want them: `lookup_statistics`. Threads are started when they are needed, and
-///               end when there was nothing for them to do for ten seconds.
+///               end when there was nothing for them to do for ten seconds. A call whose thread
+///               could not be started while others ran waits for one of these; when the next job
+///               asks or leaves, a call begins, or the statistics are looked at, it is tried again.
 [[nodiscard]] EDDY_API Task<std::vector<Address>> resolve(std::string host,
                                                           std::uint16_t port,
                                                           ResolveOptions options = {});
 
-/// The same with the name of a service, "https", or a number.
+/// The same with the name of a service, "https", or a number, "443": numbers for both are asked of
+/// nobody.
 [[nodiscard]] EDDY_API Task<std::vector<Address>> resolve(std::string host,
                                                           std::string service,
                                                           ResolveOptions options = {});
