@@ -24,29 +24,27 @@ bool runs_here(const detail::Job& job) noexcept {
 void Waiter::commit() noexcept {
     EDDY_ASSERT(state_ == State::queued);
     state_ = State::committed;
-    if (job_ != nullptr && !runs_here(*job_)) [[unlikely]] {  // what a writer writes has none
-        return;
-    }
     if (owner_ != nullptr) [[unlikely]] {
-        owner_->committed(*this, false);
-        return;
+        if (job_ == nullptr || runs_here(*job_)) {  // what a writer writes has none
+            owner_->committed(*this, false);
+        }
+    } else if (runs_here(*job_)) [[likely]] {
+        job_->wait = nullptr;
+        detail::thread_state.core->make_ready(*job_);
     }
-    job_->wait = nullptr;
-    detail::thread_state.core->make_ready(*job_);
 }
 
 void Waiter::commit_willing() noexcept {
     EDDY_ASSERT(state_ == State::queued);
     state_ = State::committed;
-    if (job_ != nullptr && !runs_here(*job_)) [[unlikely]] {  // what a writer writes has none
-        return;
-    }
     if (owner_ != nullptr) [[unlikely]] {
-        owner_->committed(*this, true);
-        return;
+        if (job_ == nullptr || runs_here(*job_)) {  // what a writer writes has none
+            owner_->committed(*this, true);
+        }
+    } else if (runs_here(*job_)) [[likely]] {
+        job_->wait = nullptr;
+        detail::thread_state.core->make_willing(*job_);
     }
-    job_->wait = nullptr;
-    detail::thread_state.core->make_willing(*job_);
 }
 
 }  // namespace eddy::inline v0_1

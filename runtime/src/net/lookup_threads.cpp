@@ -189,10 +189,12 @@ int LookupThreads::start_thread(HeldLibrary& library) noexcept {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread{};
-    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, library.get());
+    void* const held = library.release();  // the thread's
+    error = pthread_create(&thread, &attributes, &LookupThreads::thread_main, held);
     if (error == 0) {
-        static_cast<void>(library.release());  // the thread's
         ++threads_;
+    } else {
+        library.reset(held);
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);

@@ -42,9 +42,10 @@ std::optional<Address> numeric(const std::string& host, const ResolveOptions& op
 /// Decimal digits, up to 65535.
 std::optional<std::uint16_t> numeric(std::string_view service) {
     std::uint16_t port = 0;
-    const char* const end = service.data() + service.size();
-    const auto [rest, error] = std::from_chars(service.data(), end, port);
-    return rest == end && error == std::errc() ? std::optional(port) : std::nullopt;
+    const auto [end, error] =
+        std::from_chars(service.data(), service.data() + service.size(), port);
+    const bool whole = error == std::errc() && end == service.data() + service.size();
+    return whole ? std::optional(port) : std::nullopt;
 }
 
 std::vector<Address> itself(const Address& number, std::uint16_t port) {
