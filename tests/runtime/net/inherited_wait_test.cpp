@@ -2,24 +2,20 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include <eddy/loop.hpp>
 #include <eddy/net/unix.hpp>
 #include <eddy/os/descriptor.hpp>
-#include <eddy/run.hpp>
 #include <eddy/select.hpp>
 #include <eddy/sleep.hpp>
-#include <eddy/yield.hpp>
 
 #include "../os/descriptor_kit.hpp"
 #include "child_process.hpp"
 #include "net_kit.hpp"
-#include "wrong_thread.hpp"
+#include "strangers.hpp"
 
 // A child lets go of what its parent's jobs wait in: none of them runs there, and in the parent
 // they wait on.
@@ -28,7 +24,6 @@
 
 namespace {
 
-using namespace std::chrono_literals;
 using namespace eddy::testing;
 using eddy::Descriptor;
 using eddy::Task;
@@ -36,64 +31,11 @@ using eddy::TcpListener;
 using eddy::UnixListener;
 using eddy::UnixStream;
 
-/// Jobs that have gone on in another process than the one they were made in.
-struct Strangers {
-    int count = 0;
-};
-
-Task<> noted(Strangers& strangers, Task<> wait) {
-    struct AtEnd {
-        Strangers& strangers;
-        pid_t parent = getpid();
-        ~AtEnd() { strangers.count += getpid() == parent ? 0 : 1; }
-    };
-    const AtEnd at_end{strangers};
-    co_await std::move(wait);
-}
-
 Task<> read_one(UnixStream& from) {
     std::byte byte{};
     static_cast<void>(co_await from.read_some(std::span(&byte, 1)));
 }
 Task<> wait_peer(UnixStream& of) { co_await of.wait_hang_up(); }
-
-Task<int> in_own_loop(void (*call)(void*), void* drop, const Strangers& strangers) {
-    call(drop);
-    for (int i = 0; i < 5; ++i) {
-        co_await eddy::yield();
-    }
-    co_await eddy::sleep_for(1ms);
-    co_return strangers.count + (eddy::Loop::current().statistics().jobs_alive == 1 ? 0 : 50);
-}
-
-void check_well(const ChildResult& child) {
-    CHECK_MESSAGE(child.exit_code == 0,
-                  child.exit_code << ", signal " << child.signal << ": " << child.errors);
-}
-
-/// Calls `drop` in three children: in the job that forked, in a loop of its own, and, forked on a
-/// thread that has no loop.
-template <class Drop>
-void in_children(const Strangers& strangers, Drop drop) {
-    check_well(run_in_child([&] {
-        drop();
-        return strangers.count;
-    }));
-    check_well(run_in_child([&] {
-        return eddy::run(
-            in_own_loop([](void* what) { (*static_cast<Drop*>(what))(); }, &drop, strangers));
-    }));
-#if EDDY_FORKS_AMONG_THREADS
-    ChildResult child;
-    on_another_thread([&] {
-        child = run_in_child([&] {
-            drop();
-            return strangers.count;
-        });
-    });
-    check_well(child);
-#endif
-}
 
 EDDY_NET_TEST("the waits of a Descriptor that a child closes are its parent's") {
     for (const bool adopts : {false, true}) {
