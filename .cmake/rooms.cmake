@@ -19,7 +19,7 @@ set(loop_sees base fault core uv scope time group bridge)
 set(os_sees base fault core uv scope time group bridge loop)
 set(net_sees base fault core uv scope time group bridge loop os)
 
-set(base_headers compiler export failure_from job_name lifetime_bound list_link own pin_library spawn_options split_mix
+set(base_headers compiler export failure_from job_name lifetime_bound list_link own owned_fd pin_library spawn_options split_mix
     time
 )
 set(fault_headers cause_slot observer outcome peer_gone)

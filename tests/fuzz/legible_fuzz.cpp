@@ -19,12 +19,12 @@
 #include <string>
 #include <string_view>
 
+#include <eddy/detail/legible.hpp>
 #include <eddy/detail/log.hpp>
 #include <eddy/error.hpp>
 #include <eddy/job_info.hpp>
 #include <eddy/set_log.hpp>
 
-#include "../../runtime/src/base/legible.hpp"
 #include "../../runtime/src/base/utf8.hpp"
 #include "../../samples/printable.hpp"
 #include "fuzz.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "base/legible.hpp"
+#include <eddy/detail/legible.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -12,12 +12,12 @@
 #include <eddy/detail/caller_place.hpp>
 #include <eddy/detail/job.hpp>
 #include <eddy/detail/job_wait.hpp>
+#include <eddy/detail/legible.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/detail/thread_state.hpp>
 
 #include "base/function_name.hpp"
-#include "base/legible.hpp"
 
 namespace eddy::inline v0_1 {
 

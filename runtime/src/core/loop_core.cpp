@@ -10,11 +10,11 @@
 #include <eddy/cancel_handle.hpp>
 #include <eddy/detail/awaiting.hpp>
 #include <eddy/detail/failure_from.hpp>
+#include <eddy/detail/legible.hpp>
 #include <eddy/detail/log.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 
-#include "base/legible.hpp"
 #include "core/abandoned_jobs.hpp"
 
 namespace eddy::inline v0_1::detail {

@@ -12,10 +12,10 @@
 #include <typeinfo>
 #include <utility>
 
+#include <eddy/detail/legible.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
 
-#include "base/legible.hpp"
 #include "base/type_name.hpp"
 #include "base/utf8.hpp"
 #include "fault/log_outlet.hpp"

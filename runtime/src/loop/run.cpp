@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/run.hpp>
 
+#include <eddy/detail/legible.hpp>
 #include <eddy/detail/log.hpp>
 #include <eddy/error.hpp>
 #include <eddy/exception_group.hpp>
-
-#include "base/legible.hpp"
 
 namespace eddy::inline v0_1::detail {
 

@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/net/happy_eyeballs.hpp>
 #include <eddy/net/resolve.hpp>
 #include <eddy/yield.hpp>
 
-#include "base/owned_fd.hpp"
 #include "net/sockaddr.hpp"
 #include "net/socket.hpp"
 

@@ -5,10 +5,9 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
-
-#include "base/owned_fd.hpp"
 
 namespace eddy::inline v0_1::detail {
 

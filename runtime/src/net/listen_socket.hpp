@@ -3,11 +3,11 @@
 
 #include <string>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/detail/socket_waits.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/wait_queue.hpp>
 
-#include "base/owned_fd.hpp"
 #include "net/socket.hpp"
 #include "uv/poll_handle.hpp"
 

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 
-#include "base/owned_fd.hpp"
 #include "net/adopt.hpp"
 #include "net/listen_socket.hpp"
 #include "net/socket.hpp"

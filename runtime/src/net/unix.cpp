@@ -12,10 +12,10 @@
 #include <unistd.h>
 #include <utility>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 #include <eddy/yield.hpp>
 
-#include "base/owned_fd.hpp"
 #include "net/adopt.hpp"
 #include "net/listen_socket.hpp"
 #include "net/socket.hpp"

@@ -11,11 +11,11 @@
 #include <system_error>
 
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "base/owned_fd.hpp"
 #include "os/watched_descriptor.hpp"
 
 namespace eddy::inline v0_1 {

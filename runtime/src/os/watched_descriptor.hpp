@@ -7,10 +7,10 @@
 
 #include <eddy/detail/descriptor_wait.hpp>
 #include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/loop_bound.hpp>
 #include <eddy/os/descriptor.hpp>
 
-#include "base/owned_fd.hpp"
 #include "uv/poll_handle.hpp"
 
 namespace eddy::inline v0_1::detail {

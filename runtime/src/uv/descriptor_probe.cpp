@@ -13,10 +13,9 @@
 #include <system_error>
 #include <unistd.h>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 #include <eddy/wake_by.hpp>
-
-#include "base/owned_fd.hpp"
 
 namespace eddy::inline v0_1::detail {
 

@@ -4,11 +4,11 @@
 #include <unistd.h>
 #include <utility>
 
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
 #include <eddy/require.hpp>
 
-#include "base/owned_fd.hpp"
 #include "uv/driver.hpp"
 
 namespace eddy::inline v0_1::detail {
