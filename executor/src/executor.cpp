@@ -36,6 +36,10 @@ std::stop_token current_stop_token() {
     return current_work != nullptr ? current_work->stop_token() : std::stop_token();
 }
 
+bool detail::call_should_stop() noexcept {
+    return current_work != nullptr && current_work->stop_requested_.load();
+}
+
 void Work::request_stop() noexcept {
     stop_requested_.store(true);
     if (has_stop_.load()) {
@@ -64,8 +68,8 @@ void Work::execute() noexcept {
 }
 
 void Work::complete() noexcept {
-    if (!try_change(State::running, State::finished)) {
-        destroy();  // left alone
+    if (inbox_ == nullptr || !try_change(State::running, State::finished)) {
+        destroy();  // nobody's from the start, or left alone
         return;
     }
     const bool accepted = inbox_->push(*this);

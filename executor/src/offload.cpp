@@ -2,9 +2,11 @@
 #include <eddy/offload.hpp>
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <eddy/detail/awaiting.hpp>
+#include <eddy/detail/call_stopped.hpp>
 #include <eddy/detail/loop_core.hpp>
 #include <eddy/detail/spawn_job.hpp>
 #include <eddy/error.hpp>
@@ -85,9 +87,30 @@ void OffloadWait::start() {
     }
 }
 
+namespace {
+
+[[nodiscard]] bool is_stopped(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const CallStopped&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+}  // namespace
+
 void OffloadWait::throw_error() {
     // Moved out: the last reference goes on this thread, not on the worker.
     std::exception_ptr error = std::move(work_->error_);
+    if (is_stopped(error)) {
+        Job& job = *thread_state.job;
+        if (job.scope->effective) {
+            throw make_aborted(job);
+        }
+        throw ClosedResource(std::string(what()) + ": its pool was shut down before it had ended");
+    }
     if (is_cancelled(error) && !thread_state.job->scope->effective) {
         // The pool was shut down while the call waited for a loop.
         throw JobCancelled("what the offloaded call waited for was cancelled");
@@ -111,6 +134,9 @@ OffloadWait::Detached OffloadWait::detach(bool may_abandon) noexcept {
         return Detached::withdrawn;
     }
     work.request_stop();
+    if (may_abandon) {
+        work.take_back();  // before the worker may be the one that destroys it
+    }
     if (may_abandon && work.try_change(Work::State::running, Work::State::abandoned)) {
         work_ = nullptr;
         wait_over();

@@ -5,10 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include <eddy/detail/loop_core.hpp>
-#include <eddy/detail/spawn_job.hpp>
-#include <eddy/error.hpp>
-
+#include "loop_pool.hpp"
 #include "thread_pool_impl.hpp"
 
 namespace eddy::inline v0_1 {
@@ -30,53 +27,9 @@ void ThreadPool::withdraw(Work& work) noexcept { impl_->withdraw(work); }
 
 // --- a loop's own ------------------------------------------------------------------------------
 
-namespace {
-
-/// Belongs to the loop: goes when that closes.
-class DefaultPool final : private detail::CloseListener {
-public:
-    explicit DefaultPool(detail::LoopCore& core) : core_(core) { core.listen_to_close(*this); }
-    DefaultPool(const DefaultPool&) = delete;
-    DefaultPool& operator=(const DefaultPool&) = delete;
-    ~DefaultPool() override = default;
-
-    [[nodiscard]] bool belongs_to(const detail::LoopCore& core) const noexcept {
-        return &core_ == &core;
-    }
-
-    ThreadPool pool;
-
-private:
-    void loop_closing() noexcept override;
-
-    detail::LoopCore& core_;
-};
-
-thread_local std::unique_ptr<DefaultPool> default_pool_of_thread;  // a thread has one loop at most
-
-void DefaultPool::loop_closing() noexcept {
-    const std::unique_ptr<DefaultPool> self = std::move(default_pool_of_thread);
-    if (core_.severing) {
-        pool.shutdown(Duration::zero());  // the loop's grace was theirs too
-    }
-}
-
-}  // namespace
-
 ThreadPool& default_pool() {
-    detail::LoopCore& core = detail::require_loop("default_pool");
-    if (default_pool_of_thread && !default_pool_of_thread->belongs_to(core)) {
-        // A child that was forked by a job: that pool is the parent's. Leaked on purpose.
-        // NOLINTNEXTLINE(bugprone-unused-return-value)
-        static_cast<void>(default_pool_of_thread.release());
-    }
-    if (!default_pool_of_thread) {
-        if (core.root.closed) {
-            throw LoopClosed("default_pool: the loop is ending and offloads nothing any more");
-        }
-        default_pool_of_thread = std::make_unique<DefaultPool>(core);
-    }
-    return default_pool_of_thread->pool;
+    thread_local detail::LoopPool::Slot slot;
+    return detail::LoopPool::of_loop(slot, "default_pool", {});
 }
 
 }  // namespace eddy::inline v0_1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
@@ -14,6 +15,13 @@ namespace eddy::inline v0_1::detail {
 
 /// What a pool does with work, step by step, where other executors just `run` it.
 struct WorkAccess {
+    /// Hands over a work that nobody waits for: it is run or rejected, and then destroyed. Throws:
+    /// what the executor says, and the work is the caller's still.
+    static void post(Executor& executor, Work& work) {
+        work.state_.store(Work::State::queued, std::memory_order_relaxed);  // submit publishes it
+        executor.submit(work);
+    }
+
     /// Pool's lock: takes the work for running or rejecting. False: it has been withdrawn.
     [[nodiscard]] static bool claim(Work& work) noexcept { return work.claim(); }
     /// Runs claimed work. The result is kept, nobody hears of it yet.

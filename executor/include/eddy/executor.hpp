@@ -19,6 +19,11 @@ namespace detail {
 class OffloadWait;
 struct OffloadNotice;
 struct WorkAccess;
+
+/// Whether somebody wants the offloaded call on this thread to end: what its stop token says, for
+/// a call that asks now and then and has no use for callbacks. Costs no allocation; false on any
+/// other thread.
+[[nodiscard]] EDDY_API bool call_should_stop() noexcept;
 }  // namespace detail
 
 /// How urgent offloaded work is. A pool takes 8 high ones, 4 normal ones and 1 low one from full
@@ -74,6 +79,9 @@ protected:
     virtual void drop_call() noexcept = 0;
     /// Frees the work.
     virtual void destroy() noexcept = 0;
+    /// The loop's, before it leaves a running call alone: what the call borrowed of the frame that
+    /// waits for it, it may not touch any more when this returns.
+    virtual void take_back() noexcept {}
 
     /// The worker's: the stop token of this call, made when first asked for.
     [[nodiscard]] std::stop_token stop_token();
@@ -84,6 +92,7 @@ private:
     friend class detail::OffloadWait;
     friend struct detail::WorkAccess;
     friend std::stop_token current_stop_token();
+    friend bool detail::call_should_stop() noexcept;
 
     enum class State : std::uint8_t { fresh, queued, running, finished, withdrawn, abandoned };
 
@@ -108,7 +117,7 @@ private:
     std::atomic<bool> has_stop_{false};
     std::stop_source stop_{std::nostopstate};
     detail::OffloadWait* waiter_ = nullptr;    // null once the frame has left it
-    detail::Inbox* inbox_ = nullptr;           // where it came from
+    detail::Inbox* inbox_ = nullptr;           // where it came from; null: nobody wants to know
     detail::OffloadNotice* notice_ = nullptr;  // for observers, if any asked; owned
     TimePoint queued_at_{};
 };

@@ -65,6 +65,19 @@ protected:
     }
     /// The executor had no room: the call is still here, and may be awaited again.
     [[nodiscard]] bool refused() const noexcept { return refused_; }
+    /// Where it goes: null, the loop's default pool.
+    [[nodiscard]] Executor* executor() const noexcept { return executor_; }
+    void set_executor(Executor& executor) noexcept { executor_ = &executor; }
+    /// What the call returned, or throws what it threw.
+    template <class R>
+    R take_result() {
+        struct LetGo {
+            OffloadWait& self;
+            ~LetGo() { self.let_go(); }
+        } let_go{*this};
+        rethrow_error();
+        return static_cast<WorkWithResult<R>*>(work_)->take_result();
+    }
     /// The result has been taken, or nobody wants it.
     void let_go() noexcept {
         Work& work = *std::exchange(work_, nullptr);
@@ -126,14 +139,7 @@ public:
             detail::WorkWithResult<R>& work) noexcept
         : OffloadWait(executor, options, work) {}
 
-    R take() {
-        struct LetGo {
-            Offload& self;
-            ~LetGo() { self.let_go(); }
-        } let_go{*this};
-        rethrow_error();
-        return static_cast<detail::WorkWithResult<R>*>(work_)->take_result();
-    }
+    R take() { return take_result<R>(); }
 };
 
 }  // namespace eddy::inline v0_1
