@@ -253,6 +253,7 @@ class HeldRead final {
 public:
     void wait_until_it_reads() { reads_.acquire(); }
     void let_go() { released_.release(); }
+    [[nodiscard]] int reads() const { return plan_.reads; }
 
 private:
     std::binary_semaphore reads_{0};
@@ -343,6 +344,14 @@ EDDY_TEST_CASE("whatever call fails, it is an IoError that says which, and nothi
     }
 }
 
+EDDY_TEST_CASE("a device that has no offsets is read as it comes") {
+    const TestDirectory directory;
+    const auto file = directory.write("a", patterned(10'000));
+    const FailFileCall plan(FileSystemCall::pread, ESPIPE, 1, FailFileCall::always);
+    const std::string text = co_await read_file(file);
+    CHECK(text == patterned(10'000));
+}
+
 EDDY_TEST_CASE("a signal ends no read, and a lease on the file is waited for") {
     const TestDirectory directory;
     const auto file = directory.write("a", "12345");
@@ -361,12 +370,12 @@ EDDY_TEST_CASE("a signal ends no read, and a lease on the file is waited for") {
 EDDY_TEST_CASE("a read that is cancelled is left alone: the job goes on at once") {
     const TestDirectory directory;
     const auto file = directory.write("a", patterned(1'000'000));
-    HeldExecutor held;
-    held.let_all_run();
+    std::optional<HeldExecutor> held;
+    held.emplace().let_all_run();
     HeldRead read;
     CancelScope scope;
     const auto reads = [&]() -> Task<> {
-        static_cast<void>(co_await read_file(file, {.executor = &held}));
+        static_cast<void>(co_await read_file(file, {.executor = &*held}));
     };
     auto job = spawn(with_scope(scope, reads()));
     co_await rounds();
@@ -375,6 +384,8 @@ EDDY_TEST_CASE("a read that is cancelled is left alone: the job goes on at once"
     const bool completed = co_await job;
     CHECK_FALSE(completed);
     read.let_go();
+    held.reset();  // waits for it
+    CHECK(read.reads() == 1);
 }
 
 TEST_CASE("a read that hangs delays no end of its loop, and may end after it") {
