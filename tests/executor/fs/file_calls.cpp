@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace eddy::testing {
@@ -26,11 +27,12 @@ constinit std::atomic<FilePlan*> current{nullptr};
 
 std::string_view name_of(FileSystemCall call) noexcept {
     constexpr std::string_view names[] = {
-        "openat",   "close",     "fstat",   "fstatat",         "pread",     "preadv2",
-        "pwrite",   "write",     "fsync",   "fdatasync",       "ftruncate", "posix_fadvise",
-        "fchmod",   "fchown",    "rename",  "renameat2",       "linkat",    "unlink",
-        "unlinkat", "mkdir",     "mkdirat", "copy_file_range", "flock",     "fdopendir",
-        "readdir",  "getrandom", "none"};
+        "openat",     "close",     "fstat",     "fstatat",         "pread",     "preadv2",
+        "pwrite",     "write",     "fsync",     "fdatasync",       "ftruncate", "posix_fadvise",
+        "fchmod",     "fchown",    "rename",    "renameat2",       "linkat",    "unlink",
+        "unlinkat",   "mkdir",     "mkdirat",   "copy_file_range", "flock",     "fdopendir",
+        "readdir",    "getrandom", "renameat",  "readlinkat",      "symlinkat", "lseek",
+        "flistxattr", "fgetxattr", "fsetxattr", "fremovexattr",    "none"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -104,9 +106,11 @@ using eddy::testing::replaced;
 
 // A call that neither moves bytes nor has a variable number of arguments.
 // NOLINTBEGIN(bugprone-macro-parentheses)
-#define EDDY_FAULTY(name, parameters, arguments, ...)                            \
-    int name parameters __VA_ARGS__ {                                            \
-        static auto* const real = next<int parameters>(#name);                   \
+#define EDDY_FAULTY(name, parameters, arguments, ...) \
+    EDDY_FAULTY_RETURNING(int, name, parameters, arguments, __VA_ARGS__)
+#define EDDY_FAULTY_RETURNING(type, name, parameters, arguments, ...)            \
+    type name parameters __VA_ARGS__ {                                           \
+        static auto* const real = next<type parameters>(#name);                  \
         int result = 0;                                                          \
         return replaced(FileSystemCall::name, result) ? result : real arguments; \
     }
@@ -159,11 +163,35 @@ EDDY_FAULTY(linkat,
             (int from_at, const char* from, int to_at, const char* to, int flags),
             (from_at, from, to_at, to, flags),
             noexcept)
+EDDY_FAULTY(renameat,
+            (int from_at, const char* from, int to_at, const char* to),
+            (from_at, from, to_at, to),
+            noexcept)
+EDDY_FAULTY(symlinkat, (const char* says, int at, const char* path), (says, at, path), noexcept)
+EDDY_FAULTY(fsetxattr,
+            (int fd, const char* name, const void* value, std::size_t size, int flags),
+            (fd, name, value, size, flags),
+            noexcept)
+EDDY_FAULTY(fremovexattr, (int fd, const char* name), (fd, name), noexcept)
 EDDY_FAULTY(unlink, (const char* path), (path), noexcept)
 EDDY_FAULTY(unlinkat, (int at, const char* path, int flags), (at, path, flags), noexcept)
 EDDY_FAULTY(mkdir, (const char* path, mode_t mode), (path, mode), noexcept)
 EDDY_FAULTY(mkdirat, (int at, const char* path, mode_t mode), (at, path, mode), noexcept)
 EDDY_FAULTY(flock, (int fd, int operation), (fd, operation), noexcept)
+
+EDDY_FAULTY_RETURNING(off_t, lseek, (int fd, off_t at, int whence), (fd, at, whence), noexcept)
+EDDY_FAULTY_RETURNING(ssize_t,
+                      readlinkat,
+                      (int at, const char* path, char* into, std::size_t size),
+                      (at, path, into, size),
+                      noexcept)
+EDDY_FAULTY_RETURNING(
+    ssize_t, flistxattr, (int fd, char* into, std::size_t size), (fd, into, size), noexcept)
+EDDY_FAULTY_RETURNING(ssize_t,
+                      fgetxattr,
+                      (int fd, const char* name, void* into, std::size_t size),
+                      (fd, name, into, size),
+                      noexcept)
 
 // The error is what it returns.
 int posix_fadvise(int fd, off_t offset, off_t length, int advice) noexcept {

@@ -49,6 +49,14 @@ enum class FileSystemCall : std::uint8_t {
     fdopendir,
     readdir,
     getrandom,
+    renameat,
+    readlinkat,
+    symlinkat,
+    lseek,
+    flistxattr,
+    fgetxattr,
+    fsetxattr,
+    fremovexattr,
     count_,  ///< how many there are
 };
 
