@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "fs/directory_chain.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <utility>
+
+namespace eddy::inline v0_1::detail {
+
+namespace {
+
+constexpr bool ends_with_slash(std::string_view path) noexcept {
+    return !path.empty() && path.back() == '/';
+}
+
+/// Opens it, if it is the one. -1: errno says why not.
+[[nodiscard]] int open_same(int from, const char* name, Links links, const DirectoryId& id) {
+    OwnedFd fd(open_directory_at(from, name, links));
+    DirectoryId found{};
+    if (fd.get() < 0 || !identify(fd.get(), found)) {
+        return -1;
+    }
+    if (!(found == id)) {
+        errno = ESTALE;
+        return -1;
+    }
+    return fd.release();
+}
+
+}  // namespace
+
+bool identify(int directory, DirectoryId& id) noexcept {
+    struct stat status = {};
+    if (::fstat(directory, &status) != 0) {
+        return false;
+    }
+    id = {.device = status.st_dev, .inode = status.st_ino};
+    return true;
+}
+
+DirectoryChain::DirectoryChain(std::string path, OwnedFd root, const DirectoryId& id, Links links)
+    : links_(links), path_(std::move(path)) {
+    levels_.push_back({DirectoryReader(std::move(root)), id, path_.size()});
+}
+
+void DirectoryChain::append_path_of(std::string_view name, std::string& into) const {
+    into += path_;
+    if (!ends_with_slash(path_)) {
+        into += '/';
+    }
+    into += name;
+}
+
+std::string DirectoryChain::path_of(std::string_view name) const {
+    std::string path;
+    path.reserve(path_.size() + 1 + name.size());
+    append_path_of(name, path);
+    return path;
+}
+
+std::string DirectoryChain::name_of(std::size_t level) const {
+    const std::string_view path(path_.data(), levels_[level].path_length);
+    return std::string(path.substr(path.rfind('/') + 1));
+}
+
+std::string_view DirectoryChain::name() const noexcept {
+    const std::string_view path = path_;
+    return depth() == 0 ? std::string_view() : path.substr(path.rfind('/') + 1);
+}
+
+bool DirectoryChain::contains(const DirectoryId& id) const noexcept {
+    return std::any_of(
+        levels_.begin(), levels_.end(), [&](const Level& level) { return level.id == id; });
+}
+
+void DirectoryChain::enter(OwnedFd directory, std::string_view name, const DirectoryId& id) {
+    if (levels_.size() >= most_open) {
+        Level& far = levels_[std::max<std::size_t>(levels_.size() - most_open + 1, 1)];
+        if (far.reader.is_open()) {
+            far.reader.lend_back();
+        }
+    }
+    std::string path = path_of(name);
+    levels_.push_back({DirectoryReader(std::move(directory)), id, path.size()});
+    path_ = std::move(path);
+}
+
+std::optional<DirectoryChain::Lost> DirectoryChain::leave() {
+    const Level left = std::move(levels_.back());
+    levels_.pop_back();
+    Level& above = levels_.back();
+    if (!above.reader.is_open()) {
+        OwnedFd up(open_same(left.reader.fd(), "..", Links::stop_at, above.id));
+        if (up.get() < 0) {
+            return find_again();
+        }
+        above.reader.reopen(std::move(up));
+    }
+    path_.resize(above.path_length);
+    return std::nullopt;
+}
+
+std::optional<DirectoryChain::Lost> DirectoryChain::find_again() {
+    // But for the root, none of them is open.
+    std::optional<OwnedFd> passed;  // the one above, if it is not to be kept
+    for (std::size_t i = 1; i < levels_.size(); ++i) {
+        const int above = passed ? passed->get() : levels_[i - 1].reader.fd();
+        OwnedFd fd(open_same(above, name_of(i).c_str(), links_, levels_[i].id));
+        if (fd.get() < 0) {
+            const int error = errno;
+            if (passed) {
+                levels_[i - 1].reader.reopen(std::move(*passed));
+            }
+            return give_up(i, error);
+        }
+        passed.reset();
+        if (i + most_open > levels_.size()) {
+            levels_[i].reader.reopen(std::move(fd));
+        } else {
+            passed.emplace(std::move(fd));
+        }
+    }
+    path_.resize(levels_.back().path_length);
+    return std::nullopt;
+}
+
+/// That one and all below it.
+DirectoryChain::Lost DirectoryChain::give_up(std::size_t level, int error) {
+    const bool has_more = std::any_of(levels_.begin() + static_cast<std::ptrdiff_t>(level),
+                                      levels_.end(),
+                                      [](const Level& lost) { return lost.reader.has_more(); });
+    Lost lost{path_.substr(0, levels_[level].path_length), level, error, has_more};
+    while (levels_.size() > level) {
+        levels_.pop_back();
+    }
+    path_.resize(levels_.back().path_length);
+    return lost;
+}
+
+}  // namespace eddy::inline v0_1::detail
