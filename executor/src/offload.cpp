@@ -29,6 +29,14 @@ void OffloadWait::give_back() noexcept {
     }
 }
 
+void OffloadWait::renew(Work& work) noexcept {
+    if (work_ != nullptr) {
+        give_back();
+    }
+    work_ = &work;
+    refused_ = submitted_ = delivered_ = withdrawn_ = false;
+}
+
 /// Virtual time may go on, as far as this call is concerned.
 inline void OffloadWait::wait_over() noexcept {
     LoopCore& core = *thread_state.core;

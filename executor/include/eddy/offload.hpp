@@ -51,6 +51,9 @@ protected:
         : work_(&work), executor_(executor), on_cancel_(options.on_cancel), when_full_(when_full) {
         work.priority_ = options.priority;
     }
+    /// Of no call as yet.
+    OffloadWait(Executor* executor, OnCancel on_cancel) noexcept
+        : work_(nullptr), executor_(executor), on_cancel_(on_cancel), when_full_(WhenFull::wait) {}
     ~OffloadWait() override {
         if (work_ != nullptr) [[unlikely]] {
             give_back();
@@ -68,6 +71,8 @@ protected:
     /// Where it goes: null, the loop's default pool.
     [[nodiscard]] Executor* executor() const noexcept { return executor_; }
     void set_executor(Executor& executor) noexcept { executor_ = &executor; }
+    /// Of that call from now on, as if there had been none before. Requires: no wait is under way.
+    void renew(Work& work) noexcept;
     /// What the call returned, or throws what it threw.
     template <class R>
     R take_result() {
@@ -87,6 +92,15 @@ protected:
             leave(work);
         }
     }
+
+    void unlink() noexcept override;
+    void pass_on() noexcept override {
+        if (!refused_) {
+            let_go();
+        }
+    }
+    [[nodiscard]] bool abort() noexcept override;
+    [[nodiscard]] bool sever() noexcept override;
 
     Work* work_;
 
@@ -108,15 +122,6 @@ private:
     void wait_over() noexcept;
     /// True: the executor has it. Throws: whatever it says.
     [[nodiscard]] bool hand_over(Work& work);
-
-    void unlink() noexcept override;
-    void pass_on() noexcept override {
-        if (!refused_) {
-            let_go();
-        }
-    }
-    [[nodiscard]] bool abort() noexcept override;
-    [[nodiscard]] bool sever() noexcept override;
 
     Executor* executor_;  // null: the loop's default pool
     OnCancel on_cancel_;

@@ -10,12 +10,11 @@ namespace eddy::inline v0_1::detail {
 
 namespace {
 
-constexpr bool ends_with_slash(std::string_view path) noexcept {
-    return !path.empty() && path.back() == '/';
-}
-
 /// Opens it, if it is the one. -1: errno says why not.
-[[nodiscard]] int open_same(int from, const char* name, Links links, const DirectoryId& id) {
+[[nodiscard]] int open_same_directory(int from,
+                                      const char* name,
+                                      Links links,
+                                      const DirectoryId& id) {
     OwnedFd fd(open_directory_at(from, name, links));
     DirectoryId found{};
     if (fd.get() < 0 || !identify(fd.get(), found)) {
@@ -46,7 +45,7 @@ DirectoryChain::DirectoryChain(std::string path, OwnedFd root, const DirectoryId
 
 void DirectoryChain::append_path_of(std::string_view name, std::string& into) const {
     into += path_;
-    if (!ends_with_slash(path_)) {
+    if (!path_.ends_with('/')) {
         into += '/';
     }
     into += name;
@@ -91,7 +90,7 @@ std::optional<DirectoryChain::Lost> DirectoryChain::leave() {
     levels_.pop_back();
     Level& above = levels_.back();
     if (!above.reader.is_open()) {
-        OwnedFd up(open_same(left.reader.fd(), "..", Links::stop_at, above.id));
+        OwnedFd up(open_same_directory(left.reader.fd(), "..", Links::stop_at, above.id));
         if (up.get() < 0) {
             return find_again();
         }
@@ -106,7 +105,7 @@ std::optional<DirectoryChain::Lost> DirectoryChain::find_again() {
     std::optional<OwnedFd> passed;  // the one above, if it is not to be kept
     for (std::size_t i = 1; i < levels_.size(); ++i) {
         const int above = passed ? passed->get() : levels_[i - 1].reader.fd();
-        OwnedFd fd(open_same(above, name_of(i).c_str(), links_, levels_[i].id));
+        OwnedFd fd(open_same_directory(above, name_of(i).c_str(), links_, levels_[i].id));
         if (fd.get() < 0) {
             const int error = errno;
             if (passed) {

@@ -24,15 +24,15 @@ namespace {
 constexpr unsigned most_passes = 16;
 
 /// 0, or an errno.
-[[nodiscard]] int unlink_in(int directory, const char* name, int flags = 0) noexcept {
+[[nodiscard]] int try_unlink(int directory, const char* name, int flags = 0) noexcept {
     return ::unlinkat(directory, name, flags) == 0 ? 0 : errno;
 }
 
-[[nodiscard]] bool is_no_directory(int error) noexcept {
+[[nodiscard]] bool says_no_directory(int error) noexcept {
     return error == ENOTDIR || error == ELOOP;  // ELOOP: a link, not to be followed
 }
 
-[[nodiscard]] bool is_not_empty(int error) noexcept {
+[[nodiscard]] bool says_not_empty(int error) noexcept {
     return error == ENOTEMPTY || error == EEXIST;
 }
 
@@ -77,7 +77,7 @@ private:
     void remove(const DirectoryReader::Found& found) {
         int error = EISDIR;
         if (found.kind != FileKind::directory) {
-            error = unlink_in(chain_.fd(), found.name);
+            error = try_unlink(chain_.fd(), found.name);
             if (error != EISDIR && error != EPERM) {  // either of them for a directory
                 removed(error, found.name);
                 return;
@@ -87,11 +87,11 @@ private:
         if (refused == 0 || refused == ENOENT) {
             return;
         }
-        if (!is_no_directory(refused)) {  // one that cannot be read can go if it is empty
-            const int as_empty = unlink_in(chain_.fd(), found.name, AT_REMOVEDIR);
-            removed(is_not_empty(as_empty) ? refused : as_empty, found.name);
+        if (!says_no_directory(refused)) {  // one that cannot be read can go if it is empty
+            const int as_empty = try_unlink(chain_.fd(), found.name, AT_REMOVEDIR);
+            removed(says_not_empty(as_empty) ? refused : as_empty, found.name);
         } else if (found.kind == FileKind::directory) {  // it was, then
-            removed(unlink_in(chain_.fd(), found.name), found.name);
+            removed(try_unlink(chain_.fd(), found.name), found.name);
         } else {
             fail(error, found.name);
         }
@@ -118,9 +118,9 @@ private:
             throw_file_error(lost->error, "remove", lost->path);
         }
         passes_.resize(chain_.depth() + 1);
-        const int error = unlink_in(chain_.fd(), name.c_str(), AT_REMOVEDIR);
+        const int error = try_unlink(chain_.fd(), name.c_str(), AT_REMOVEDIR);
         // Something was put into it meanwhile, or was not read because of what was removed.
-        if (!is_not_empty(error) || passes == most_passes || enter(name.c_str(), passes) != 0) {
+        if (!says_not_empty(error) || passes == most_passes || enter(name.c_str(), passes) != 0) {
             removed(error, name);
         }
     }
@@ -128,8 +128,8 @@ private:
     /// False: there is more in it.
     [[nodiscard]] bool finish_root() {
         const std::string& path = chain_.path();
-        const int error = unlink_in(AT_FDCWD, path.c_str(), AT_REMOVEDIR);
-        if (is_not_empty(error) && ++passes_.front() < most_passes) {
+        const int error = try_unlink(AT_FDCWD, path.c_str(), AT_REMOVEDIR);
+        if (says_not_empty(error) && ++passes_.front() < most_passes) {
             chain_.reader().rewind();
             return false;
         }
@@ -157,11 +157,11 @@ std::uint64_t remove_below(const std::string& path, Stops stops) {
         return TreeRemoval(name, std::move(root), id, stops).run();
     }
     const int refused = errno;
-    int error = unlink_in(AT_FDCWD, name.c_str(), is_no_directory(refused) ? 0 : AT_REMOVEDIR);
+    int error = try_unlink(AT_FDCWD, name.c_str(), says_no_directory(refused) ? 0 : AT_REMOVEDIR);
     if (error == ENOENT || error == ENOTDIR) {
         return 0;  // ENOTDIR: a part of its path is none
     }
-    if (is_not_empty(error)) {
+    if (says_not_empty(error)) {
         error = refused;
     }
     if (error != 0) {

@@ -98,6 +98,7 @@ std::size_t most(FileSystemCall call, std::size_t length) noexcept {
 
 #if EDDY_FILE_CALL_FAULTS
 
+using eddy::testing::FilePlan;
 using eddy::testing::FileSystemCall;
 using eddy::testing::is_of_a_file;
 using eddy::testing::most;
@@ -271,7 +272,15 @@ DIR* fdopendir(int fd) {
 dirent* readdir(DIR* directory) {
     static auto* const real = next<dirent*(DIR*)>("readdir");
     int result = 0;
-    return replaced(FileSystemCall::readdir, result) ? nullptr : real(directory);
+    if (replaced(FileSystemCall::readdir, result)) {
+        return nullptr;
+    }
+    dirent* const entry = real(directory);
+    FilePlan* const plan = eddy::testing::current.load();
+    if (entry != nullptr && plan != nullptr && plan->hides_kinds()) {
+        entry->d_type = DT_UNKNOWN;
+    }
+    return entry;
 }
 
 }  // extern "C"

@@ -76,6 +76,9 @@ public:
     [[nodiscard]] virtual std::size_t most(FileSystemCall, std::size_t length) noexcept {
         return length;
     }
+    /// Of what `readdir` says: whether it keeps to itself what kind of file that is, as some file
+    /// systems do.
+    [[nodiscard]] virtual bool hides_kinds() noexcept { return false; }
 
     /// Instead of an errno: the call returns 0 and does nothing. Of a read, that is the end.
     static constexpr int ends = -1;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/fs/walk.hpp>
+
+#include <utility>
+
+#include <eddy/detail/offload_node.hpp>
+#include <eddy/error.hpp>
+#include <eddy/fs/file_pool.hpp>
+
+#include "fs/posix.hpp"
+#include "fs/tree_reader.hpp"
+
+namespace eddy::inline v0_1 {
+
+namespace {
+
+void read_on_in_tree(const std::shared_ptr<detail::TreeReader>& reader) { reader->read_on(); }
+
+using TreeReadNode = detail::OffloadNode<void (*)(const std::shared_ptr<detail::TreeReader>&),
+                                         std::shared_ptr<detail::TreeReader>>;
+
+void check_walk_here(const detail::TreeReader* reader) {
+    if (reader == nullptr) {
+        throw InvalidState("DirectoryWalk: it was moved to another one");
+    }
+}
+
+void check_walk_idle(const detail::TreeReader& reader) {
+    if (reader.busy()) {
+        throw BusyResource("DirectoryWalk: another job is waiting for its next entry");
+    }
+}
+
+}  // namespace
+
+DirectoryWalk::DirectoryWalk(std::shared_ptr<detail::TreeReader> reader) noexcept
+    : reader_(std::move(reader)) {}
+DirectoryWalk::DirectoryWalk(DirectoryWalk&&) noexcept = default;
+DirectoryWalk& DirectoryWalk::operator=(DirectoryWalk&&) noexcept = default;
+DirectoryWalk::~DirectoryWalk() = default;
+
+DirectoryWalk::Next DirectoryWalk::next() {
+    check_walk_here(reader_.get());
+    return Next(reader_);
+}
+
+void DirectoryWalk::skip_directory() {
+    check_walk_here(reader_.get());
+    check_walk_idle(*reader_);
+    reader_->skip_directory();
+}
+
+DirectoryWalk::Next::Next(std::shared_ptr<detail::TreeReader> reader) noexcept
+    : OffloadWait(reader->executor(), OnCancel::wait), reader_(std::move(reader)) {}
+DirectoryWalk::Next::~Next() = default;
+
+bool DirectoryWalk::Next::try_now() {
+    called_ = false;
+    check_walk_idle(*reader_);
+    if (!reader_->has_next()) {
+        return false;
+    }
+    reader_->set_busy(true);  // what there is, is this job's; it may be resumed later
+    return true;
+}
+
+void DirectoryWalk::Next::start() {
+    check_walk_idle(*reader_);
+    if (executor() == nullptr) {
+        set_executor(file_pool());
+    }
+    renew(*new TreeReadNode(&read_on_in_tree, reader_));
+    OffloadWait::start();
+    called_ = true;
+    reader_->set_busy(true);
+}
+
+std::optional<WalkEntry> DirectoryWalk::Next::take() {
+    reader_->set_busy(false);
+    if (called_) {
+        take_result<void>();
+    }
+    return reader_->take();
+}
+
+void DirectoryWalk::Next::pass_on() noexcept {
+    reader_->set_busy(false);
+    if (called_) {
+        let_go();
+    }
+}
+
+bool DirectoryWalk::Next::abort() noexcept {
+    const bool withdrawn = OffloadWait::abort();
+    if (withdrawn) {
+        reader_->set_busy(false);
+    }
+    return withdrawn;
+}
+
+// A call that goes on alone has the reader for good.
+
+bool DirectoryWalk::Next::sever() noexcept {
+    const bool severed = OffloadWait::sever();
+    if (severed && work_ != nullptr) {
+        reader_->set_busy(false);
+    }
+    return severed;
+}
+
+void DirectoryWalk::Next::unlink() noexcept {
+    OffloadWait::unlink();
+    if (work_ != nullptr) {
+        reader_->set_busy(false);
+    }
+}
+
+DirectoryWalk walk(const std::filesystem::path& root, const WalkOptions& options) {
+    return DirectoryWalk(std::make_shared<detail::TreeReader>(detail::native_path(root), options));
+}
+
+}  // namespace eddy::inline v0_1
