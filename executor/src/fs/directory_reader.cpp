@@ -15,7 +15,7 @@ namespace eddy::inline v0_1::detail {
 namespace {
 
 [[nodiscard]] FileKind kind_of_entry(const dirent& entry) noexcept {
-    return entry.d_type == DT_UNKNOWN ? FileKind::unknown : kind_of(DTTOIF(entry.d_type));
+    return entry.d_type == DT_UNKNOWN ? FileKind::unknown : kind_of(DTTOIF(mode_t{entry.d_type}));
 }
 
 [[nodiscard]] bool is_dots(const char* name) noexcept {

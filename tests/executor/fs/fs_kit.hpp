@@ -24,8 +24,9 @@ namespace eddy::testing {
 /// A directory of the test's own, which goes with it.
 class TestDirectory final {
 public:
-    TestDirectory() {
-        std::string name = (std::filesystem::temp_directory_path() / "eddy-XXXXXX").string();
+    explicit TestDirectory(
+        const std::filesystem::path& where = std::filesystem::temp_directory_path()) {
+        std::string name = (where / "eddy-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) {
             throw std::runtime_error("mkdtemp " + name + ": no directory for a test");
         }

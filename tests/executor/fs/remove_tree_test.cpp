@@ -84,7 +84,7 @@ TEST_CASE("remove_tree refuses what is no name") {
 #if EDDY_FILE_CALL_FAULTS
 
 EDDY_TEST_CASE("whatever fails in a removal is told, and it can be done again") {
-    const TestDirectory directory;
+    const TestDirectory directory(quick_place());
     std::filesystem::create_directory(directory / "outside");
     std::size_t failures = 0;
     for (std::size_t n = 1;; ++n) {
@@ -165,7 +165,7 @@ private:
 }  // namespace
 
 EDDY_TEST_CASE("what others put into it meanwhile goes too, unless they never end") {
-    const TestDirectory directory;
+    const TestDirectory directory(quick_place());
     std::filesystem::create_directories(directory / "tree/a");
     const auto path = directory / "tree/a/new";
     const auto put = [&] { ::close(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); };
@@ -216,7 +216,7 @@ EDDY_TEST_CASE("a directory that becomes a symlink meanwhile is removed as one")
 }
 
 EDDY_TEST_CASE("what others remove meanwhile is no error") {
-    const TestDirectory directory;
+    const TestDirectory directory(quick_place());
     for (std::size_t n = 1; n <= 8; ++n) {
         make_tree(directory, "tree");
         Meanwhile plan(FileSystemCall::unlinkat, n, [&] {

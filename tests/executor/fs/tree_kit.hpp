@@ -23,6 +23,13 @@
 /// Trees for tests, and what has come of them.
 namespace eddy::testing {
 
+/// For large trees: in memory where there is such a place, so that no test waits for the disk that
+/// others write to.
+inline std::filesystem::path quick_place() {
+    return ::access("/dev/shm", W_OK | X_OK) == 0 ? std::filesystem::path("/dev/shm")
+                                                  : std::filesystem::temp_directory_path();
+}
+
 /// Everything that comes, in its order. What `next` throws comes out.
 inline Task<std::vector<WalkEntry>> rest_of(DirectoryWalk& entries) {
     std::vector<WalkEntry> all;
@@ -45,12 +52,18 @@ inline std::vector<std::string> sorted_paths(const std::vector<WalkEntry>& entri
     return paths;
 }
 
-/// A directory with one in it, and so on; each with the file "f" beside. All deeper than a path.
-inline void make_deep(const std::filesystem::path& root, std::size_t depth, std::string_view name) {
+/// A directory with one in it, and so on; beside every n-th, the file "f". It may be deeper than any
+/// path.
+inline void make_deep(const std::filesystem::path& root,
+                      std::size_t depth,
+                      std::string_view name,
+                      std::size_t nth = 1) {
     const std::string below(name);
     int at = ::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (std::size_t i = 0; at >= 0 && i < depth; ++i) {
-        ::close(::openat(at, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        if (i % nth == 0) {
+            ::close(::openat(at, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        }
         const int made = ::mkdirat(at, below.c_str(), 0700);
         const int next =
             made != 0 ? -1 : ::openat(at, below.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
