@@ -34,7 +34,14 @@ void OffloadWait::renew(Work& work) noexcept {
         give_back();
     }
     work_ = &work;
-    refused_ = submitted_ = delivered_ = withdrawn_ = false;
+    renews_ = true;
+    refused_ = submitted_ = delivered_ = withdrawn_ = left_alone_ = false;
+}
+
+/// Who waits for it: nobody, if it is a write that a `BufferedWriter` has no job for.
+JobInfo OffloadWait::info() noexcept {
+    const Job* const job = WaiterAccess::job(*this);
+    return job != nullptr ? job->info() : JobInfo();
 }
 
 /// Virtual time may go on, as far as this call is concerned.
@@ -43,7 +50,7 @@ inline void OffloadWait::wait_over() noexcept {
     waiting_ = false;
     --core.in_flight;
     if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
-        observe_offload(core, &Observer::offload_done, WaiterAccess::job(*this)->info());
+        observe_offload(core, &Observer::offload_done, info());
     }
 }
 
@@ -73,11 +80,11 @@ void OffloadWait::start() {
     work.inbox_ = core.inbox.get();
     work.waiter_ = this;
     if ((core.hooks & Observer::offloads) != 0) [[unlikely]] {
-        const JobInfo info = WaiterAccess::job(*this)->info();
+        const JobInfo who = info();
         if (work.notice_ == nullptr) {  // else an executor has refused it before
-            work.notice_ = new OffloadNotice(core, info);
+            work.notice_ = new OffloadNotice(core, who);
         }
-        observe_offload(core, &Observer::offload_queued, info);
+        observe_offload(core, &Observer::offload_queued, who);
     }
     work.state_.store(Work::State::queued, std::memory_order_relaxed);  // submit publishes it
     waiting_ = true;
@@ -112,14 +119,15 @@ namespace {
 void OffloadWait::throw_error() {
     // Moved out: the last reference goes on this thread, not on the worker.
     std::exception_ptr error = std::move(work_->error_);
+    Job* const job = thread_state.job;
+    const bool cancelled = job != nullptr && job->scope->effective;
     if (is_stopped(error)) {
-        Job& job = *thread_state.job;
-        if (job.scope->effective) {
-            throw make_aborted(job);
+        if (cancelled) {
+            throw make_aborted(*job);
         }
         throw ClosedResource(std::string(what()) + ": its pool was shut down before it had ended");
     }
-    if (is_cancelled(error) && !thread_state.job->scope->effective) {
+    if (is_cancelled(error) && !cancelled) {
         // The pool was shut down while the call waited for a loop.
         throw JobCancelled("what the offloaded call waited for was cancelled");
     }
@@ -138,6 +146,11 @@ OffloadWait::Detached OffloadWait::detach(bool may_abandon) noexcept {
     if (work.try_change(Work::State::queued, Work::State::withdrawn)) {
         withdrawn_ = true;
         executor_->withdraw(work);
+        if (renews_) {
+            work.drop_call();
+            give_back();
+            work_ = nullptr;
+        }
         wait_over();
         return Detached::withdrawn;
     }
@@ -147,6 +160,7 @@ OffloadWait::Detached OffloadWait::detach(bool may_abandon) noexcept {
     }
     if (may_abandon && work.try_change(Work::State::running, Work::State::abandoned)) {
         work_ = nullptr;
+        left_alone_ = true;
         wait_over();
         return Detached::abandoned;
     }

@@ -7,6 +7,7 @@
 #include <eddy/detail/export.hpp>
 #include <eddy/detail/offload_node.hpp>
 #include <eddy/executor.hpp>
+#include <eddy/job_info.hpp>
 #include <eddy/waiter.hpp>
 
 namespace eddy::inline v0_1 {
@@ -51,7 +52,8 @@ protected:
         : work_(&work), executor_(executor), on_cancel_(options.on_cancel), when_full_(when_full) {
         work.priority_ = options.priority;
     }
-    /// Of no call as yet.
+    /// One that can be awaited again: each `start` makes its work, and says `renew`. Withdrawn, its
+    /// call is dropped at once, inside the cancellation, so it has nothing of the user's.
     OffloadWait(Executor* executor, OnCancel on_cancel) noexcept
         : work_(nullptr), executor_(executor), on_cancel_(on_cancel), when_full_(WhenFull::wait) {}
     ~OffloadWait() override {
@@ -71,8 +73,12 @@ protected:
     /// Where it goes: null, the loop's default pool.
     [[nodiscard]] Executor* executor() const noexcept { return executor_; }
     void set_executor(Executor& executor) noexcept { executor_ = &executor; }
-    /// Of that call from now on, as if there had been none before. Requires: no wait is under way.
+    /// The next call. Requires: no wait is under way.
     void renew(Work& work) noexcept;
+    /// Of one that its executor has not taken: `start` threw.
+    void drop_unsent() noexcept { std::exchange(work_, nullptr)->destroy(); }
+    /// The latest call runs on without this: what it works on is not to be touched.
+    [[nodiscard]] bool left_alone() const noexcept { return left_alone_; }
     /// What the call returned, or throws what it threw.
     template <class R>
     R take_result() {
@@ -95,14 +101,14 @@ protected:
 
     void unlink() noexcept override;
     void pass_on() noexcept override {
-        if (!refused_) {
+        if (!refused_ && work_ != nullptr) {
             let_go();
         }
     }
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
 
-    Work* work_;
+    Work* work_;  // null: given away, or done with
 
 private:
     friend class eddy::Work;
@@ -120,6 +126,7 @@ private:
     /// Takes the work out of the queue, or leaves it to its worker, if it is not too late.
     [[nodiscard]] Detached detach(bool may_abandon) noexcept;
     void wait_over() noexcept;
+    [[nodiscard]] JobInfo info() noexcept;
     /// True: the executor has it. Throws: whatever it says.
     [[nodiscard]] bool hand_over(Work& work);
 
@@ -131,6 +138,8 @@ private:
     bool waiting_ = false;    // counted in LoopCore::in_flight
     bool delivered_ = false;  // the work came out of the inbox: it is ours to free
     bool withdrawn_ = false;  // the executor may still hold it: release, do not destroy
+    bool renews_ = false;     // there will be another one
+    bool left_alone_ = false;
 };
 
 }  // namespace detail

@@ -102,7 +102,7 @@ bool DirectoryWalk::Next::abort() noexcept {
 
 bool DirectoryWalk::Next::sever() noexcept {
     const bool severed = OffloadWait::sever();
-    if (severed && work_ != nullptr) {
+    if (severed && !left_alone()) {
         reader_->set_busy(false);
     }
     return severed;
@@ -110,7 +110,7 @@ bool DirectoryWalk::Next::sever() noexcept {
 
 void DirectoryWalk::Next::unlink() noexcept {
     OffloadWait::unlink();
-    if (work_ != nullptr) {
+    if (!left_alone()) {
         reader_->set_busy(false);
     }
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <semaphore>
 #include <string_view>
 
 // Clang links the sanitizers' own versions of these functions into the program: there, nothing can
@@ -120,6 +121,63 @@ public:
 
 private:
     const std::size_t most_;
+};
+
+/// Holds the first call of one kind on its thread, until this goes, or `let_go`.
+class HeldFileCall final : public FilePlan {
+public:
+    /// `error`: what it fails with then, unless it moves bytes.
+    explicit HeldFileCall(FileSystemCall call, int error = 0) noexcept
+        : call_(call), error_(error) {}
+    ~HeldFileCall() override {
+        if (begun_.load()) {
+            let_go();
+            left_.acquire();
+        }
+    }
+
+    [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
+        const int error = call == call_ ? error_ : 0;
+        if (!moves_bytes(call)) {
+            hold(call);
+        }
+        return error;
+    }
+    [[nodiscard]] std::size_t most(FileSystemCall call, std::size_t length) noexcept override {
+        hold(call);
+        return length;
+    }
+
+    [[nodiscard]] bool begun() const noexcept { return begun_.load(); }
+    /// For the loop's thread: blocks it until the call is there.
+    void wait_until_it_runs() noexcept { there_.acquire(); }
+    void let_go() noexcept {
+        if (!released_.exchange(true)) {
+            go_.release();
+        }
+    }
+
+private:
+    [[nodiscard]] static bool moves_bytes(FileSystemCall call) noexcept {
+        return call == FileSystemCall::pread || call == FileSystemCall::pwrite ||
+               call == FileSystemCall::write || call == FileSystemCall::preadv2;
+    }
+    /// Last of all that a call asks this.
+    void hold(FileSystemCall call) noexcept {
+        if (call == call_ && !begun_.exchange(true)) {
+            there_.release();
+            go_.acquire();
+            left_.release();
+        }
+    }
+
+    const FileSystemCall call_;
+    const int error_;
+    std::atomic<bool> begun_{false};
+    std::atomic<bool> released_{false};
+    std::counting_semaphore<> there_{0};
+    std::counting_semaphore<> go_{0};
+    std::counting_semaphore<> left_{0};
 };
 
 }  // namespace eddy::testing

@@ -43,6 +43,7 @@
 ///         void took();            // optional: an operation of the test's has succeeded
 ///         void complete_again();  // optional: `complete` for the second success
 ///         static constexpr bool refuses_again = true;  // optional: it can succeed but once
+///         static constexpr bool holds_time = true;  // optional: while it waits, as an offload
 ///     };
 ///     EDDY_WAIT_MATRIX("Lock::acquire", LockFixture)
 ///
@@ -240,6 +241,15 @@ inline constexpr bool refuses_again = [] {
     }
 }();
 
+template <class Fixture>
+inline constexpr bool holds_time = [] {
+    if constexpr (requires { Fixture::holds_time; }) {
+        return Fixture::holds_time;
+    } else {
+        return false;
+    }
+}();
+
 template <class Fixture, class Op>
 Task<> await_operation(Fixture& fixture, Op& operation) {
     static_cast<void>(fixture);
@@ -298,11 +308,20 @@ Task<> is_refused(Fixture& fixture, Op& operation) {
     CHECK(fixture.intact());
 }
 
-template <class Op>
+template <class Fixture>
+auto a_moment() {
+    if constexpr (holds_time<Fixture>) {
+        return yield();
+    } else {
+        return sleep_for(std::chrono::nanoseconds(1));
+    }
+}
+
+template <class Fixture, class Op>
 Task<> loses_a_select(Op& operation) {
-    const auto got = co_await select(operation, sleep_for(std::chrono::nanoseconds(1)));
+    const auto got = co_await select(operation, a_moment<Fixture>());
     CHECK(got.index() == 1);
-    const auto first = co_await select(sleep_for(std::chrono::nanoseconds(1)), operation);
+    const auto first = co_await select(a_moment<Fixture>(), operation);
     CHECK(first.index() == 0);
 }
 
@@ -329,7 +348,7 @@ Task<> again_after_select() {
         Fixture fixture(test_clock());
         co_await fixture.prepare();
         auto operation = fixture.operation();
-        Subject<Fixture> loser(loses_a_select(operation));
+        Subject<Fixture> loser(loses_a_select<Fixture>(operation));
         co_await loser.end();
         CHECK(loser.progress.succeeded);
         CHECK(fixture.intact());

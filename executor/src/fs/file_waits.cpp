@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/detail/file_waits.hpp>
+
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include <eddy/detail/cached_read.hpp>
+#include <eddy/error.hpp>
+#include <eddy/fs/file_pool.hpp>
+
+#include "fs/file_works.hpp"
+#include "fs/open_file.hpp"
+#include "fs/posix.hpp"
+
+namespace eddy::inline v0_1::detail {
+
+namespace {
+
+constexpr std::uint64_t last_offset = std::numeric_limits<std::int64_t>::max();
+
+/// `length` bytes at `offset` are offsets of a file.
+void require_range(const char* what, std::uint64_t offset, std::uint64_t length) {
+    if (offset > last_offset || length > last_offset - offset) {
+        throw std::out_of_range(std::string(what) + ": files have offsets of up to 2^63 - 1");
+    }
+}
+
+[[noreturn]] void refuse_access(const char* what, const OpenFile& file, const char* why) {
+    throw InvalidState(std::string(what) + ": " + shown(file.path) + " was opened " + why);
+}
+
+}  // namespace
+
+// --- any operation -----------------------------------------------------------------------------
+
+FileWait::FileWait(OpenFile* file, const char* what, OnCancel on_cancel) noexcept
+    : OffloadWait(nullptr, on_cancel), file_(file), what_(what) {
+    if (file_ != nullptr) {
+        file_->retain();
+    }
+}
+
+FileWait::~FileWait() {
+    if (file_ != nullptr) {
+        file_->release();
+    }
+}
+
+OpenFile& FileWait::usable() const {
+    if (file_ == nullptr) [[unlikely]] {
+        throw InvalidState(std::string(what_) + ": this file was moved from");
+    }
+    file_->bound.check(what_);
+    if (file_->inherited()) [[unlikely]] {
+        throw InvalidState(std::string(what_) +
+                           ": this file is of the process that forked: open it again in the child");
+    }
+    if (file_->closing) [[unlikely]] {
+        throw ClosedResource(std::string(what_) + ": " + shown(file_->path) + " is closed");
+    }
+    return *file_;
+}
+
+void FileWait::send(Work& work, Executor* executor) {
+    renew(work);
+    try {
+        set_executor(executor != nullptr ? *executor : file_pool());
+        OffloadWait::start();
+    } catch (...) {
+        drop_unsent();
+        throw;
+    }
+}
+
+// --- reading -----------------------------------------------------------------------------------
+
+std::span<std::byte> FileRead::rest() const noexcept {
+    const std::uint64_t there_can_be = last_offset - offset_;
+    const std::span<std::byte> all =
+        into_.size() <= there_can_be ? into_ : into_.first(static_cast<std::size_t>(there_can_be));
+    return all.subspan(done_);
+}
+
+bool FileRead::try_now() {
+    OpenFile& file = usable();
+    if (!file.can_read()) [[unlikely]] {
+        refuse_access(what(), file, "to write only");
+    }
+    require_range(what(), offset_, 0);
+    done_ = 0;
+    const std::span<std::byte> into = rest();
+    if (into.empty()) {
+        return true;
+    }
+    if (!file.tries_cache || into.size() > most_cached) {
+        return false;
+    }
+    const CachedRead read = read_cached(file.fd, offset_, into);
+    file.tries_cache = read.supported;
+    done_ = read.length;
+    if (done_ == into.size() || (done_ != 0 && amount_ == Amount::some)) {
+        ++file.statistics.reads_on_loop;
+        return true;
+    }
+    return false;
+}
+
+void FileRead::start() {
+    OpenFile& file = usable();  // a predicate may have closed it since
+    send(*new FileReadWork(file, offset_ + done_, rest(), amount_ == Amount::all), file.executor);
+    ++file.statistics.reads_offloaded;
+}
+
+std::size_t FileRead::finish() {
+    return work_ == nullptr ? done_ : done_ + take_result<std::size_t>();
+}
+
+// --- writing -----------------------------------------------------------------------------------
+
+bool FileWrite::try_now() {
+    const OpenFile& file = usable();
+    if (file.access == Access::read) [[unlikely]] {
+        refuse_access(what(), file, "to read only");
+    }
+    const bool appends = file.access == Access::append;
+    if (appends != (offset_ == at_end)) [[unlikely]] {
+        refuse_access(what(),
+                      file,
+                      appends ? "to append, and then the system ignores offsets: call append"
+                              : "without Access::append: call write_at");
+    }
+    if (!appends) {
+        require_range(what(), offset_, size());
+    }
+    return size() == 0;
+}
+
+void FileWrite::start() {
+    OpenFile& file = usable();
+    send(*new FileWriteWork(file, offset_, single_, list_, size()), file.executor);
+    ++file.statistics.writes;
+}
+
+std::size_t FileWrite::size() const noexcept {
+    std::size_t size = single_.size();
+    for (const Bytes part : list_) {
+        size += part.size();
+    }
+    return size;
+}
+
+std::size_t FileWrite::written() const noexcept {
+    return work_ == nullptr ? 0 : static_cast<const FileWriteWork&>(*work_).written();
+}
+
+std::size_t FileWrite::finish() { return work_ == nullptr ? 0 : take_result<std::size_t>(); }
+
+// --- the rest ----------------------------------------------------------------------------------
+
+template <class R>
+bool FileStep<R>::try_now() {
+    const OpenFile& file = usable();
+    if (arguments_.writes && file.access == Access::read) [[unlikely]] {
+        refuse_access(what(), file, "to read only");
+    }
+    require_range(what(), arguments_.offset, arguments_.length);
+    return false;
+}
+
+template <class R>
+void FileStep<R>::start() {
+    OpenFile& file = usable();
+    send(*new FileStepWork<R>(file, function_, arguments_), file.executor);
+}
+
+template <class R>
+R FileStep<R>::take() {
+    return this->template take_result<R>();
+}
+
+template class FileStep<void>;
+template class FileStep<FileStatus>;
+
+// --- closing -----------------------------------------------------------------------------------
+
+bool FileClose::try_now() {
+    if (file_ == nullptr) [[unlikely]] {
+        throw InvalidState("File::close: this file was moved from");
+    }
+    file_->bound.check(what());
+    return file_->is_closed();
+}
+
+void FileClose::start() { send(*new FileCloseWork, file_); }
+
+void FileClose::take() {
+    if (work_ != nullptr) {
+        take_result<void>();
+    }
+    file_->throw_close_error();
+}
+
+}  // namespace eddy::inline v0_1::detail
