@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/file_waits.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -93,10 +94,11 @@ bool FileRead::try_now() {
     if (into.empty()) {
         return true;
     }
-    if (!file.tries_cache || into.size() > most_cached) {
+    if (!file.tries_cache || (into.size() > most_cached && amount_ == Amount::all)) {
         return false;
     }
-    const CachedRead read = read_cached(file.fd, offset_, into);
+    const CachedRead read =
+        read_cached(file.fd, offset_, into.first(std::min(into.size(), most_cached)));
     file.tries_cache = read.supported;
     done_ = read.length;
     if (done_ == into.size() || (done_ != 0 && amount_ == Amount::some)) {

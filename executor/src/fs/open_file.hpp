@@ -145,6 +145,7 @@ private:
 struct FileAccess {
     /// Takes the file over.
     [[nodiscard]] static File make(OpenFile& file) noexcept { return File(&file); }
+    [[nodiscard]] static OpenFile* of(const File& file) noexcept { return file.file_; }
 };
 
 }  // namespace eddy::inline v0_1::detail

@@ -256,58 +256,72 @@ EDDY_TEST_CASE("a sync that is left alone leaves what it found to the next one")
 
 #endif
 
-/// What one job does to a file, cancelled at random or not, is what the same does to a string.
-EDDY_TEST_CASE("a file that one job works on at random is like a string") {
+namespace {
+
+/// Runs the work, or cancels it after a few turns. False: it was cancelled before it was done.
+Task<bool> perhaps_cancelled(Task<> work, bool cancelled, std::uint64_t turns) {
+    CancelScope scope;
+    bool done = false;
+    auto job = spawn(with_scope(scope, [](Task<> inner, bool& over) -> Task<> {
+        co_await std::move(inner);
+        over = true;
+    }(std::move(work), done)));
+    for (std::uint64_t i = 0; cancelled && i < turns; ++i) {
+        co_await yield();
+    }
+    if (cancelled) {
+        scope.cancel();
+    }
+    static_cast<void>(co_await job);
+    CHECK((done || cancelled));
+    co_return done;
+}
+
+/// A file and what it should say.
+struct Modelled {
+    File file;
+    std::string model;
+
+    Task<> write(std::size_t offset, std::string text) {
+        co_await file.write_at(offset, text);
+        if (!text.empty()) {
+            model.resize(std::max(model.size(), offset + text.size()));
+            model.replace(offset, text.size(), text);
+        }
+    }
+    Task<> truncate(std::size_t length) {
+        co_await file.truncate(length);
+        model.resize(length);
+    }
+    Task<> read(std::size_t offset, std::size_t size) {
+        std::string got(size, '?');
+        const std::size_t length =
+            co_await file.read_at(offset, std::as_writable_bytes(std::span(got)));
+        got.resize(length);
+        CHECK(got == (offset < model.size() ? model.substr(offset, size) : ""));
+    }
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a file that is worked on at random, and cancelled, is like a string") {
     const TestDirectory directory;
     const auto path = directory / "a";
     eddy::detail::SplitMix random(2'718);
-    const auto up_to = [&](std::uint64_t most) { return random.next() % most; };
-    File file = co_await File::open(path, both);
-    std::string model;
+    const auto up_to = [&](std::uint64_t most) {
+        return static_cast<std::size_t>(random.next() % most);
+    };
+    Modelled both_of{co_await File::open(path, both), ""};
     for (int step = 0; step < 150; ++step) {
-        const auto offset = static_cast<std::size_t>(up_to(300'000));
-        const auto size = static_cast<std::size_t>(up_to(step % 5 == 0 ? 400'000 : 3'000));
-        const auto cancelled = up_to(4) == 0;
-        switch (up_to(4)) {
-            case 0: {
-                const std::string text(size, static_cast<char>('a' + step % 26));
-                bool done = false;
-                const auto write = [&]() -> Task<> {
-                    co_await file.write_at(offset, text);
-                    done = true;
-                };
-                cancelled ? static_cast<void>(co_await move_on_after(0ns, write()))
-                          : co_await write();
-                CHECK((done || cancelled));
-                if (done && size != 0) {
-                    model.resize(std::max(model.size(), offset + size));
-                    model.replace(offset, size, text);
-                }
-                break;
-            }
-            case 1: {
-                co_await file.truncate(offset);
-                model.resize(offset);
-                break;
-            }
-            default: {
-                std::string got(size, '?');
-                const auto into = std::as_writable_bytes(std::span(got));
-                std::optional<std::size_t> length;
-                if (cancelled) {
-                    length = co_await move_on_after(
-                        0ns, [](File& of, auto at, auto to) -> Task<std::size_t> {
-                            co_return co_await of.read_at(at, to);
-                        }(file, offset, into));
-                } else {
-                    length = co_await file.read_at(offset, into);
-                }
-                if (length) {
-                    got.resize(*length);
-                    CHECK(got == (offset < model.size() ? model.substr(offset, size) : ""));
-                }
-            }
-        }
+        const std::size_t offset = up_to(300'000);
+        const std::size_t size = up_to(step % 5 == 0 ? 400'000 : 3'000);
+        const bool cancelled = up_to(3) == 0;
+        const std::size_t kind = up_to(4);
+        auto work =
+            kind == 0 ? both_of.write(offset, std::string(size, static_cast<char>('a' + step % 26)))
+            : kind == 1 ? both_of.truncate(offset)
+                        : both_of.read(offset, size);
+        static_cast<void>(co_await perhaps_cancelled(std::move(work), cancelled, up_to(5)));
     }
-    CHECK(content_of(path) == model);
+    CHECK(content_of(path) == both_of.model);
 }
