@@ -84,17 +84,6 @@ private:
     std::string kept_ = std::string(size, 'z');
 };
 
-class SyncFixture : public FileFixture {
-public:
-    explicit SyncFixture(VirtualClock&) {}
-    Task<> wait() { co_await file_->sync(); }
-    Task<> wait_again() {
-        complete();
-        co_await wait();
-    }
-    auto operation() { return file_->sync(); }
-};
-
 class CloseFixture : public FileFixture {
 public:
     explicit CloseFixture(VirtualClock&) {}
@@ -133,6 +122,5 @@ private:
 
 EDDY_WAIT_MATRIX("File::read_at", ReadFixture)
 EDDY_WAIT_MATRIX("File::write_at", WriteFixture)
-EDDY_WAIT_MATRIX("File::sync", SyncFixture)
 EDDY_WAIT_MATRIX("File::close", CloseFixture)
 EDDY_WAIT_MATRIX("File::open", OpenFixture)

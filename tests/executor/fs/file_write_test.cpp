@@ -311,7 +311,8 @@ EDDY_TEST_CASE("a file that is worked on at random, and cancelled, is like a str
     const auto up_to = [&](std::uint64_t most) {
         return static_cast<std::size_t>(random.next() % most);
     };
-    Modelled both_of{co_await File::open(path, both), ""};
+    File file = co_await File::open(path, both);
+    Modelled both_of{std::move(file), ""};
     for (int step = 0; step < 150; ++step) {
         const std::size_t offset = up_to(300'000);
         const std::size_t size = up_to(step % 5 == 0 ? 400'000 : 3'000);
