@@ -256,7 +256,7 @@ EDDY_TEST_CASE("whatever system call fails is said, and no lock is left") {
 }
 #endif
 
-#ifndef EDDY_NO_FORK
+#if !defined(EDDY_NO_FORK) && EDDY_FORKS_AMONG_THREADS
 
 TEST_CASE("a child that drops its parent's lock does not take it away; nor does it keep it") {
     const TestDirectory directory;
@@ -287,6 +287,8 @@ TEST_CASE("a child that drops its parent's lock does not take it away; nor does 
     }(file));
 }
 
+#endif
+
 TEST_CASE("flock(1) and a lock of ours exclude each other") {
     if (std::system("flock --version >/dev/null 2>&1") != 0) {
         skip("there is no flock(1)");
@@ -301,8 +303,6 @@ TEST_CASE("flock(1) and a lock of ours exclude each other") {
     }(file));
     CHECK(std::system(("flock -n '" + file + "' true").c_str()) == 0);
 }
-
-#endif
 
 namespace {
 

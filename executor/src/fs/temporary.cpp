@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include <eddy/fs/temporary.hpp>
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <stdexcept>
+#include <string>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <eddy/detail/call_stopped.hpp>
+#include <eddy/error.hpp>
+
+#include "fs/pending_file.hpp"
+#include "fs/place.hpp"
+#include "fs/posix.hpp"
+#include "fs/temporary_entry.hpp"
+
+namespace eddy::inline v0_1 {
+
+using detail::TemporaryEntry;
+
+namespace {
+
+using EntryPointer = std::shared_ptr<TemporaryEntry>;
+
+/// Where temporary things go. Not by the environment for a program that has more rights than who
+/// has started it.
+[[nodiscard]] std::string temporary_directory(std::string_view asked) {
+    if (!asked.empty()) {
+        return std::string(asked);
+    }
+    const char* const told = ::secure_getenv("TMPDIR");
+    return told != nullptr && *told != '\0' ? told : "/tmp";
+}
+
+[[nodiscard]] std::string part_of_name(std::string_view text) {
+    if (text.find('/') != std::string_view::npos) {
+        throw std::invalid_argument("the name of a temporary file has no slash in it: " +
+                                    detail::shown(text));
+    }
+    return detail::native_path(std::filesystem::path(text));
+}
+
+/// So that it is found again when the program has gone elsewhere.
+[[nodiscard]] std::string absolute_now(const std::string& directory) {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(directory, error);
+    if (error) {
+        detail::throw_file_error(error.value(), "find the directory", directory);
+    }
+    return path.string();
+}
+
+template <class Owner>
+[[nodiscard]] Owner make_temporary(const EntryPointer& entry,
+                                   const std::string& directory,
+                                   const std::string& prefix,
+                                   const std::string& suffix) {
+    detail::stop_if_asked();
+    entry->make(absolute_now(directory), prefix, suffix);
+    return TemporaryEntry::owned<Owner>(entry);
+}
+
+template <class Owner>
+[[nodiscard]] FileCall<Owner> create_temporary(const char* what,
+                                               TemporaryEntry::Kind kind,
+                                               const TemporaryOptions& options) {
+    return detail::call_file(what,
+                             options.executor,
+                             OnCancel::wait,
+                             &make_temporary<Owner>,
+                             std::make_shared<TemporaryEntry>(kind, options.executor),
+                             detail::native_path(temporary_directory(options.directory)),
+                             part_of_name(options.prefix),
+                             part_of_name(options.suffix));
+}
+
+[[nodiscard]] TemporaryEntry& entry_of(const EntryPointer& entry, const char* what) {
+    if (entry == nullptr) {
+        throw InvalidState(std::string(what) + ": it was moved from");
+    }
+    return *entry;
+}
+
+[[nodiscard]] std::filesystem::path keep_entry(TemporaryEntry& entry) {
+    std::filesystem::path path = entry.path();
+    entry.keep([] {});
+    return path;
+}
+
+void remove_entry(const EntryPointer& entry) { entry->remove(); }
+
+[[nodiscard]] FileCall<void> remove_entry_of(const EntryPointer& entry, const char* what) {
+    Executor* const executor = entry_of(entry, what).executor();
+    return detail::call_file(what, executor, OnCancel::wait, &remove_entry, entry);
+}
+
+/// Of the options, what the call needs.
+struct PersistWanted {
+    bool replace;
+    bool durable;
+    std::uint32_t mode;
+};
+
+void persist_entry(const EntryPointer& entry, const std::string& to, PersistWanted wanted) {
+    const std::string verb = "rename " + detail::shown(entry->path()) + " to";
+    const auto use = wanted.durable ? detail::DirectoryUse::sync : detail::DirectoryUse::entries;
+    const detail::Place place = detail::place_of(to, verb, use);
+    entry->keep([&] {
+        if (::fchmod(entry->fd(), wanted.mode & 07777U) != 0) {
+            detail::throw_file_error(errno, verb, to, "(to give it its permissions)");
+        }
+        if (wanted.durable) {
+            detail::sync_descriptor(entry->fd(), entry->path());
+        }
+        detail::stop_if_asked();
+        const auto if_there = wanted.replace ? detail::IfThere::replace : detail::IfThere::fail;
+        const int error = detail::rename_entry(
+            AT_FDCWD, entry->path(), place.directory.get(), place.name, if_there);
+        if (error != 0) {
+            detail::throw_file_error(error, verb, to);
+        }
+    });
+    if (wanted.durable) {
+        detail::sync_place(place, verb, to);
+    }
+}
+
+}  // namespace
+
+// --- files --------------------------------------------------------------------------------------
+
+FileCall<TemporaryFile> TemporaryFile::create(const TemporaryOptions& options) {
+    return create_temporary<TemporaryFile>(
+        "TemporaryFile::create", TemporaryEntry::Kind::file, options);
+}
+
+std::filesystem::path TemporaryFile::path() const {
+    return entry_of(entry_, "TemporaryFile::path").path();
+}
+
+int TemporaryFile::native_handle() const {
+    return entry_of(entry_, "TemporaryFile::native_handle").fd();
+}
+
+FileCall<void> TemporaryFile::persist(const std::filesystem::path& to,
+                                      const PersistOptions& options) {
+    Executor* const executor = entry_of(entry_, "TemporaryFile::persist").executor();
+    return detail::call_file("TemporaryFile::persist",
+                             executor,
+                             OnCancel::wait,
+                             &persist_entry,
+                             entry_,
+                             detail::native_path(to),
+                             PersistWanted{options.replace, options.durable, options.mode});
+}
+
+std::filesystem::path TemporaryFile::keep() {
+    return keep_entry(entry_of(entry_, "TemporaryFile::keep"));
+}
+
+FileCall<void> TemporaryFile::remove() { return remove_entry_of(entry_, "TemporaryFile::remove"); }
+
+// --- directories --------------------------------------------------------------------------------
+
+FileCall<TemporaryDirectory> TemporaryDirectory::create(const TemporaryOptions& options) {
+    return create_temporary<TemporaryDirectory>(
+        "TemporaryDirectory::create", TemporaryEntry::Kind::directory, options);
+}
+
+std::filesystem::path TemporaryDirectory::path() const {
+    return entry_of(entry_, "TemporaryDirectory::path").path();
+}
+
+std::filesystem::path TemporaryDirectory::keep() {
+    return keep_entry(entry_of(entry_, "TemporaryDirectory::keep"));
+}
+
+FileCall<void> TemporaryDirectory::remove() {
+    return remove_entry_of(entry_, "TemporaryDirectory::remove");
+}
+
+}  // namespace eddy::inline v0_1

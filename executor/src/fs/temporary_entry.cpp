@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "fs/temporary_entry.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <eddy/detail/thread_state.hpp>
+#include <eddy/error.hpp>
+#include <eddy/fs/file_pool.hpp>
+
+#include "fs/posix.hpp"
+#include "fs/random_name.hpp"
+#include "fs/remove_below.hpp"
+#include "work_access.hpp"
+
+namespace eddy::inline v0_1::detail {
+
+namespace {
+
+/// What is left to be done when nobody waits for it.
+struct Leftover {
+    TemporaryEntry::Kind kind;
+    std::string path;  // empty: it stays
+    int fd;
+
+    void clear() noexcept {
+        if (fd >= 0) {
+            ::close(fd);
+        }
+        if (path.empty()) {
+            return;
+        }
+        try {
+            if (kind == TemporaryEntry::Kind::file) {
+                ::unlinkat(AT_FDCWD, path.c_str(), 0);
+            } else {
+                remove_below(path);
+            }
+        } catch (...) {  // there is nobody to tell
+        }
+    }
+};
+
+class Clearing final : public Work {
+public:
+    explicit Clearing(Leftover what) noexcept : what_(std::move(what)) {}
+
+private:
+    void invoke() noexcept override { what_.clear(); }
+    void drop_call() noexcept override { what_.clear(); }  // rejected: here, then
+    void destroy() noexcept override { delete this; }
+
+    Leftover what_;
+};
+
+/// False: nobody takes it over.
+[[nodiscard]] bool clear_elsewhere(Executor* executor, Leftover& what) noexcept {
+    Clearing* work = nullptr;
+    try {
+        Executor& to = executor != nullptr ? *executor : file_pool();
+        work = new Clearing(what);
+        WorkAccess::post(to, *work);
+        return true;
+    } catch (...) {
+        delete work;  // it was not accepted
+        return false;
+    }
+}
+
+}  // namespace
+
+TemporaryEntry::~TemporaryEntry() {
+    Leftover left{kind_, {}, fd_};
+    if (generation_ != fork_generation()) {
+        left.clear();  // a parent's: the descriptor is ours
+        return;
+    }
+    if (ours_.load(std::memory_order_acquire)) {
+        left.path = std::move(path_);
+    }
+    if (left.path.empty() && left.fd < 0) {
+        return;
+    }
+    if (thread_state.core == nullptr || !clear_elsewhere(executor_, left)) {
+        left.clear();
+    }
+}
+
+bool TemporaryEntry::try_make() noexcept {
+    if (kind_ == Kind::directory) {
+        return ::mkdirat(AT_FDCWD, path_.c_str(), 0700) == 0;
+    }
+    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    fd_ = uninterrupted([&] { return ::openat(AT_FDCWD, path_.c_str(), flags, 0600); });
+    return fd_ >= 0;
+}
+
+void TemporaryEntry::make(const std::string& directory,
+                          std::string_view prefix,
+                          std::string_view suffix) {
+    for (int attempt = 0; attempt < name_attempts; ++attempt) {
+        path_ = directory;
+        path_ += '/';
+        path_ += random_name(prefix, suffix);
+        if (try_make()) {
+            ours_.store(true, std::memory_order_release);
+            return;
+        }
+        if (errno != EEXIST) {
+            break;
+        }
+    }
+    throw_file_error(errno, kind_ == Kind::file ? "make the file" : "make the directory", path_);
+}
+
+void TemporaryEntry::claim() {
+    if (!ours_.exchange(false, std::memory_order_acq_rel)) {
+        throw InvalidState("the temporary " + shown(path_) +
+                           " is temporary no more: it was kept, persisted or removed");
+    }
+}
+
+void TemporaryEntry::remove() {
+    keep([this] {
+        if (kind_ == Kind::directory) {
+            remove_below(path_);
+        } else if (::unlinkat(AT_FDCWD, path_.c_str(), 0) != 0 && errno != ENOENT) {
+            throw_file_error(errno, "remove", path_);
+        }
+    });
+}
+
+}  // namespace eddy::inline v0_1::detail

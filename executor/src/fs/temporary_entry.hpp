@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <eddy/detail/fork_generation.hpp>
+#include <eddy/executor.hpp>
+
+namespace eddy::inline v0_1::detail {
+
+/// The name of something temporary, which is removed with the last who has this: the object of the
+/// user's, or a call under way. On any thread.
+///
+/// Invariant: while `ours_`, there is something of that name which is to be removed. Whoever sets
+///            it to false does that, or sees to it that it is not done.
+class TemporaryEntry final {
+public:
+    enum class Kind : bool { file, directory };
+
+    /// There is nothing of that name yet.
+    TemporaryEntry(Kind kind, Executor* executor) noexcept : kind_(kind), executor_(executor) {}
+    TemporaryEntry(const TemporaryEntry&) = delete;
+    TemporaryEntry& operator=(const TemporaryEntry&) = delete;
+    /// On a loop, the executor removes it; elsewhere, and without memory, this thread.
+    ~TemporaryEntry();
+
+    /// Makes it, in a directory, with another name if one is taken. Blocks. Throws: `IoError`.
+    void make(const std::string& directory, std::string_view prefix, std::string_view suffix);
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] Executor* executor() const noexcept { return executor_; }
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+    /// Removes it. Blocks. Throws: `InvalidState`; `IoError`, and then it is still temporary.
+    void remove();
+    /// It stays, if `done` does not throw. Throws: `InvalidState`.
+    template <class F>
+    void keep(F done) {
+        claim();
+        try {
+            done();
+        } catch (...) {
+            ours_.store(true, std::memory_order_release);
+            throw;
+        }
+    }
+
+    /// A `TemporaryFile`, or the other one.
+    template <class Owner>
+    [[nodiscard]] static Owner owned(std::shared_ptr<TemporaryEntry> entry) noexcept {
+        return Owner(std::move(entry));
+    }
+
+private:
+    /// Throws: `InvalidState`.
+    void claim();
+    [[nodiscard]] bool try_make() noexcept;
+
+    const Kind kind_;
+    Executor* const executor_;  // null: the loop's pool for files
+    const std::uint32_t generation_ = fork_generation();
+    std::string path_;  // by `make`, then it does not change
+    int fd_ = -1;       // the same, of a file
+    std::atomic<bool> ours_{false};
+};
+
+}  // namespace eddy::inline v0_1::detail
