@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include <eddy/detail/call_stopped.hpp>
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 
+#include "fs/open_file.hpp"
 #include "fs/pending_file.hpp"
 #include "fs/place.hpp"
 #include "fs/posix.hpp"
@@ -54,24 +56,35 @@ using EntryPointer = std::shared_ptr<TemporaryEntry>;
     return path.string();
 }
 
-template <class Owner>
-[[nodiscard]] Owner make_temporary(const EntryPointer& entry,
-                                   const std::string& directory,
-                                   const std::string& prefix,
-                                   const std::string& suffix) {
+[[nodiscard]] TemporaryFile make_temporary_file(const EntryPointer& entry,
+                                                const std::string& directory,
+                                                const std::string& prefix,
+                                                const std::string& suffix) {
     detail::stop_if_asked();
-    entry->make(absolute_now(directory), prefix, suffix);
-    return TemporaryEntry::owned<Owner>(entry);
+    detail::OwnedFd fd = entry->make(absolute_now(directory), prefix, suffix);
+    auto* const file = new detail::OpenFile(entry->path(), Access::read_write, entry->executor());
+    file->fd = fd.release();
+    return TemporaryEntry::owned<TemporaryFile>(entry, detail::FileAccess::make(*file));
 }
 
-template <class Owner>
-[[nodiscard]] FileCall<Owner> create_temporary(const char* what,
-                                               TemporaryEntry::Kind kind,
-                                               const TemporaryOptions& options) {
+[[nodiscard]] TemporaryDirectory make_temporary_directory(const EntryPointer& entry,
+                                                          const std::string& directory,
+                                                          const std::string& prefix,
+                                                          const std::string& suffix) {
+    detail::stop_if_asked();
+    static_cast<void>(entry->make(absolute_now(directory), prefix, suffix));
+    return TemporaryEntry::owned<TemporaryDirectory>(entry);
+}
+
+template <class Make>
+[[nodiscard]] auto create_temporary(const char* what,
+                                    TemporaryEntry::Kind kind,
+                                    Make make,
+                                    const TemporaryOptions& options) {
     return detail::call_file(what,
                              options.executor,
                              OnCancel::wait,
-                             &make_temporary<Owner>,
+                             make,
                              std::make_shared<TemporaryEntry>(kind, options.executor),
                              detail::native_path(temporary_directory(options.directory)),
                              part_of_name(options.prefix),
@@ -110,11 +123,12 @@ void persist_entry(const EntryPointer& entry, const std::string& to, PersistWant
     const auto use = wanted.durable ? detail::DirectoryUse::sync : detail::DirectoryUse::entries;
     const detail::Place place = detail::place_of(to, verb, use);
     entry->keep([&] {
-        if (::fchmod(entry->fd(), wanted.mode & 07777U) != 0) {
+        const detail::OwnedFd fd = detail::open_path(entry->path(), O_RDONLY | O_NOFOLLOW);
+        if (::fchmod(fd.get(), wanted.mode & 07777U) != 0) {
             detail::throw_file_error(errno, verb, to, "(to give it its permissions)");
         }
         if (wanted.durable) {
-            detail::sync_descriptor(entry->fd(), entry->path());
+            detail::sync_descriptor(fd.get(), entry->path());
         }
         detail::stop_if_asked();
         const auto if_there = wanted.replace ? detail::IfThere::replace : detail::IfThere::fail;
@@ -134,16 +148,12 @@ void persist_entry(const EntryPointer& entry, const std::string& to, PersistWant
 // --- files --------------------------------------------------------------------------------------
 
 FileCall<TemporaryFile> TemporaryFile::create(const TemporaryOptions& options) {
-    return create_temporary<TemporaryFile>(
-        "TemporaryFile::create", TemporaryEntry::Kind::file, options);
+    return create_temporary(
+        "TemporaryFile::create", TemporaryEntry::Kind::file, &make_temporary_file, options);
 }
 
 std::filesystem::path TemporaryFile::path() const {
     return entry_of(entry_, "TemporaryFile::path").path();
-}
-
-int TemporaryFile::native_handle() const {
-    return entry_of(entry_, "TemporaryFile::native_handle").fd();
 }
 
 FileCall<void> TemporaryFile::persist(const std::filesystem::path& to,
@@ -167,8 +177,10 @@ FileCall<void> TemporaryFile::remove() { return remove_entry_of(entry_, "Tempora
 // --- directories --------------------------------------------------------------------------------
 
 FileCall<TemporaryDirectory> TemporaryDirectory::create(const TemporaryOptions& options) {
-    return create_temporary<TemporaryDirectory>(
-        "TemporaryDirectory::create", TemporaryEntry::Kind::directory, options);
+    return create_temporary("TemporaryDirectory::create",
+                            TemporaryEntry::Kind::directory,
+                            &make_temporary_directory,
+                            options);
 }
 
 std::filesystem::path TemporaryDirectory::path() const {

@@ -22,16 +22,9 @@ namespace {
 /// What is left to be done when nobody waits for it.
 struct Leftover {
     TemporaryEntry::Kind kind;
-    std::string path;  // empty: it stays
-    int fd;
+    std::string path;
 
-    void clear() noexcept {
-        if (fd >= 0) {
-            ::close(fd);
-        }
-        if (path.empty()) {
-            return;
-        }
+    void clear() const noexcept {
         try {
             if (kind == TemporaryEntry::Kind::file) {
                 ::unlinkat(AT_FDCWD, path.c_str(), 0);
@@ -56,7 +49,7 @@ private:
 };
 
 /// False: nobody takes it over.
-[[nodiscard]] bool clear_elsewhere(Executor* executor, Leftover& what) noexcept {
+[[nodiscard]] bool clear_elsewhere(Executor* executor, const Leftover& what) noexcept {
     Clearing* work = nullptr;
     try {
         Executor& to = executor != nullptr ? *executor : file_pool();
@@ -72,41 +65,33 @@ private:
 }  // namespace
 
 TemporaryEntry::~TemporaryEntry() {
-    Leftover left{kind_, {}, fd_};
-    if (generation_ != fork_generation()) {
-        left.clear();  // a parent's: the descriptor is ours
+    if (!ours_.load(std::memory_order_acquire) || generation_ != fork_generation()) {
         return;
     }
-    if (ours_.load(std::memory_order_acquire)) {
-        left.path = std::move(path_);
-    }
-    if (left.path.empty() && left.fd < 0) {
-        return;
-    }
+    const Leftover left{kind_, std::move(path_)};
     if (thread_state.core == nullptr || !clear_elsewhere(executor_, left)) {
         left.clear();
     }
 }
 
-bool TemporaryEntry::try_make() noexcept {
-    if (kind_ == Kind::directory) {
-        return ::mkdirat(AT_FDCWD, path_.c_str(), 0700) == 0;
-    }
-    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    fd_ = uninterrupted([&] { return ::openat(AT_FDCWD, path_.c_str(), flags, 0600); });
-    return fd_ >= 0;
-}
-
-void TemporaryEntry::make(const std::string& directory,
-                          std::string_view prefix,
-                          std::string_view suffix) {
+OwnedFd TemporaryEntry::make(const std::string& directory,
+                             std::string_view prefix,
+                             std::string_view suffix) {
+    const auto try_to = [this] {
+        if (kind_ == Kind::directory) {
+            return ::mkdirat(AT_FDCWD, path_.c_str(), 0700);
+        }
+        constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        return uninterrupted([&] { return ::openat(AT_FDCWD, path_.c_str(), flags, 0600); });
+    };
     for (int attempt = 0; attempt < name_attempts; ++attempt) {
         path_ = directory;
         path_ += '/';
         path_ += random_name(prefix, suffix);
-        if (try_make()) {
+        const int made = try_to();
+        if (made >= 0) {
             ours_.store(true, std::memory_order_release);
-            return;
+            return OwnedFd(kind_ == Kind::file ? made : -1);
         }
         if (errno != EEXIST) {
             break;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <eddy/detail/fork_generation.hpp>
+#include <eddy/detail/owned_fd.hpp>
 #include <eddy/executor.hpp>
 
 namespace eddy::inline v0_1::detail {
@@ -29,12 +30,12 @@ public:
     /// On a loop, the executor removes it; elsewhere, and without memory, this thread.
     ~TemporaryEntry();
 
-    /// Makes it, in a directory, with another name if one is taken. Blocks. Throws: `IoError`.
-    void make(const std::string& directory, std::string_view prefix, std::string_view suffix);
+    /// Makes it, in a directory, with another name if one is taken; a file is open to read and
+    /// write. Blocks. Throws: `IoError`.
+    OwnedFd make(const std::string& directory, std::string_view prefix, std::string_view suffix);
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] Executor* executor() const noexcept { return executor_; }
-    [[nodiscard]] int fd() const noexcept { return fd_; }
 
     /// Removes it. Blocks. Throws: `InvalidState`; `IoError`, and then it is still temporary.
     void remove();
@@ -51,21 +52,19 @@ public:
     }
 
     /// A `TemporaryFile`, or the other one.
-    template <class Owner>
-    [[nodiscard]] static Owner owned(std::shared_ptr<TemporaryEntry> entry) noexcept {
-        return Owner(std::move(entry));
+    template <class Owner, class... File>
+    [[nodiscard]] static Owner owned(std::shared_ptr<TemporaryEntry> entry, File... file) noexcept {
+        return Owner(std::move(entry), std::move(file)...);
     }
 
 private:
     /// Throws: `InvalidState`.
     void claim();
-    [[nodiscard]] bool try_make() noexcept;
 
     const Kind kind_;
     Executor* const executor_;  // null: the loop's pool for files
     const std::uint32_t generation_ = fork_generation();
     std::string path_;  // by `make`, then it does not change
-    int fd_ = -1;       // the same, of a file
     std::atomic<bool> ours_{false};
 };
 

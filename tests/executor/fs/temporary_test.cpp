@@ -2,10 +2,12 @@
 #include <eddy/fs/temporary.hpp>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -86,14 +88,18 @@ EDDY_TEST_CASE("a temporary file is ours alone, can be written and read, and goe
     const TemporaryRoot root(directory.path());
     const TemporaryOptions options{.prefix = "up-", .suffix = ".txt"};
     {
-        const TemporaryFile file = co_await TemporaryFile::create(options);
+        TemporaryFile file = co_await TemporaryFile::create(options);
         const std::string name = file.path().filename().string();
         CHECK(file.path().parent_path() == directory.path());
         CHECK(name.starts_with("up-"));
         CHECK(name.ends_with(".txt"));
         CHECK(name.size() == 3 + 13 + 4);
         CHECK(permissions(file.path()) == 0600);
-        CHECK(::write(file.native_handle(), "text", 4) == 4);
+        co_await file.file().write_at(0, "text");
+        char letters[4] = {};
+        const std::size_t length =
+            co_await file.file().read_at(0, std::as_writable_bytes(std::span(letters)));
+        CHECK(std::string(letters, length) == "text");
         CHECK(content_of(file.path()) == "text");
         const TemporaryFile other = co_await TemporaryFile::create(options);
         CHECK(other.path() != file.path());
@@ -106,7 +112,7 @@ EDDY_TEST_CASE("persisted, a file stays under its name, with the permissions tha
     const std::string where = directory.path().string();
     const auto to = directory / "kept";
     TemporaryFile first = co_await TemporaryFile::create({.directory = where});
-    CHECK(::write(first.native_handle(), "1", 1) == 1);
+    co_await first.file().write_at(0, "1");
     co_await first.persist(to, {.durable = true, .mode = 0640});
     CHECK(content_of(to) == "1");
     CHECK(permissions(to) == 0640);
@@ -123,7 +129,7 @@ EDDY_TEST_CASE("persisted, a file stays under its name, with the permissions tha
     first = std::move(second);
     CHECK(directory.entries() == 1);
     CHECK_THROWS_AS((void)second.path(), InvalidState);
-    CHECK_THROWS_AS((void)second.native_handle(), InvalidState);
+    CHECK_FALSE(second.file().is_open());
     CHECK_THROWS_AS((void)second.remove(), InvalidState);
 }
 
@@ -176,6 +182,19 @@ EDDY_TEST_CASE("a temporary directory goes with all that is in it, but not throu
     CHECK(content_of(elsewhere / "precious") == "gold");
 }
 
+EDDY_TEST_CASE("a file that is taken out of one stays open, without a name") {
+    const TestDirectory directory;
+    const std::string where = directory.path().string();
+    std::optional<TemporaryFile> temporary(co_await TemporaryFile::create({.directory = where}));
+    const File file = std::move(temporary->file());
+    temporary.reset();
+    co_await gone(directory);
+    co_await file.write_at(0, "text");
+    const FileStatus status = co_await file.status();
+    CHECK(status.size == 4);
+    CHECK(status.links == 0);
+}
+
 EDDY_TEST_CASE("where nothing can be made, and names that cannot be, say so") {
     const TestDirectory directory;
     const std::string none = (directory / "none").string();
@@ -214,9 +233,9 @@ EDDY_TEST_CASE("a drop does not wait: the executor removes; one that is gone lea
     std::optional<TemporaryDirectory> second(co_await TemporaryDirectory::create(options));
     first.reset();
     second.reset();
-    CHECK(held.submitted() == 4);
+    CHECK(held.submitted() == 5);  // the file is closed, too
     CHECK(directory.entries() == 2);
-    held.let_run(1);
+    held.let_run(2);
     co_await until([&] { return directory.entries() == 1; });
     held.let_all_run();
     co_await gone(directory);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <eddy/detail/export.hpp>
+#include <eddy/fs/file.hpp>
 #include <eddy/fs/file_call.hpp>
 
 namespace eddy::inline v0_1 {
@@ -35,7 +36,7 @@ struct EDDY_VISIBLE PersistOptions {
 /// object unless it was `persist`ed or `keep`t.
 ///
 ///     auto upload = co_await TemporaryFile::create({.directory = "/srv/files"});
-///     ... upload.native_handle() ...
+///     co_await upload.file().write_at(0, bytes);
 ///     co_await upload.persist("/srv/files/42");
 ///
 /// A file that is dropped on a loop is closed and removed by the executor, so the loop does not
@@ -54,8 +55,8 @@ public:
 
     /// Where it was made; absolute. Throws: `InvalidState` after a move.
     [[nodiscard]] EDDY_API std::filesystem::path path() const;
-    /// The open file, to read and write; closed with this object. Throws: `InvalidState`.
-    [[nodiscard]] EDDY_API int native_handle() const;
+    /// Open to read and write, until this object goes; or longer, if it is moved out of here.
+    [[nodiscard]] File& file() noexcept { return file_; }
 
     /// Renames it to what it is to be, in the same file system; from then on it stays. Failed, it
     /// is still temporary.
@@ -70,10 +71,11 @@ public:
 
 private:
     friend class detail::TemporaryEntry;
-    explicit TemporaryFile(std::shared_ptr<detail::TemporaryEntry> entry) noexcept
-        : entry_(std::move(entry)) {}
+    TemporaryFile(std::shared_ptr<detail::TemporaryEntry> entry, File file) noexcept
+        : entry_(std::move(entry)), file_(std::move(file)) {}
 
     std::shared_ptr<detail::TemporaryEntry> entry_;  // with calls under way; null: moved from
+    File file_;
 };
 
 /// The same for a directory, which goes with all that is in it. No link in it is followed.
