@@ -181,13 +181,11 @@ FileStep<void> File::advise(Advice advice, std::uint64_t offset, std::uint64_t l
 }
 
 detail::FileClose File::close() {
-    if (file_ != nullptr) {
+    if (file_ != nullptr && file_->inherited()) {
+        file_->close_inherited();
+    } else if (file_ != nullptr) {
         file_->bound.check("File::close");
-        if (file_->inherited()) {
-            file_->close_inherited();
-        } else {
-            file_->begin_close();
-        }
+        file_->begin_close();
     }
     return detail::FileClose(file_);
 }

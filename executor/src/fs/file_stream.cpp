@@ -32,8 +32,9 @@ public:
     }
     void close() noexcept {
         closed = true;
-        // In a forked child, whoever waits is the parent's.
-        if (user != nullptr && !FileAccess::of(file)->inherited()) {
+        const OpenFile* const opened = FileAccess::of(file);
+        const bool inherited = opened != nullptr && opened->inherited();
+        if (user != nullptr && !inherited) {  // in a forked child, it is the parent's
             user->stream_closed();
         }
     }
@@ -99,7 +100,11 @@ void require_writable(const FileStreamState& state, const char* what) {
 
 template <class Base>
 FileStreamState& FileStreamOp<Base>::enter() {
-    return usable(state_, this->what());
+    FileStreamState& state = usable(state_, this->what());
+    if (this->file_ == nullptr) {
+        throw InvalidState(std::string(this->what()) + ": its file was moved away");
+    }
+    return state;
 }
 
 template <class Base>

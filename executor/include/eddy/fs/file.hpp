@@ -56,15 +56,17 @@ struct EDDY_VISIBLE FileStatistics {
 /// Everything else runs on the executor of the options. All are operations: they can be selected,
 /// and awaited again.
 ///
-/// Regular files, and devices. A FIFO, a socket or a terminal is refused, and keeps no thread.
+/// Regular files, and devices. A FIFO, a socket or a terminal is refused, and keeps no thread
+/// waiting.
 ///
-/// Throws:       `IoError`, "write /a/b: No space left on device (after 4096 of 65536 bytes)";
-///               `ClosedResource` once `close` was called; `InvalidState` for what it was not opened
-///               for, or after a move; `std::out_of_range` for an offset beyond 2^63 - 1.
+/// Throws:       `IoError`, "write /a/b (after 4096 of 65536 bytes): No space left on device";
+///               `ClosedResource` once `close` was called; `InvalidState` for what it was not
+///               opened for, or after a move; `std::out_of_range` for offsets beyond 2^63 - 1.
 /// Cancellation: each operation says what a cancelled one leaves. No span is touched after the
 ///               await, whatever a thread still does.
 /// Order:        operations may run at the same time. Nothing orders them but awaiting.
-/// Threading:    that of the first loop that uses it; may be destroyed on any.
+/// Threading:    of the first loop that uses it. Destroyed there, or anywhere when that loop is
+///               over.
 /// Lifetime:     may be closed and destroyed while operations run: the descriptor is closed after
 ///               the last of them. The executor outlives it.
 /// Cost:         a read from the page cache is one system call and no allocation. What goes to the
@@ -109,10 +111,10 @@ public:
 
     /// Writes all of it at `offset`; beyond the end, zeros fill the gap.
     ///
-    /// Throws:       `InvalidState` for a file that appends, where Linux ignores offsets; `IoError`,
-    ///               which says how much was written.
-    /// Cancellation: queued: it did not happen. Running: it goes on to its end, which counts. When
-    ///               the loop's grace is over, it stops after a piece of 256 KiB.
+    /// Throws:       `InvalidState` for a file that appends, where Linux ignores offsets;
+    ///               `IoError`, which says how much was written.
+    /// Cancellation: queued: it did not happen. Running: it goes on to its end, which counts.
+    ///               When the loop's grace is over, it stops after a piece of 256 KiB.
     [[nodiscard]] detail::FileWrite write_at(std::uint64_t offset,
                                              std::span<const std::byte> bytes) const {
         return {file_, "File::write_at", offset, bytes};
@@ -147,7 +149,8 @@ public:
     /// directory was synced too: `replace_file` does.)
     ///
     /// Throws:       `IoError`. One that failed is not tried again, and all later ones throw the
-    ///               same: the system has dropped what it could not write, and would say it is well.
+    ///               same: the system has dropped what it could not write, and would say that all
+    ///               is well.
     /// Cancellation: it is left alone; what it finds, later ones throw.
     [[nodiscard]] detail::FileStep<void> sync() const;
     [[nodiscard]] detail::FileStep<void> sync_data() const;
