@@ -36,6 +36,7 @@ namespace bench {
 namespace {
 
 constexpr std::size_t block = std::size_t{1} << 20U;
+constexpr std::size_t small_block = std::size_t{64} << 10U;
 
 /// How much later than a millisecond each beat came, in nanoseconds.
 class Heartbeats final {
@@ -88,6 +89,15 @@ eddy::Task<> read_stream(std::string path) {
     }
 }
 
+eddy::Task<> read_small(std::string path) {
+    const eddy::File file = co_await eddy::File::open(path);
+    std::vector<std::byte> memory(small_block);
+    std::size_t length = small_block;
+    for (std::uint64_t offset = 0; length == small_block; offset += length) {
+        length = co_await file.read_at(offset, memory);
+    }
+}
+
 eddy::Task<> read_blocks(std::string path) {
     const eddy::File file = co_await eddy::File::open(path);
     std::vector<std::byte> memory(block);
@@ -129,8 +139,9 @@ private:
     void send() {
         const uv_buf_t into = uv_buf_init(memory_.data(), static_cast<unsigned>(memory_.size()));
         uv_fs_read(&loop_, &request_, fd_, &into, 1, offset_, [](uv_fs_t* done) {
-            static_cast<UvReader*>(done->data)->came(done->result);
+            const ssize_t length = done->result;
             uv_fs_req_cleanup(done);
+            static_cast<UvReader*>(done->data)->came(length);
         });
     }
     void came(ssize_t length) {
@@ -180,6 +191,9 @@ void measure_all(const std::filesystem::path& directory, std::size_t megabytes) 
         });
         measure("eddy, read_at", file, megabytes, [&](Heartbeats& heart) {
             beside(heart, read_blocks(file.path()));
+        });
+        measure("eddy, read_at of 64 KiB", file, megabytes, [&](Heartbeats& heart) {
+            beside(heart, read_small(file.path()));
         });
         measure("libuv, uv_fs_read", file, megabytes, [&](Heartbeats& heart) {
             UvReader(file.fd(), heart).run();

@@ -2,11 +2,16 @@
 #include <eddy/detail/file_waits.hpp>
 
 #include <algorithm>
+#include <ctime>
 #include <limits>
 #include <stdexcept>
 #include <string>
 
+#include <eddy/clock.hpp>
 #include <eddy/detail/cached_read.hpp>
+#include <eddy/detail/job.hpp>
+#include <eddy/detail/loop_core.hpp>
+#include <eddy/detail/thread_state.hpp>
 #include <eddy/error.hpp>
 #include <eddy/fs/file_pool.hpp>
 
@@ -83,6 +88,64 @@ std::span<std::byte> FileRead::rest() const noexcept {
     return all.subspan(done_);
 }
 
+namespace {
+
+/// A copy of that size counts for as many awaits as take about that long.
+void spend_budget(std::size_t bytes) noexcept {
+    constexpr std::size_t unit = std::size_t{8} << 10U;
+    Job* const job = thread_state.job;
+    if (job != nullptr && job->budget > 1) {
+        const std::size_t left = job->budget - std::min<std::size_t>(job->budget, bytes / unit);
+        job->budget = static_cast<std::uint8_t>(std::max<std::size_t>(left, 1));
+    }
+}
+
+/// In ticks of the system, which cost a tenth of a look at the exact clock.
+class Ticks final {
+public:
+    [[nodiscard]] bool several_passed() const noexcept { return now() - start_ >= 2 * length(); }
+
+private:
+    [[nodiscard]] static std::int64_t nanoseconds(const timespec& time) noexcept {
+        return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+    }
+    [[nodiscard]] static std::int64_t now() noexcept {
+        timespec time{};
+        ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+        return nanoseconds(time);
+    }
+    [[nodiscard]] static std::int64_t length() noexcept {
+        static const std::int64_t of_one = [] {
+            timespec time{};
+            ::clock_getres(CLOCK_MONOTONIC_COARSE, &time);
+            return nanoseconds(time);
+        }();
+        return of_one;
+    }
+
+    const std::int64_t start_ = now();
+};
+
+[[nodiscard]] std::size_t read_on_loop(OpenFile& file,
+                                       std::uint64_t offset,
+                                       std::span<std::byte> into) {
+    const LoopCore& core = *thread_state.core;
+    const Ticks ticks;
+    const CachedRead read = read_cached(file.fd, offset, into);
+    if (ticks.several_passed() && core.clock->now() != core.turn_time) [[unlikely]] {
+        file.tries.was_slow();  // not so on a virtual clock, where nothing takes time
+    } else {
+        file.tries.was_quick();
+    }
+    if (!read.supported) {
+        file.tries.stop();
+    }
+    spend_budget(read.length);
+    return read.length;
+}
+
+}  // namespace
+
 bool FileRead::try_now() {
     OpenFile& file = usable();
     if (!file.can_read()) [[unlikely]] {
@@ -94,13 +157,10 @@ bool FileRead::try_now() {
     if (into.empty()) {
         return true;
     }
-    if (!file.tries_cache || (into.size() > most_cached && amount_ == Amount::all)) {
+    if (into.size() > most_cached || !file.tries.next()) {
         return false;
     }
-    const CachedRead read =
-        read_cached(file.fd, offset_, into.first(std::min(into.size(), most_cached)));
-    file.tries_cache = read.supported;
-    done_ = read.length;
+    done_ = read_on_loop(file, offset_, into);
     if (done_ == into.size() || (done_ != 0 && amount_ == Amount::some)) {
         ++file.statistics.reads_on_loop;
         return true;

@@ -10,6 +10,7 @@
 
 #include <eddy/detail/fork_generation.hpp>
 #include <eddy/detail/list_link.hpp>
+#include <eddy/detail/loop_tries.hpp>
 #include <eddy/detail/owned_fd.hpp>
 #include <eddy/executor.hpp>
 #include <eddy/fs/file.hpp>
@@ -31,7 +32,7 @@ namespace eddy::inline v0_1::detail {
 /// | field                                   | who                                              |
 /// |-----------------------------------------|--------------------------------------------------|
 /// | path, access, executor                  | anybody; they do not change                      |
-/// | bound, closing, tries_cache, statistics | the loop                                         |
+/// | bound, closing, tries, statistics       | the loop                                         |
 /// | fd                                      | users; who closes it                             |
 /// | sync_error                              | any thread                                       |
 /// | waiting_, closed_, close_error_         | under mutex_                                     |
@@ -87,7 +88,7 @@ public:
 
     LoopBound bound;
     bool closing = false;
-    bool tries_cache = true;  // false: this file system has no RWF_NOWAIT
+    LoopTries tries;
     FileStatistics statistics;
 
     int fd = -1;

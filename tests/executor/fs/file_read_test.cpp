@@ -16,6 +16,7 @@
 #include <doctest/doctest.h>
 
 #include <eddy/detail/cached_read.hpp>
+#include <eddy/detail/loop_tries.hpp>
 #include <eddy/error.hpp>
 #include <eddy/fs/file.hpp>
 #include <eddy/loop.hpp>
@@ -106,6 +107,33 @@ EDDY_TEST_CASE("a file that was opened to be written only is not read") {
         File file = co_await File::open(directory.write("a", "1"), {.access = access});
         CHECK_THROWS_AS(co_await text_at(file, 0, 1), InvalidState);
     }
+}
+
+TEST_CASE("a loop that has waited for a disk leaves many reads to threads, then tries again") {
+    detail::LoopTries tries;
+    const auto paused = [&tries] {
+        std::size_t count = 0;
+        while (!tries.next()) {
+            ++count;
+        }
+        return count;
+    };
+    for (int i = 0; i < 2000; ++i) {
+        CHECK(tries.next());
+        tries.was_quick();
+    }
+    for (const std::size_t expected : {256UL, 512UL, 1024UL, 2048UL, 4096UL, 4096UL}) {
+        tries.was_slow();
+        CHECK(paused() == expected);
+        tries.was_quick();
+    }
+    for (int i = 0; i < 2000; ++i) {
+        tries.was_quick();
+    }
+    tries.was_slow();
+    CHECK(paused() == 256);
+    tries.stop();
+    CHECK_FALSE(tries.next());
 }
 
 #if EDDY_FILE_CALL_FAULTS

@@ -52,9 +52,10 @@ struct EDDY_VISIBLE FileStatistics {
 ///     co_await file.sync();
 ///     co_await file.close();  // says what the destructor cannot
 ///
-/// What has the page cache is read on the loop: up to 64 KiB, without waiting (`RWF_NOWAIT`).
-/// Everything else runs on the executor of the options. All are operations: they can be selected,
-/// and awaited again.
+/// A read of up to 64 KiB is tried on the loop first, and ends there if the page cache has it all
+/// (`RWF_NOWAIT`); while the disk has no room for requests, so that even asking waits, reads pass
+/// the loop by. Everything else runs on the executor of the options. All are operations: they can
+/// be selected, and awaited again.
 ///
 /// Regular files, and devices. A FIFO, a socket or a terminal is refused, and keeps no thread
 /// waiting.

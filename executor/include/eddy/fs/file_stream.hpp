@@ -38,8 +38,8 @@ namespace eddy::inline v0_1 {
 ///               `BrokenResource`, so that nothing follows a half.
 /// Threading:    as its `File`.
 /// Lifetime:     may be moved, closed and destroyed while an operation waits.
-/// Cost:         a read from the page cache, up to 64 KiB of it, is one system call; an object on
-///               the heap for each stream.
+/// Cost:         a read of up to 64 KiB from the page cache is one system call; a larger one goes
+///               to the executor at once. An object on the heap for each stream.
 class EDDY_API FileStream final {
 public:
     /// `position`: of the cursor. Throws: `std::bad_alloc`.
