@@ -70,8 +70,8 @@ private:
 /// Locks a file, waiting for whoever has it.
 ///
 /// No thread waits for it, as flock(2) would: it tries, and tries again after 1, 2, 4, ... 64 and
-/// then every 100 ms. So it comes up to that late, and there is no queue: of those who wait, any may
-/// be next. How long it may wait says a scope around it: `fail_after(5s, lock_file(path))`.
+/// then every 100 ms. So it comes up to that late, and there is no queue: of those who wait, any
+/// may be next. A scope around it says how long it may wait: `fail_after(5s, lock_file(path))`.
 ///
 /// Throws:       `IoError`; `std::invalid_argument` for a zero byte, at the call.
 /// Cancellation: it has no lock. A file that it has made stays.
