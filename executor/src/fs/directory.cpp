@@ -16,43 +16,39 @@ namespace eddy::inline v0_1 {
 
 namespace {
 
-[[nodiscard]] std::string path_in_directory(const std::string& directory, const char* name) {
-    return directory + (directory.ends_with('/') ? "" : "/") + name;
-}
-
 /// Empty: it is gone already.
 [[nodiscard]] std::optional<DirectoryEntry> directory_entry_of(
-    int directory,
-    const std::string& path,
-    const detail::DirectoryReader::Found& found,
-    bool wants_status) {
-    DirectoryEntry entry{.name = found.name, .kind = found.kind, .status = std::nullopt};
+    int directory, const detail::DirectoryReader::Found& found, bool wants_status) {
+    std::optional<DirectoryEntry> entry(std::in_place);
+    entry->name = found.name;
+    entry->kind = found.kind;
     if (wants_status || found.kind == FileKind::unknown) {
         struct stat status = {};
-        if (::fstatat(directory, found.name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            if (errno == ENOENT) {
-                return std::nullopt;
+        if (::fstatat(directory, found.name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            entry->kind = detail::kind_of(status.st_mode);
+            if (wants_status) {
+                entry->status = detail::to_status(status);
             }
-            detail::throw_file_error(errno, "stat", path_in_directory(path, found.name));
-        }
-        entry.kind = detail::kind_of(status.st_mode);
-        if (wants_status) {
-            entry.status = detail::to_status(status);
+        } else if (errno == ENOENT) {
+            entry.reset();
+        } else {
+            entry->error.assign(errno, std::system_category());
         }
     }
     return entry;
 }
 
 [[nodiscard]] std::vector<DirectoryEntry> read_directory(const std::string& path,
+                                                         bool follow,
                                                          bool wants_status,
                                                          std::size_t limit) {
-    detail::DirectoryReader reader(detail::open_path(path, O_RDONLY | O_DIRECTORY));
+    detail::DirectoryReader reader(
+        detail::open_path(path, O_RDONLY | O_DIRECTORY | (follow ? 0 : O_NOFOLLOW)));
     std::vector<DirectoryEntry> entries;
     detail::DirectoryReader::Found found{};
     while (reader.next(found)) {
         detail::stop_if_asked();
-        std::optional<DirectoryEntry> entry =
-            directory_entry_of(reader.fd(), path, found, wants_status);
+        std::optional<DirectoryEntry> entry = directory_entry_of(reader.fd(), found, wants_status);
         if (!entry) {
             continue;
         }
@@ -77,6 +73,7 @@ FileCall<std::vector<DirectoryEntry>> list_directory(const std::filesystem::path
                              OnCancel::abandon,
                              &read_directory,
                              detail::native_path(path),
+                             options.follow,
                              options.status,
                              options.limit);
 }

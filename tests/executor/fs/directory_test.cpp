@@ -79,6 +79,12 @@ EDDY_TEST_CASE("a directory's entries come with what they are, their status if i
 
     const auto none = co_await list_directory(directory / "below");
     CHECK(none.empty());
+    std::filesystem::create_directory_symlink("below", directory / "there");
+    const auto there = co_await list_directory(directory / "there");
+    CHECK(there.empty());
+    const std::string stays =
+        co_await failure_of([&] { return list_directory(directory / "there", {.follow = false}); });
+    CHECK(stays == "open " + (directory / "there").string() + ": Not a directory");
 }
 
 EDDY_TEST_CASE("a directory that cannot be listed is an IoError, one that is too large says so") {
@@ -108,12 +114,24 @@ EDDY_TEST_CASE("whatever fails in a listing, it is told, or all entries have com
     std::size_t failures = 0;
     for (std::size_t n = 1;; ++n) {
         const FailTreeCall plan(n);
-        const std::string text =
-            co_await failure_of([&] { return list_directory(directory.path(), options); });
+        std::string text;
+        int told = 0;
+        try {
+            const auto entries = co_await list_directory(directory.path(), options);
+            CHECK(entries.size() == 2);
+            for (const DirectoryEntry& entry : entries) {
+                told += entry.error.value() == EIO && !entry.status ? 1 : 0;
+                CHECK(entry.kind == FileKind::regular);
+            }
+        } catch (const IoError& error) {
+            text = error.what();
+            CHECK(text.ends_with(": Input/output error"));
+        }
         if (!plan.failed()) {
             break;
         }
-        CHECK(text.ends_with(": Input/output error"));
+        CHECK(told == (plan.which() == FileSystemCall::fstatat ? 1 : 0));
+        CHECK(text.empty() == (told == 1));
         ++failures;
     }
     CHECK(failures >= 8);
