@@ -102,22 +102,16 @@ std::optional<DirectoryChain::Lost> DirectoryChain::leave() {
 
 std::optional<DirectoryChain::Lost> DirectoryChain::find_again() {
     // But for the root, none of them is open.
-    std::optional<OwnedFd> passed;  // the one above, if it is not to be kept
     for (std::size_t i = 1; i < levels_.size(); ++i) {
-        const int above = passed ? passed->get() : levels_[i - 1].reader.fd();
-        OwnedFd fd(open_same_directory(above, name_of(i).c_str(), links_, levels_[i].id));
+        Level& above = levels_[i - 1];
+        OwnedFd fd(
+            open_same_directory(above.reader.fd(), name_of(i).c_str(), links_, levels_[i].id));
         if (fd.get() < 0) {
-            const int error = errno;
-            if (passed) {
-                levels_[i - 1].reader.reopen(std::move(*passed));
-            }
-            return give_up(i, error);
+            return give_up(i, errno);
         }
-        passed.reset();
-        if (i + most_open > levels_.size()) {
-            levels_[i].reader.reopen(std::move(fd));
-        } else {
-            passed.emplace(std::move(fd));
+        levels_[i].reader.reopen(std::move(fd));
+        if (i != 1 && i + most_open <= levels_.size() + 1) {
+            above.reader.lend_back();  // of which all has been read
         }
     }
     path_.resize(levels_.back().path_length);
