@@ -52,7 +52,7 @@ inline std::vector<std::string> sorted_paths(const std::vector<WalkEntry>& entri
     return paths;
 }
 
-/// A directory with one in it, and so on; beside every n-th, the file "f". It may be deeper than any
+/// A directory with one in it, and so on; beside every n-th, the file "f". May be deeper than any
 /// path.
 inline void make_deep(const std::filesystem::path& root,
                       std::size_t depth,
