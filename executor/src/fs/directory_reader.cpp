@@ -44,7 +44,8 @@ const dirent* DirectoryReader::read() noexcept {
     }
     while (true) {
         errno = 0;
-        const dirent* const entry = ::readdir(stream_);
+        const dirent* const entry =
+            ::readdir(stream_);  // NOLINT(concurrency-mt-unsafe): ours alone
         if (entry == nullptr) {
             error_ = errno;
             at_end_ = true;

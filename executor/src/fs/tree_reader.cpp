@@ -93,7 +93,7 @@ void TreeReader::read_on() {
         }
     } catch (...) {
         failure_ = std::current_exception();
-        ended_ = chain_.has_value();
+        ended_ = chain_ != nullptr;
         chain_.reset();
     }
     if (!has_next()) {
@@ -107,7 +107,8 @@ void TreeReader::open_root() {
     if (!identify(root.get(), id)) {
         throw_file_error(errno, "stat", root_);
     }
-    chain_.emplace(root_, std::move(root), id, options_.follow ? Links::follow : Links::stop_at);
+    chain_ = std::make_unique<DirectoryChain>(
+        root_, std::move(root), id, options_.follow ? Links::follow : Links::stop_at);
 }
 
 void TreeReader::step() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,7 +72,7 @@ private:
 
     const WalkOptions options_;
     const std::string root_;
-    std::optional<DirectoryChain> chain_;  // from its first entry to its last
+    std::unique_ptr<DirectoryChain> chain_;  // from its first entry to its last
     bool ended_ = false;
     bool busy_ = false;
     std::exception_ptr failure_;  // comes after the entries
