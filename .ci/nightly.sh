@@ -93,10 +93,10 @@ stage_explore() {
     test_preset dev -R '^explore: [a-z_]+$'
 }
 
-# Ten times the schedules and programs of the stage "seeds", and days with other weather.
+# All tests optimised, under twenty times the schedules and programs of the stage "seeds", and days with
+# other weather.
 stage_seeds_more() {
-    cmake --preset release -DEDDY_TEST_OPTIONS=
-    ./tests/seeds.sh $((10 * seeds))
+    ./tests/seeds.sh release $((20 * seeds))
     EDDY_SEEDS=10000 build/release/tests/executor_tests -sf='*scenario_order*'
     local seed
     for seed in 2 3 4 5 6; do

@@ -3,7 +3,7 @@
 # Sourced by .ci/run: the stages that every change goes through. What each costs stands there.
 
 # The seeds are the same for everybody, and so a failing one is found again. Those of the stage "seeds".
-seeds=50
+seeds=25
 
 build() { # PRESET [CMAKE ARGUMENTS]
     cmake --preset "$1" -DEDDY_WERROR=ON "${@:2}"
@@ -68,6 +68,7 @@ stage_clang() {
 # With sanitizers g++ 12 warns of what is not there (mismatched new and delete where the frame pool is
 # inlined, an uninitialised stop_token); the plain builds of both compilers hold the line. The checks
 # that it leaves out cost half of its compile time: clang has all of them by night, and for what is fuzzed.
+# The tests themselves are not optimised there, which would cost a third more.
 stage_asan() {
     build asan -DEDDY_WERROR=OFF
     test_preset asan
@@ -78,9 +79,9 @@ stage_tsan() {
     test_preset tsan
 }
 
-# Five seconds a target, on top of its corpus.
+# Three seconds a target, on top of its corpus.
 stage_fuzz() {
-    ./tests/fuzz.sh 5
+    ./tests/fuzz.sh 3
 }
 
 # test_wake FOLDER LIBRARIES WAKE REGEX: on the libuv in the folder LIBRARIES, by which a loop must be
@@ -136,15 +137,20 @@ install_row() { # WHAT CMAKE ARGUMENTS
     install_rows+=$(printf '%-45s %4d s   %s' "$1" $((SECONDS - begin)) "$verdict")$'\n'
 }
 
-# The release mode, with the benchmarks; the samples are built so by night. The seeds run all test cases
-# of it, the scenarios four times as many; and the services of the samples live through a day. The tests
-# are optimised less than the libraries, for a third of their compile time; by night as much.
-stage_seeds() {
+# What is optimised: the libraries, the benchmarks, and of the tests the programs over all layers, each
+# under more schedules than the rest has in the stage "seeds"; the services of the samples live through
+# a day. All other tests, and the samples, are built so by night: "seeds_more", "lto", "hardened".
+stage_release() {
     build release -DEDDY_BUILD_SAMPLES=OFF -DEDDY_UNITY=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 \
-        -DEDDY_TEST_OPTIONS=-O1
-    test_preset release -LE '^(runtime|primitives|executor|simulation|fuzz)$'
-    ./tests/seeds.sh "$seeds"
+        -DEDDY_TEST_SOURCES='(executor/(scenario_|offload_stress)|simulation/)'
+    test_preset release -LE '^simulation$'
     EDDY_STRESS=1000000 EDDY_SEEDS=0 build/release/tests/executor_tests -sf='*offload_stress*'
-    EDDY_SEEDS=$((4 * seeds)) build/release/tests/executor_tests -sf='*scenario_order*'
+    EDDY_SEEDS=$((8 * seeds)) build/release/tests/executor_tests -sf='*scenario_order*'
     ./tests/simulate.sh 24 1
+}
+
+# All test cases under more schedules, in the build that is there: to optimise them for that would take
+# three times as long as it saves.
+stage_seeds() {
+    ./tests/seeds.sh dev "$seeds"
 }

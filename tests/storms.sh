@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 eddy_deps build tests
 werror=OFF
 [ -z "${CI:-}" ] || werror=ON
-cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF
+cmake --preset release -DEDDY_WERROR="$werror" -DEDDY_BUILD_BENCH=OFF -DEDDY_TEST_SOURCES=
 targets=storms
 [ $# -gt 0 ] || targets="storms idle_connections runtime_tests executor_tests"
 # shellcheck disable=SC2086
