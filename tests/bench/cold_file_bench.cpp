@@ -210,7 +210,7 @@ void measure_all(const std::filesystem::path& directory, std::size_t megabytes) 
 int main(int count, char** arguments) {
     std::filesystem::path directory = std::filesystem::temp_directory_path();
     std::size_t megabytes = 1024;
-    for (int i = 1; i < count; ++i) {
+    for (int i = 1; i < count; i += 2) {
         const std::string_view name = arguments[i];
         const std::string_view value = i + 1 < count ? arguments[i + 1] : "";
         const bool is_size = name == "--megabytes";
@@ -228,7 +228,6 @@ int main(int count, char** arguments) {
                          directory.c_str());
             return bench::finished(asked ? 0 : 2);
         }
-        ++i;
     }
     bench::measure_all(directory, megabytes);
     return bench::finished(0);

@@ -40,6 +40,15 @@ void require_range(const char* what, std::uint64_t offset, std::uint64_t length)
 
 // --- any operation -----------------------------------------------------------------------------
 
+void let_go(OpenFile& file) noexcept {
+    if (file.inherited()) {
+        file.close_inherited();
+    } else {
+        file.begin_close();
+    }
+    file.release();
+}
+
 FileWait::FileWait(OpenFile* file, const char* what, OnCancel on_cancel) noexcept
     : OffloadWait(nullptr, on_cancel), file_(file), what_(what) {
     if (file_ != nullptr) {

@@ -13,15 +13,6 @@
 
 namespace eddy::inline v0_1::detail {
 
-void let_go(OpenFile& file) noexcept {
-    if (file.inherited()) {
-        file.close_inherited();
-    } else {
-        file.begin_close();
-    }
-    file.release();
-}
-
 void OpenFile::begin_close() noexcept {
     if (!closing) {
         closing = true;
