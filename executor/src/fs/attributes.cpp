@@ -76,11 +76,15 @@ void copy_attributes(int from, int to, std::string_view verb, std::string_view p
         }
         has_list = has_list || as_text == access_list;
     }
-    if (!has_list) {
-        // One that the directory gives new files would let in whom the old one kept out.
-        if (::fremovexattr(to, access_list) != 0 && errno != ENODATA && errno != ENOTSUP) {
-            throw_attribute(access_list, verb, path);
-        }
+    if (has_list) {
+        return;
+    }
+    // One that the directory gives new files would let in whom the old file kept out.
+    const bool has_none = ::fgetxattr(to, access_list, nullptr, 0) < 0
+                              ? errno == ENODATA || errno == ENOTSUP
+                              : ::fremovexattr(to, access_list) == 0;
+    if (!has_none) {
+        throw_attribute(access_list, verb, path);
     }
 }
 

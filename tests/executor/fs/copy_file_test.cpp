@@ -20,6 +20,7 @@
 #include <eddy/spawn.hpp>
 #include <eddy/testing/cancel_at.hpp>
 #include <eddy/testing/coroutine_test.hpp>
+#include <eddy/testing/wait_matrix.hpp>
 #include <eddy/with_scope.hpp>
 
 #include "../offload_kit.hpp"
@@ -302,3 +303,31 @@ EDDY_TEST_CASE("a copy asked to stop in the middle leaves nothing") {
     CHECK(directory.entries() == 1);
 }
 #endif
+
+namespace {
+
+struct CopyFixture {
+    static constexpr bool waits = true;
+    static constexpr bool commits_at_once = false;
+    explicit CopyFixture(VirtualClock&) { directory.write("a", "content"); }
+    Task<> prepare() { co_return; }
+    Task<> wait() {
+        static_cast<void>(co_await eddy::copy_file(
+            directory / "a", directory / "b", {.replace = true, .executor = &held}));
+    }
+    Task<> wait_again() {
+        held.let_all_run();
+        co_await wait();
+        CHECK(content_of(directory / "b") == "content");
+    }
+    void complete() { held.let_all_run(); }
+    [[nodiscard]] bool intact() const {
+        return !stdfs::exists(directory / "b") || content_of(directory / "b") == "content";
+    }
+    TestDirectory directory;
+    HeldExecutor held;
+};
+
+}  // namespace
+
+EDDY_WAIT_MATRIX("copy_file", CopyFixture)

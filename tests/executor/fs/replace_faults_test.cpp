@@ -138,9 +138,6 @@ EDDY_TEST_CASE("what failed for want of space, or of the right, says so; a sync 
          "replace PATH (to keep its owner): Operation not permitted"},
         {FileSystemCall::renameat, EACCES, "replace PATH: Permission denied"},
         {FileSystemCall::flistxattr, EACCES, "replace PATH (its attributes): Permission denied"},
-        {FileSystemCall::fremovexattr,
-         EACCES,
-         "replace PATH (its attribute system.posix_acl_access): Permission denied"},
     };
     for (const auto& [call, error, text] : cases) {
         const Replaced file;
@@ -181,7 +178,6 @@ EDDY_TEST_CASE("a directory that cannot be synced: the new content is there, whi
 EDDY_TEST_CASE("where directories cannot be synced, and where there are no attributes, it does") {
     for (const auto& [call, nth, error] : {std::tuple(FileSystemCall::fsync, 2, EINVAL),
                                            std::tuple(FileSystemCall::flistxattr, 1, ENOTSUP),
-                                           std::tuple(FileSystemCall::fremovexattr, 1, ENODATA),
                                            std::tuple(FileSystemCall::fsetxattr, 5, EIO),
                                            std::tuple(FileSystemCall::getrandom, 1, ENOSYS),
                                            std::tuple(FileSystemCall::fsync, 1, EINTR),

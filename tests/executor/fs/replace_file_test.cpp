@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/fs/replace_file.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -141,6 +142,14 @@ EDDY_TEST_CASE("a user's attributes and the access list stay; no list comes from
         skip("a file system without access lists");
         co_return;
     }
+#if EDDY_FILE_CALL_FAULTS
+    {
+        const FailFileCall plan(FileSystemCall::fremovexattr, EACCES, 1);
+        const std::string text = co_await refusal(directory, file, std::errc::permission_denied);
+        CHECK(text == "replace " + file.string() +
+                          " (its attribute system.posix_acl_access): Permission denied");
+    }
+#endif
     co_await replace_file(file, "without");
     CHECK(::getxattr(file.c_str(), of_files, value.data(), value.size()) < 0);
     REQUIRE(::setxattr(file.c_str(), of_files, list.data(), list.size(), 0) == 0);

@@ -43,8 +43,9 @@ struct EDDY_VISIBLE ReplaceOptions {
 ///               could not write.
 /// Cancellation: stopped before the rename, nothing has changed; else it has happened.
 /// Order:        of two at once, each is whole, and the later rename stays.
-/// Cost:         two syncs, which a disk takes milliseconds for; `durable = false` saves them, and
-///               then only other processes, and the end of this one, are safe to come at any time.
+/// Cost:         two syncs, which a disk takes milliseconds for. `durable = false` saves them: then
+///               other processes and the end of this one may come at any time, a power cut may not.
+///               (Some file systems, ext4 for one, begin to write at the rename even so.)
 [[nodiscard]] EDDY_API FileCall<void> replace_file(const std::filesystem::path& path,
                                                    std::string content,
                                                    const ReplaceOptions& options = {});
