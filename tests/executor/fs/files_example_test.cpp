@@ -43,7 +43,9 @@ Task<std::size_t> count_errors(const std::filesystem::path& log) {
         if (!line) {
             co_return errors;
         }
-        errors += line->starts_with("error:") ? 1 : 0;
+        if (line->starts_with("error:")) {
+            ++errors;
+        }
     }
 }
 
