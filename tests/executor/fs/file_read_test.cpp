@@ -109,6 +109,26 @@ EDDY_TEST_CASE("a file that was opened to be written only is not read") {
     }
 }
 
+EDDY_TEST_CASE("large reads on the loop let others have their turn") {
+    const TestDirectory directory;
+    File file = co_await File::open(directory.write("a", std::string(65'536, 'x')));
+    int turns = 0;
+    auto other = spawn([](int& count) -> Task<> {
+        while (true) {
+            ++count;
+            co_await yield();
+        }
+    }(turns));
+    constexpr int reads = 200;
+    std::vector<std::byte> memory(65'536);
+    for (int i = 0; i < reads; ++i) {
+        static_cast<void>(co_await file.read_at(0, memory));
+    }
+    CHECK(turns >= reads / 20);
+    other.cancel();
+    co_await other.wait();
+}
+
 TEST_CASE("a loop that has waited for a disk leaves many reads to threads, then tries again") {
     detail::LoopTries tries;
     const auto paused = [&tries] {
