@@ -27,11 +27,12 @@ public:
         FramePool::release(memory, size);
     }
 
-protected:
+private:
+    friend Derived;
+
     explicit FileWork(OpenFile& file) noexcept : use_(file) {}
     ~FileWork() override = default;
 
-private:
     void invoke() noexcept override {
         auto& self = static_cast<Derived&>(*this);
         try {
