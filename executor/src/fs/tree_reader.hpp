@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -20,16 +21,26 @@ namespace eddy::inline v0_1::detail {
 
 /// A walk: where it is in its tree, and what it has read ahead.
 ///
-/// Shared by the walk, the operations on it and the call that reads on. As long as one runs, all of
-/// it is the call's, but for `busy`, which says so; otherwise it is the loop's.
+/// Shared by the walk, the operations on it and the call that reads on.
+///
+/// | field     | who may touch it                                                       |
+/// |-----------|------------------------------------------------------------------------|
+/// | reading_  | the loop sets it before it submits a call, which clears it as the last |
+/// |           | it does; the loop, if that never runs                                  |
+/// | claimed_  | the loop                                                               |
+/// | all else  | while reading_ is set, the call; else the loop                         |
 class TreeReader final {
 public:
     TreeReader(std::string root, const WalkOptions& options)
         : options_(options), root_(std::move(root)) {}
 
-    /// Somebody takes an entry, or a call reads.
-    [[nodiscard]] bool busy() const noexcept { return busy_; }
-    void set_busy(bool busy) noexcept { busy_ = busy; }
+    /// Somebody waits for an entry or has one to take, or a call that nobody waits for any more
+    /// has not ended yet.
+    [[nodiscard]] bool busy() const noexcept {
+        return claimed_ || reading_.load(std::memory_order_acquire);  // what the call has left
+    }
+    void claim(bool claimed) noexcept { claimed_ = claimed; }
+    void set_reading(bool reading) noexcept { reading_.store(reading, std::memory_order_release); }
     [[nodiscard]] Executor* executor() const noexcept { return options_.executor; }
 
     /// There is something to take: an entry, a failure, or the end. Drops what is to be skipped.
@@ -70,11 +81,12 @@ private:
 
     static constexpr std::size_t nothing = WalkOptions::no_limit;
 
+    std::atomic<bool> reading_{false};
+    bool claimed_ = false;
     const WalkOptions options_;
     const std::string root_;
     std::unique_ptr<DirectoryChain> chain_;  // from its first entry to its last
     bool ended_ = false;
-    bool busy_ = false;
     std::exception_ptr failure_;  // comes after the entries
     std::size_t last_depth_ = nothing;
     std::size_t skipped_ = nothing;  // until one comes that is not deeper

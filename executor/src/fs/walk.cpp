@@ -14,7 +14,13 @@ namespace eddy::inline v0_1 {
 
 namespace {
 
-void read_on_in_tree(const std::shared_ptr<detail::TreeReader>& reader) { reader->read_on(); }
+void read_on_in_tree(const std::shared_ptr<detail::TreeReader>& reader) {
+    struct Ends {
+        detail::TreeReader& reader;
+        ~Ends() { reader.set_reading(false); }
+    } const ends{*reader};
+    reader->read_on();
+}
 
 using TreeReadNode = detail::OffloadNode<void (*)(const std::shared_ptr<detail::TreeReader>&),
                                          std::shared_ptr<detail::TreeReader>>;
@@ -60,7 +66,7 @@ bool DirectoryWalk::Next::try_now() {
     if (!reader_->has_next()) {
         return false;
     }
-    reader_->set_busy(true);  // what there is, is this job's; it may be resumed later
+    reader_->claim(true);  // what there is, is this job's; it may be resumed later
     return true;
 }
 
@@ -70,13 +76,19 @@ void DirectoryWalk::Next::start() {
         set_executor(file_pool());
     }
     renew(*new TreeReadNode(&read_on_in_tree, reader_));
-    OffloadWait::start();
+    reader_->set_reading(true);
+    try {
+        OffloadWait::start();
+    } catch (...) {
+        reader_->set_reading(false);
+        throw;
+    }
     called_ = true;
-    reader_->set_busy(true);
+    reader_->claim(true);
 }
 
 std::optional<WalkEntry> DirectoryWalk::Next::take() {
-    reader_->set_busy(false);
+    reader_->claim(false);
     if (called_) {
         take_result<void>();
     }
@@ -84,34 +96,38 @@ std::optional<WalkEntry> DirectoryWalk::Next::take() {
 }
 
 void DirectoryWalk::Next::pass_on() noexcept {
-    reader_->set_busy(false);
+    reader_->claim(false);
     if (called_) {
         let_go();
     }
 }
 
 bool DirectoryWalk::Next::abort() noexcept {
-    const bool withdrawn = OffloadWait::abort();
-    if (withdrawn) {
-        reader_->set_busy(false);
+    const bool left = OffloadWait::abort();
+    if (left) {
+        leave();
     }
-    return withdrawn;
+    return left;
 }
 
-// A call that goes on alone has the reader for good.
-
 bool DirectoryWalk::Next::sever() noexcept {
-    const bool severed = OffloadWait::sever();
-    if (severed && !left_alone()) {
-        reader_->set_busy(false);
+    const bool left = OffloadWait::sever();
+    if (left) {
+        leave();
     }
-    return severed;
+    return left;
 }
 
 void DirectoryWalk::Next::unlink() noexcept {
     OffloadWait::unlink();
+    leave();
+}
+
+/// A call that runs goes on alone, and says itself when it has ended.
+void DirectoryWalk::Next::leave() noexcept {
+    reader_->claim(false);
     if (!left_alone()) {
-        reader_->set_busy(false);
+        reader_->set_reading(false);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,9 +123,11 @@ EDDY_TEST_CASE("one job at a time waits for the next entry") {
     executor.let_all_run();
     const auto all = co_await job;
     CHECK(all.size() == 1);
-    // In one select, the second is refused, and the first one's call is taken back.
-    DirectoryWalk both = walk(directory.path());
+    // In one select, the second is refused, and the first one's call withdrawn.
+    HeldExecutor holds;
+    DirectoryWalk both = walk(directory.path(), {.executor = &holds});
     CHECK_THROWS_AS(static_cast<void>(co_await select(both.next(), both.next())), BusyResource);
+    holds.let_all_run();
     const auto entry = co_await both.next();
     CHECK(entry.has_value());
 }
@@ -210,6 +213,46 @@ EDDY_TEST_CASE("a call that is asked to stop ends after an entry, and nothing is
         const auto rest = co_await rest_of(entries);
         CHECK(got + rest.size() == 4);
     }
+}
+
+EDDY_TEST_CASE("a walk whose call was left alone is busy until that ends, and has what it read") {
+    /// Lets the call begin, and then has nothing to say.
+    class Fails final : public Waiter {
+    public:
+        Fails(HeldExecutor& executor, HoldFileCall& plan) : executor_(executor), plan_(plan) {}
+        bool try_now() { return false; }
+        void start() {
+            executor_.let_all_run();
+            plan_.wait_until_reached();
+            throw std::runtime_error("it cannot be started");
+        }
+        void take() {}
+        const char* what() const noexcept override { return "Fails"; }
+
+    private:
+        void unlink() noexcept override {}
+        HeldExecutor& executor_;
+        HoldFileCall& plan_;
+    };
+    const TestDirectory directory;
+    directory.write("a", "");
+    HoldFileCall plan(FileSystemCall::readdir, 1);
+    HeldExecutor executor;
+    DirectoryWalk entries = walk(directory.path(), {.executor = &executor});
+    Fails fails(executor, plan);
+    CHECK_THROWS_AS(static_cast<void>(co_await select(entries.next(), fails)), std::runtime_error);
+    CHECK_THROWS_AS(static_cast<void>(co_await entries.next()), BusyResource);
+    plan.let_go();
+    co_await until([&entries] {
+        try {
+            entries.skip_directory();
+            return true;
+        } catch (const BusyResource&) {
+            return false;
+        }
+    });
+    const auto all = co_await rest_of(entries);
+    CHECK(all.size() == 1);
 }
 
 TEST_CASE("at the loop's end, a call that hangs is left alone, and owns what it touches") {

@@ -60,8 +60,8 @@ struct EDDY_VISIBLE WalkOptions {
 /// may come or not; everything else comes, once. What cannot be read is no end: an entry says so.
 ///
 /// Order:     a directory's own, which is none.
-/// Lifetime:  may go at any time. One whose call is left alone (at the end of its loop) is `busy`
-///            for good.
+/// Lifetime:  may go at any time. One whose call was left alone (at the end of its loop, by a
+///            `select` that threw) is busy until that has ended; nothing is lost by that either.
 /// Cost:      a hop to the pool for 256 entries, which are read ahead. Memory: those; a buffer of
 ///            32 KiB for each open directory, 30 at most; of directories further up in deeper
 ///            trees, the names that have not come yet.
@@ -108,6 +108,7 @@ private:
     void pass_on() noexcept override;
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
+    void leave() noexcept;
 
     std::shared_ptr<detail::TreeReader> reader_;
     bool called_ = false;  // in the latest await
