@@ -110,11 +110,12 @@ private:
     ~OffloadNode() override = default;
 
     void invoke() noexcept override {
+        Kept& call = *call_;  // NOLINT(bugprone-unchecked-optional-access): until here, always
         try {
             if constexpr (Kept::takes_stop_token) {
-                keep_result(*call_, this->stop_token());
+                keep_result(call, this->stop_token());
             } else {
-                keep_result(*call_);
+                keep_result(call);
             }
         } catch (...) {
             this->error_ = std::current_exception();
