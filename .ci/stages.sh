@@ -139,14 +139,14 @@ install_row() { # WHAT CMAKE ARGUMENTS
 
 # What is optimised: the libraries, the benchmarks, and of the tests the programs over all layers, each
 # under more schedules than the rest has in the stage "seeds"; the services of the samples live through
-# a day. All other tests, and the samples, are built so by night: "seeds_more", "lto", "hardened".
+# eight hours. All other tests, and the samples, are built so by night: "seeds_more", "lto", "hardened".
 stage_release() {
     build release -DEDDY_BUILD_SAMPLES=OFF -DEDDY_UNITY=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 \
         -DEDDY_TEST_SOURCES='(executor/(scenario_|offload_stress)|simulation/)'
     test_preset release -LE '^simulation$'
     EDDY_STRESS=1000000 EDDY_SEEDS=0 build/release/tests/executor_tests -sf='*offload_stress*'
     EDDY_SEEDS=$((8 * seeds)) build/release/tests/executor_tests -sf='*scenario_order*'
-    ./tests/simulate.sh 24 1
+    ./tests/simulate.sh 8 1
 }
 
 # All test cases under more schedules, in the build that is there: to optimise them for that would take
