@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Prints what is below a directory, as `find` does: `du_compare.sh` holds the two beside each other.
+// Prints what is below a directory, as `find` does: `du_compare.sh` holds the two together.
 #include <cstdio>
 #include <span>
 #include <string>
