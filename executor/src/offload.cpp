@@ -17,8 +17,9 @@
 
 namespace eddy::inline v0_1::detail {
 
-void OffloadWait::throw_awaited() {
-    throw InvalidState("an offloaded call is awaited once: call run_in_executor again");
+void OffloadWait::throw_awaited() const {
+    throw InvalidState(std::string(what()) +
+                       ": this call has been awaited, which goes once: call it again");
 }
 
 void OffloadWait::give_back() noexcept {
@@ -35,7 +36,7 @@ void OffloadWait::renew(Work& work) noexcept {
     }
     work_ = &work;
     renews_ = true;
-    refused_ = submitted_ = delivered_ = withdrawn_ = left_alone_ = false;
+    refused_ = submitted_ = delivered_ = withdrawn_ = left_alone_ = severed_ = false;
 }
 
 /// Who waits for it: nobody, if it is a write that a `BufferedWriter` has no job for.
@@ -116,12 +117,17 @@ namespace {
 
 }  // namespace
 
+bool OffloadWait::was_stopped() const noexcept { return has_failed() && is_stopped(work_->error_); }
+
 void OffloadWait::throw_error() {
     // Moved out: the last reference goes on this thread, not on the worker.
     std::exception_ptr error = std::move(work_->error_);
     Job* const job = thread_state.job;
     const bool cancelled = job != nullptr && job->scope->effective;
     if (is_stopped(error)) {
+        if (severed_) {
+            throw LoopClosed(std::string(what()) + ": the loop ended before this had");
+        }
         if (cancelled) {
             throw make_aborted(*job);
         }
@@ -176,15 +182,16 @@ bool OffloadWait::sever() noexcept {
         return true;
     }
     // It has ended, and the loop does not look into its inbox any more before the frame dies.
+    severed_ = true;
     wait_over();
     commit();
     return false;
 }
 
 void OffloadWait::unlink() noexcept {
-    if (detach(true) == Detached::no) {
+    if (detach(true) == Detached::no) {  // it has ended
         wait_over();
-        let_go();
+        pass_on();
     }
 }
 

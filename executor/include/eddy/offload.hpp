@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include <eddy/detail/export.hpp>
@@ -79,6 +80,13 @@ protected:
     void drop_unsent() noexcept { std::exchange(work_, nullptr)->destroy(); }
     /// The latest call runs on without this: what it works on is not to be touched.
     [[nodiscard]] bool left_alone() const noexcept { return left_alone_; }
+    /// Of one that has ended, before its result is taken: it threw; it stopped because it was told.
+    [[nodiscard]] bool has_failed() const noexcept { return work_->error_ != nullptr; }
+    [[nodiscard]] bool was_stopped() const noexcept;
+    /// For who hears of it later.
+    [[nodiscard]] std::exception_ptr move_error() noexcept {
+        return std::exchange(work_->error_, nullptr);
+    }
     /// What the call returned, or throws what it threw.
     template <class R>
     R take_result() {
@@ -115,7 +123,7 @@ private:
 
     enum class Detached : std::uint8_t { no, withdrawn, abandoned };
 
-    [[noreturn]] static void throw_awaited();
+    [[noreturn]] void throw_awaited() const;
     [[noreturn]] void throw_error();
     /// Never awaited, or withdrawn.
     void give_back() noexcept;
@@ -140,6 +148,7 @@ private:
     bool withdrawn_ = false;  // the executor may still hold it: release, do not destroy
     bool renews_ = false;     // there will be another one
     bool left_alone_ = false;
+    bool severed_ = false;  // the loop cut it off, just when it ended
 };
 
 }  // namespace detail

@@ -15,10 +15,11 @@ namespace eddy::inline v0_1::detail {
 ///
 /// A FIFO, a socket or a terminal, from which nothing may come for ever, and a directory are
 /// refused. The open itself waits for nobody either, unless somebody else has a lease on the file:
-/// then for as long as the system gives them to return it. A process that waits for the other end
-/// of a FIFO sees one come and go.
+/// then for a minute at most, which is longer than the system gives them to return it, and asks now
+/// and then whether it should stop. A process that waits for the other end of a FIFO sees one come
+/// and go, and may get SIGPIPE if it writes to it: to look first would cost all others a call.
 ///
-/// Throws: `IoError`, "open PATH: ...", for what is refused "(a FIFO, not a file)".
+/// Throws: `IoError`, "open PATH: ...", for what is refused "(a FIFO, not a file)"; `CallStopped`.
 [[nodiscard]] OwnedFd open_plain(const std::string& path,
                                  int flags,
                                  mode_t mode,

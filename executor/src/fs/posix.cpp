@@ -112,11 +112,15 @@ void write_fully(int fd,
     }
 }
 
-void sync_descriptor(int fd, std::string_view path, SyncWhat what) {
+int try_sync(int fd, SyncWhat what) noexcept {
     const int result =
         uninterrupted([&] { return what == SyncWhat::data ? ::fdatasync(fd) : ::fsync(fd); });
-    if (result < 0) {
-        throw_file_error(errno, "sync", path);
+    return result < 0 ? errno : 0;
+}
+
+void sync_descriptor(int fd, std::string_view path, SyncWhat what) {
+    if (const int error = try_sync(fd, what)) {
+        throw_file_error(error, "sync", path);
     }
 }
 
@@ -154,10 +158,26 @@ FileKind kind_of(mode_t mode) noexcept {
     }
 }
 
-FileStatus to_status(const struct stat& from) noexcept {
-    const auto time = [](const timespec& at) {
-        return FileTime(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
+namespace {
+
+/// A file may have any time that its owner gave it.
+[[nodiscard]] FileTime file_time_of(const timespec& at) noexcept {
+    using std::chrono::seconds;
+    constexpr auto whole = [](FileTime time) {
+        return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
     };
+    if (at.tv_sec >= whole(FileTime::max())) {
+        return FileTime::max();
+    }
+    if (at.tv_sec < whole(FileTime::min())) {
+        return FileTime::min();
+    }
+    return FileTime(seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
+}
+
+}  // namespace
+
+FileStatus to_status(const struct stat& from) noexcept {
     constexpr std::uint64_t block = 512;  // of st_blocks, whatever the file system's own are
     FileStatus status;
     status.kind = kind_of(from.st_mode);
@@ -169,9 +189,9 @@ FileStatus to_status(const struct stat& from) noexcept {
     status.group = from.st_gid;
     status.device = static_cast<std::uint64_t>(from.st_dev);
     status.inode = static_cast<std::uint64_t>(from.st_ino);
-    status.modified = time(from.st_mtim);
-    status.changed = time(from.st_ctim);
-    status.accessed = time(from.st_atim);
+    status.modified = file_time_of(from.st_mtim);
+    status.changed = file_time_of(from.st_ctim);
+    status.accessed = file_time_of(from.st_atim);
     return status;
 }
 

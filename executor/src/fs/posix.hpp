@@ -19,6 +19,8 @@
 
 namespace eddy::inline v0_1::detail {
 
+static_assert(sizeof(off_t) == 8, "files have 64-bit offsets: build with _FILE_OFFSET_BITS=64");
+
 /// The bytes of a path. Throws: `std::invalid_argument` for one with a zero byte, which the system
 /// would take for its end.
 [[nodiscard]] std::string native_path(const std::filesystem::path& path);
@@ -65,6 +67,8 @@ void write_fully(int fd,
 /// `fsync`, or `fdatasync`. Throws: `IoError`, "sync PATH: ...". One that failed is never tried
 /// again: the system has forgotten by then what it could not write, and would say that all is well.
 enum class SyncWhat : bool { everything, data };
+/// The same, without an exception: 0, or what went wrong.
+[[nodiscard]] int try_sync(int fd, SyncWhat what) noexcept;
 void sync_descriptor(int fd, std::string_view path, SyncWhat what = SyncWhat::everything);
 
 /// Syncs the directory itself: what was made, renamed and removed in it is there after a power cut.

@@ -8,8 +8,12 @@
 #include <string_view>
 
 // Clang links the sanitizers' own versions of these functions into the program: there, nothing can
-// come in between.
+// come in between. Nor where those with 64-bit offsets have names of their own.
 #define EDDY_FILE_CALL_FAULTS 1
+#if __SIZEOF_POINTER__ < 8
+#undef EDDY_FILE_CALL_FAULTS
+#define EDDY_FILE_CALL_FAULTS 0
+#endif
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #undef EDDY_FILE_CALL_FAULTS

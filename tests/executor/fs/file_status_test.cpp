@@ -2,11 +2,14 @@
 #include <eddy/fs/file_status.hpp>
 
 #include <cerrno>
+#include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -86,6 +89,27 @@ EDDY_TEST_CASE("names that no file can have say so, legibly") {
     const std::string deep = co_await message_of(
         [] { return try_file_status(std::string(5000, 'x')); }, std::errc::filename_too_long);
     CHECK(deep.find("File name too long") != std::string::npos);
+}
+
+EDDY_TEST_CASE("times that 64 bits of nanoseconds cannot say are the nearest they can") {
+    const bool has_memory = std::filesystem::is_directory("/dev/shm");
+    const TestDirectory directory(has_memory ? "/dev/shm" : std::filesystem::temp_directory_path());
+    const auto path = directory.write("a", "1");
+    const std::int64_t in_2400 = 13'569'465'600;
+    for (const std::int64_t seconds : {in_2400, -in_2400, std::int64_t{9'223'372'036}}) {
+        const timespec time{.tv_sec = seconds, .tv_nsec = 0};
+        const timespec both[] = {time, time};
+        REQUIRE(::utimensat(AT_FDCWD, path.c_str(), both, 0) == 0);
+        struct stat kept = {};
+        REQUIRE(::stat(path.c_str(), &kept) == 0);
+        if (kept.st_mtim.tv_sec != seconds) {
+            MESSAGE("this file system keeps no such times: nothing to see");
+            co_return;
+        }
+        const FileStatus status = co_await file_status(path);
+        CHECK(status.modified == (seconds > 0 ? FileTime::max() : FileTime::min()));
+        CHECK(status.accessed == status.modified);
+    }
 }
 
 #if EDDY_FILE_CALL_FAULTS

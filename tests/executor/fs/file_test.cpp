@@ -2,6 +2,7 @@
 #include <eddy/fs/file.hpp>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
@@ -154,7 +155,13 @@ EDDY_TEST_CASE("a symlink is followed, unless told otherwise") {
     CHECK(followed.empty());
     const std::string text =
         co_await refused(link, std::errc::too_many_symbolic_link_levels, {.follow = false});
-    CHECK(text == "open " + link.string() + ": Too many levels of symbolic links");
+    CHECK(text == "open " + link.string() +
+                      " (a symlink, and follow is false): Too many levels of symbolic links");
+    std::filesystem::create_symlink("loop", directory / "loop");
+    const std::string round = co_await refused(
+        directory / "loop" / "a", std::errc::too_many_symbolic_link_levels, {.follow = false});
+    CHECK(round ==
+          "open " + (directory / "loop" / "a").string() + ": Too many levels of symbolic links");
 }
 
 EDDY_TEST_CASE("a file that was moved from says so, and so does one that is closed") {
@@ -175,6 +182,19 @@ EDDY_TEST_CASE("a file that was moved from says so, and so does one that is clos
     CHECK_THROWS_AS((void)other.native_handle(), ClosedResource);
     CHECK(other.path() == (directory / "a").string());
     co_await other.close();  // again: the same end
+}
+
+EDDY_TEST_CASE("a call that is awaited again says which, and what to do") {
+    const TestDirectory directory;
+    auto call = File::open(directory.write("a", "1"));
+    const File file = co_await call;
+    std::string text;
+    try {
+        static_cast<void>(co_await call);
+    } catch (const InvalidState& error) {
+        text = error.what();
+    }
+    CHECK(text == "File::open: this call has been awaited, which goes once: call it again");
 }
 
 EDDY_TEST_CASE("an open that makes a file is awaited once it runs; one that reads is left alone") {
@@ -257,5 +277,53 @@ EDDY_TEST_CASE("a file that somebody has a lease on is waited for, on the worker
     const FailFileCall plan(FileSystemCall::openat, EWOULDBLOCK, 1);
     const File file = co_await File::open(path);
     CHECK(plan.calls() == 2);
+}
+
+namespace {
+
+/// Somebody has a lease on the file, and when he has returned it the name is a FIFO's.
+class SwappedForFifo final : public FilePlan {
+public:
+    explicit SwappedForFifo(std::string path) : path_(std::move(path)) {}
+    [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
+        const int count = call == FileSystemCall::openat ? ++opens_ : 0;
+        if (count == 2) {
+            ::unlink(path_.c_str());
+            ::mkfifo(path_.c_str(), 0600);
+        }
+        return count == 1 ? EWOULDBLOCK : 0;
+    }
+
+private:
+    const std::string path_;
+    std::atomic<int> opens_{0};
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("what a file with a lease has become in the meantime keeps no thread") {
+    const TestDirectory directory;
+    for (const Access access : {Access::read, Access::write}) {
+        const auto path = directory.write("a", "1");
+        const SwappedForFifo plan(path.string());
+        const std::string text =
+            co_await refused(path, std::errc::operation_not_supported, {.access = access});
+        CHECK(text == "open " + path.string() + " (a FIFO, not a file): Operation not supported");
+        std::filesystem::remove(path);
+    }
+}
+
+EDDY_TEST_CASE("an open that waits for a lease hears that it should stop") {
+    const TestDirectory directory;
+    const auto path = directory.write("a", "1");
+    const FailFileCall plan(FileSystemCall::openat, EWOULDBLOCK, 1, FailFileCall::always);
+    CancelScope scope;
+    auto job = spawn(with_scope(scope, [](auto at) -> Task<> {
+        const File file = co_await File::open(at, {.access = Access::write});
+    }(path)));
+    co_await until([&] { return plan.calls() >= 2; });
+    scope.cancel();
+    const bool completed = co_await job;
+    CHECK_FALSE(completed);
 }
 #endif

@@ -24,6 +24,7 @@ enum class FileKind : std::uint8_t {
 };
 
 /// When a file was changed: nanoseconds of the system's clock, as fine as the file system keeps it.
+/// From 1677 to 2262; what is before or after, is the first or the last of these.
 using FileTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 /// What the file system knows of a file. Plain data.
