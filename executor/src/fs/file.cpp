@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <sys/stat.h>
@@ -74,15 +75,18 @@ void require_sensible(const OpenOptions& options) {
 // --- what else runs on a worker ----------------------------------------------------------------
 
 void sync_file(OpenFile& file, const FileStepArguments& arguments) {
-    if (const int error = file.sync_error.load()) {
-        detail::throw_file_error(
-            error, "sync", file.path, "(an earlier sync failed: what was written may be lost)");
+    // The system says once to an open file that it could not write: who hears it has stored it
+    // before another one asks, and before anything of this, such as making a text, can fail.
+    const std::lock_guard lock(file.sync_mutex);
+    if (file.sync_error != 0) {
+        detail::throw_file_error(file.sync_error,
+                                 "sync",
+                                 file.path,
+                                 "(an earlier sync failed: what was written may be lost)");
     }
-    try {
-        detail::sync_descriptor(file.fd, file.path, detail::SyncWhat(arguments.what != 0));
-    } catch (const IoError& error) {
-        file.sync_error.store(error.code().value());
-        throw;
+    file.sync_error = detail::try_sync(file.fd, detail::SyncWhat(arguments.what != 0));
+    if (file.sync_error != 0) {
+        detail::throw_file_error(file.sync_error, "sync", file.path);
     }
 }
 
@@ -180,7 +184,7 @@ FileStep<void> File::advise(Advice advice, std::uint64_t offset, std::uint64_t l
             {.offset = offset, .length = length, .what = static_cast<int>(advice)}};
 }
 
-detail::FileClose File::close() {
+detail::FileClose File::close() const {
     if (file_ != nullptr && file_->inherited()) {
         file_->close_inherited();
     } else if (file_ != nullptr) {

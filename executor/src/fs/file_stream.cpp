@@ -3,12 +3,26 @@
 
 #include <utility>
 
+#include <eddy/error.hpp>
+
 #include "fs/file_stream_state.hpp"
+#include "fs/open_file.hpp"
 
 namespace eddy::inline v0_1 {
 
+namespace {
+
+[[nodiscard]] File&& not_moved_from(File& file) {
+    if (detail::FileAccess::of(file) == nullptr) {
+        throw InvalidState("FileStream: this file was moved from");
+    }
+    return std::move(file);
+}
+
+}  // namespace
+
 FileStream::FileStream(File file, std::uint64_t position)
-    : state_(new detail::FileStreamState(std::move(file), position)) {}
+    : state_(new detail::FileStreamState(not_moved_from(file), position)) {}
 
 FileStream::~FileStream() {
     if (state_ != nullptr) {
@@ -18,7 +32,7 @@ FileStream::~FileStream() {
     }
 }
 
-File& FileStream::file() const { return detail::checked(state_, "FileStream::file").file; }
+const File& FileStream::file() const { return detail::checked(state_, "FileStream::file").file; }
 
 std::uint64_t FileStream::position() const {
     return detail::checked(state_, "FileStream::position").position;
@@ -33,9 +47,7 @@ void FileStream::seek(std::uint64_t position) {
 void FileStream::close() {
     detail::FileStreamState& state = detail::checked(state_, "FileStream::close");
     state.close();
-    if (state.file.is_open()) {
-        static_cast<void>(state.file.close());
-    }
+    static_cast<void>(state.file.close());
 }
 
 }  // namespace eddy::inline v0_1

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace eddy::inline v0_1::detail {
 
 /// What a stream and its operations share. The loop's.
 ///
-/// Invariant: user is the one operation between its start and the end of its wait, or null.
+/// Invariant: user is the one operation whose wait, or whose result, is under way, or null.
 class FileStreamState final {
 public:
     FileStreamState(File&& opened, std::uint64_t at) noexcept
@@ -32,20 +33,19 @@ public:
     }
     void close() noexcept {
         closed = true;
-        const OpenFile* const opened = FileAccess::of(file);
-        const bool inherited = opened != nullptr && opened->inherited();
-        if (user != nullptr && !inherited) {  // in a forked child, it is the parent's
+        if (user != nullptr && !FileAccess::of(file)->inherited()) {  // else it is the parent's
             user->stream_closed();
         }
     }
 
     LoopBound bound;
-    File file;
+    File file;  // nobody's who was moved from, until the stream goes
     std::uint64_t position;
     FileStreamUser* user = nullptr;
     bool closed = false;
-    bool shut_down = false;  // writes no more
-    bool torn = false;       // it appends, and has a half at its end
+    bool shut_down = false;      // writes no more
+    bool torn = false;           // it appends, and has a half at its end
+    std::exception_ptr failure;  // of a write whose result nobody took: the next one throws it
     std::uint32_t holders = 1;
 };
 

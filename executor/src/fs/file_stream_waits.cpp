@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/detail/file_stream_waits.hpp>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -36,6 +37,9 @@ namespace {
     if (state->closed) {
         throw_stream_closed(what);
     }
+    if (state->failure != nullptr) {
+        std::rethrow_exception(std::exchange(state->failure, nullptr));
+    }
     return *state;
 }
 
@@ -56,11 +60,17 @@ void require_writable(const FileStreamState& state, const char* what) {
 
 template <class Base>
 FileStreamState& FileStreamOp<Base>::enter() {
-    FileStreamState& state = usable(state_, this->what());
-    if (this->file_ == nullptr) {
-        throw InvalidState(std::string(this->what()) + ": its file was moved away");
+    static_cast<void>(checked(state_, this->what()));
+    leave();  // a result that was not taken is forgotten
+    return usable(state_, this->what());
+}
+
+template <class Base>
+bool FileStreamOp<Base>::at_once(bool done) noexcept {
+    if (done) {
+        state_->user = this;  // its job may go on later
     }
-    return state;
+    return done;
 }
 
 template <class Base>
@@ -80,22 +90,32 @@ void FileStreamOp<Base>::leave() noexcept {
 template <class Base>
 void FileStreamOp<Base>::conclude() {
     leave();
-    if (std::exchange(closed_, false) && this->work_ == nullptr) {
+    if (!std::exchange(closed_, false)) {
+        return;
+    }
+    if (this->work_ != nullptr && this->was_stopped()) {  // it ended just then
+        this->let_go();
+    }
+    if (this->work_ == nullptr) {
         throw_stream_closed(this->what());
     }
 }
 
 template <class Base>
 void FileStreamOp<Base>::unlink() noexcept {
-    leave();
-    given_up(false);
     Base::unlink();
+    leave();
+    if (this->left_alone()) {
+        call_left_alone();
+    }
 }
 
 template <class Base>
 void FileStreamOp<Base>::pass_on() noexcept {
     leave();
-    given_up(true);
+    if (this->work_ != nullptr) {
+        result_dropped();
+    }
     Base::pass_on();
 }
 
@@ -113,7 +133,9 @@ bool FileStreamOp<Base>::sever() noexcept {
     const bool gone = Base::sever();
     if (gone) {
         leave();
-        given_up(false);
+        if (this->left_alone()) {
+            call_left_alone();
+        }
     }
     return gone;
 }
@@ -140,7 +162,7 @@ bool FileStreamRead::try_now() {
         throw std::invalid_argument("FileStream::read_some needs a span with room for a byte");
     }
     set_offset(state.position);
-    return FileRead::try_now();
+    return at_once(FileRead::try_now());
 }
 
 void FileStreamRead::start() {
@@ -157,17 +179,20 @@ std::size_t FileStreamRead::take() {
 
 // --- writing -----------------------------------------------------------------------------------
 
-bool FileStreamWrite::try_now() {
+void FileStreamWrite::enter_to_write() {
     const FileStreamState& state = enter();
     require_writable(state, what());
-    set_offset(file_->access == Access::append ? at_end : state.position);
-    return FileWrite::try_now();
+    const bool appends = file_->access == Access::append;
+    set_place({.offset = appends ? 0 : state.position, .at_end = appends});
+}
+
+bool FileStreamWrite::try_now() {
+    enter_to_write();
+    return at_once(FileWrite::try_now());
 }
 
 void FileStreamWrite::start() {
-    const FileStreamState& state = enter();
-    require_writable(state, what());
-    set_offset(file_->access == Access::append ? at_end : state.position);
+    enter_to_write();
     start_using();
 }
 
@@ -179,17 +204,28 @@ std::size_t FileStreamWrite::finish() {
         state_->position += length;
         return length;
     } catch (...) {
-        state_->torn = part != 0 && file_->access == Access::append;
+        leave_part(part);
         throw;
     }
 }
 
-void FileStreamWrite::given_up(bool happened) noexcept {
-    if (happened) {
+void FileStreamWrite::leave_part(std::size_t part) noexcept {
+    state_->torn = state_->torn || (part != 0 && file_->access == Access::append);
+}
+
+void FileStreamWrite::result_dropped() noexcept {
+    if (!has_failed()) {
         state_->position += written();
-    } else {
-        state_->torn = state_->torn || file_->access == Access::append;  // there may be a part
+        return;
     }
+    leave_part(written());
+    if (!was_stopped()) {
+        state_->failure = move_error();
+    }
+}
+
+void FileStreamWrite::call_left_alone() noexcept {
+    leave_part(1);  // or more, or nothing: nobody will know
 }
 
 // --- the end -----------------------------------------------------------------------------------

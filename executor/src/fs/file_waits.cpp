@@ -202,21 +202,21 @@ bool FileWrite::try_now() {
         refuse_access(what(), file, "to read only");
     }
     const bool appends = file.access == Access::append;
-    if (appends != (offset_ == at_end)) [[unlikely]] {
+    if (appends != place_.at_end) [[unlikely]] {
         refuse_access(what(),
                       file,
                       appends ? "to append, and then the system ignores offsets: call append"
                               : "without Access::append: call write_at");
     }
     if (!appends) {
-        require_range(what(), offset_, size());
+        require_range(what(), place_.offset, size());
     }
     return size() == 0;
 }
 
 void FileWrite::start() {
     OpenFile& file = usable();
-    send(*new FileWriteWork(file, offset_, single_, list_, size()), file.executor);
+    send(*new FileWriteWork(file, place_, single_, list_, size()), file.executor);
     ++file.statistics.writes;
 }
 
@@ -266,6 +266,10 @@ bool FileClose::try_now() {
     if (file_ == nullptr) [[unlikely]] {
         throw InvalidState("File::close: this file was moved from");
     }
+    if (file_->inherited()) [[unlikely]] {
+        file_->close_inherited();  // all that may be touched of it here
+        return true;
+    }
     file_->bound.check(what());
     return file_->is_closed();
 }
@@ -276,7 +280,9 @@ void FileClose::take() {
     if (work_ != nullptr) {
         take_result<void>();
     }
-    file_->throw_close_error();
+    if (!file_->inherited()) [[likely]] {
+        file_->throw_close_error();
+    }
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <unistd.h>
@@ -42,23 +43,29 @@ std::size_t FileReadWork::call_file(const OpenFile& file) {
 
 std::size_t FileWriteWork::call_file(const OpenFile& file) {
     const std::span<std::byte> memory = piece_of_thread(size_);
-    while (true) {
-        const std::size_t length = lent_.get(memory);
-        if (length == 0) {
-            return written_;
+    while (written_ < size_) {
+        const std::optional<std::size_t> length = lent_.get(memory);
+        if (!length) {
+            // Who took it back has left this alone, or is about to; then it hears that this has
+            // ended, and must not take a part for all of it.
+            throw CallStopped();
         }
-        write_piece(file, memory.first(length));
+        if (*length == 0) {
+            break;  // the list has become shorter
+        }
+        write_piece(file, memory.first(*length));
     }
+    return written_;
 }
 
 void FileWriteWork::write_piece(const OpenFile& file, Bytes piece) {
     while (!piece.empty()) {
         const ssize_t length = uninterrupted([&] {
-            return offset_ == FileWrite::at_end ? ::write(file.fd, piece.data(), piece.size())
-                                                : ::pwrite(file.fd,
-                                                           piece.data(),
-                                                           piece.size(),
-                                                           static_cast<off_t>(offset_ + written_));
+            return place_.at_end ? ::write(file.fd, piece.data(), piece.size())
+                                 : ::pwrite(file.fd,
+                                            piece.data(),
+                                            piece.size(),
+                                            static_cast<off_t>(place_.offset + written_));
         });
         if (length <= 0) {
             // Zero for something to write is none of the standard's answers.

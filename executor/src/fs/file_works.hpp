@@ -78,13 +78,14 @@ public:
     using Bytes = std::span<const std::byte>;
 
     FileWriteWork(OpenFile& file,
-                  std::uint64_t offset,
+                  FilePlace place,
                   Bytes single,
                   std::span<const Bytes> list,
                   std::size_t size) noexcept
-        : FileWork(file), lent_(single, list), offset_(offset), size_(size) {}
+        : FileWork(file), lent_(single, list), place_(place), size_(size) {}
 
-    /// Throws: `IoError`, which says how much was written.
+    /// Throws: `IoError`, which says how much was written; `CallStopped` before the end, if its
+    /// bytes were taken back.
     [[nodiscard]] std::size_t call_file(const OpenFile& file);
 
     /// The worker's, or of one that has ended.
@@ -95,7 +96,7 @@ private:
     void write_piece(const OpenFile& file, Bytes piece);
 
     LentList lent_;
-    const std::uint64_t offset_;
+    const FilePlace place_;
     const std::size_t size_;
     std::size_t written_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 
 namespace eddy::inline v0_1::detail {
@@ -70,12 +71,15 @@ public:
     LentList(const LentList&) = delete;
     LentList& operator=(const LentList&) = delete;
 
-    /// The worker's: copies what comes next; how much. Zero: there is no more, or it has been taken
+    /// The worker's: copies what comes next; how much, zero at the end. Empty: it has been taken
     /// back.
-    [[nodiscard]] std::size_t get(std::span<std::byte> into) {
+    [[nodiscard]] std::optional<std::size_t> get(std::span<std::byte> into) {
         const std::lock_guard lock(mutex_);
+        if (taken_back_) {
+            return std::nullopt;
+        }
         std::size_t done = 0;
-        while (!taken_back_ && done < into.size() && next_ < count()) {
+        while (done < into.size() && next_ < count()) {
             const Bytes part = at(next_).subspan(offset_);
             const std::size_t length = std::min(part.size(), into.size() - done);
             if (length != 0) {

@@ -3,12 +3,15 @@
 
 #include <cerrno>
 #include <exception>
+#include <thread>
 #include <unistd.h>
 
+#include <eddy/detail/pin_library.hpp>
 #include <eddy/detail/thread_state.hpp>
 #include <eddy/fs/file_pool.hpp>
 
 #include "fs/posix.hpp"
+#include "thread_name.hpp"
 #include "work_access.hpp"
 
 namespace eddy::inline v0_1::detail {
@@ -34,20 +37,39 @@ void OpenFile::leave() noexcept {
             }
         }
         if (!posted) {
-            close_now();
+            close_rejected();
         }
     }
     release();
 }
 
+void OpenFile::close_rejected() noexcept {
+    if (thread_state.core != nullptr) {
+        retain();
+        try {
+            std::thread([this] {
+                pin_library();
+                set_thread_name("eddy-close");
+                close_now();
+                release();
+            }).detach();
+            return;
+        } catch (...) {  // there is none: late is better than never
+            release();
+        }
+    }
+    close_now();
+}
+
 void OpenFile::close_inherited() noexcept {
-    if (!closing) {
-        closing = true;
+    closing = true;
+    if (!gone_.exchange(true, std::memory_order_relaxed)) {
         ::close(fd);
     }
 }
 
 void OpenFile::close_now() noexcept {
+    gone_.store(true, std::memory_order_relaxed);  // before: of a child it may be another's number
     // What a signal interrupts is closed as well, on Linux; a second try could close another's.
     const int error = ::close(fd) != 0 && errno != EINTR ? errno : 0;
     ListLink ready;

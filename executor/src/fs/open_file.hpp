@@ -24,7 +24,8 @@ namespace eddy::inline v0_1::detail {
 /// submission on until it has run, or will not. Holders keep the memory: users, and operations.
 /// New users come on the loop only, and only while the `File` is one; so the last to leave is the
 /// last for good, and closes: a worker there and then, the loop by the executor, since the last
-/// close of a large deleted file takes long.
+/// close of a large deleted file takes long, and of a server's that is gone for ever. If that takes
+/// nothing any more, since the loop is ending, by a thread of its own, which nobody waits for.
 ///
 /// As an executor it is what `close` submits its work to: it keeps that until the descriptor is
 /// closed, and runs it then.
@@ -34,10 +35,12 @@ namespace eddy::inline v0_1::detail {
 /// | path, access, executor                  | anybody; they do not change                      |
 /// | bound, closing, tries, statistics       | the loop                                         |
 /// | fd                                      | users; who closes it                             |
-/// | sync_error                              | any thread                                       |
+/// | sync_error                              | workers, under sync_mutex                        |
 /// | waiting_, closed_, close_error_         | under mutex_                                     |
+/// | gone_                                   | who closes it; a forked child                    |
 ///
-/// In a forked child nothing of it is used but the number of the descriptor, which it closes.
+/// In a forked child nothing of it is used but the number of the descriptor, which it closes unless
+/// the parent had, or was about to, at the fork. No lock is: a thread that is not there may have it.
 class OpenFile final : public Executor {
 public:
     OpenFile(std::string name, Access opened_for, Executor* runs_on)
@@ -92,7 +95,8 @@ public:
     FileStatistics statistics;
 
     int fd = -1;
-    std::atomic<int> sync_error{0};  // the first, for good
+    std::mutex sync_mutex;  // held during the system call
+    int sync_error = 0;     // the first, for good
 
 private:
     /// Closes on the executor. A part of the file, which it holds.
@@ -102,7 +106,7 @@ private:
 
     private:
         void invoke() noexcept override { file_.close_now(); }
-        void drop_call() noexcept override { file_.close_now(); }  // rejected: here, then
+        void drop_call() noexcept override { file_.close_rejected(); }
         void destroy() noexcept override { file_.release(); }
 
         OpenFile& file_;
@@ -111,6 +115,8 @@ private:
     ~OpenFile() override = default;
 
     void close_now() noexcept;
+    /// No executor closes it: here, unless this is a loop's thread.
+    void close_rejected() noexcept;
     void submit(Work& work) override;
     void withdraw(Work& work) noexcept override;
 
@@ -118,6 +124,7 @@ private:
     std::atomic<std::uint32_t> users_{1};
     const std::uint32_t generation_ = fork_generation();
     Closer closer_;
+    std::atomic<bool> gone_{false};  // the descriptor, or all but
     mutable std::mutex mutex_;
     ListLink waiting_;
     bool closed_ = false;

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
+#include <thread>
 #include <unistd.h>
 
 namespace eddy::testing {
@@ -22,6 +23,24 @@ namespace eddy::testing {
 namespace {
 
 constinit std::atomic<FilePlan*> current{nullptr};
+constinit std::atomic<int> asking{0};  // threads that are, or may be, in a plan
+
+/// The plan, which stays for as long as this does.
+class Asked final {
+public:
+    Asked() noexcept {
+        asking.fetch_add(1);
+        plan_ = current.load();
+    }
+    Asked(const Asked&) = delete;
+    Asked& operator=(const Asked&) = delete;
+    ~Asked() { asking.fetch_sub(1); }
+
+    [[nodiscard]] FilePlan* plan() const noexcept { return plan_; }
+
+private:
+    FilePlan* plan_ = nullptr;
+};
 
 }  // namespace
 
@@ -37,7 +56,14 @@ std::string_view name_of(FileSystemCall call) noexcept {
 }
 
 FilePlan::FilePlan() noexcept { current.store(this); }
-FilePlan::~FilePlan() { current.store(nullptr); }
+FilePlan::~FilePlan() { end(); }
+
+void FilePlan::end() noexcept {
+    current.store(nullptr);
+    while (asking.load() != 0) {
+        std::this_thread::yield();
+    }
+}
 
 int FailFileCall::error_of(FileSystemCall call) noexcept {
     if (call_ != any && call != call_) {
@@ -64,8 +90,8 @@ Function* next(const char* name) noexcept {
 
 /// What the plan says: true if the call is not to be made, and then its result.
 bool replaced(FileSystemCall call, int& result) noexcept {
-    FilePlan* const plan = current.load();
-    const int error = plan != nullptr ? plan->error_of(call) : 0;
+    const Asked asked;
+    const int error = asked.plan() != nullptr ? asked.plan()->error_of(call) : 0;
     if (error == 0) {
         return false;
     }
@@ -84,9 +110,9 @@ bool is_of_a_file(int fd) noexcept {
 }
 
 std::size_t most(FileSystemCall call, std::size_t length) noexcept {
-    FilePlan* const plan = current.load();
-    return plan != nullptr && length > 1
-               ? std::clamp<std::size_t>(plan->most(call, length), 1, length)
+    const Asked asked;
+    return asked.plan() != nullptr && length > 1
+               ? std::clamp<std::size_t>(asked.plan()->most(call, length), 1, length)
                : length;
 }
 
@@ -276,8 +302,8 @@ dirent* readdir(DIR* directory) {
         return nullptr;
     }
     dirent* const entry = real(directory);
-    FilePlan* const plan = eddy::testing::current.load();
-    if (entry != nullptr && plan != nullptr && plan->hides_kinds()) {
+    const eddy::testing::Asked asked;
+    if (entry != nullptr && asked.plan() != nullptr && asked.plan()->hides_kinds()) {
         entry->d_type = DT_UNKNOWN;
     }
     return entry;

@@ -76,7 +76,7 @@ public:
     virtual ~FilePlan();
 
     /// An errno to fail with, or 0; or `ends`.
-    [[nodiscard]] virtual int error_of(FileSystemCall call) noexcept = 0;
+    [[nodiscard]] virtual int error_of(FileSystemCall) noexcept { return 0; }
     /// Of one that moves bytes and does not fail: how many it may move, at least 1.
     [[nodiscard]] virtual std::size_t most(FileSystemCall, std::size_t length) noexcept {
         return length;
@@ -87,6 +87,11 @@ public:
 
     /// Instead of an errno: the call returns 0 and does nothing. Of a read, that is the end.
     static constexpr int ends = -1;
+
+protected:
+    /// For destructors: no thread asks it any more, nor is in the middle of that. (A worker may
+    /// still close what the test has done with.)
+    static void end() noexcept;
 };
 
 /// Counts the calls of one kind, or of all, and fails one of them, or so many in a row.
@@ -98,6 +103,7 @@ public:
     /// The first is number 1; number 0: none fails.
     FailFileCall(FileSystemCall call, int error, std::size_t nth, std::size_t how_many = 1) noexcept
         : call_(call), error_(error), nth_(nth), how_many_(how_many) {}
+    ~FailFileCall() override { end(); }
 
     [[nodiscard]] int error_of(FileSystemCall call) noexcept override;
 
@@ -120,6 +126,7 @@ private:
 class ShortTransfers final : public FilePlan {
 public:
     explicit ShortTransfers(std::size_t most) noexcept : most_(most) {}
+    ~ShortTransfers() override { end(); }
     [[nodiscard]] int error_of(FileSystemCall) noexcept override { return 0; }
     [[nodiscard]] std::size_t most(FileSystemCall, std::size_t) noexcept override { return most_; }
 
@@ -138,6 +145,7 @@ public:
             let_go();
             left_.acquire();
         }
+        end();
     }
 
     [[nodiscard]] int error_of(FileSystemCall call) noexcept override {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <fcntl.h>
 #include <optional>
 #include <span>
@@ -15,6 +16,7 @@
 #include <doctest/doctest.h>
 
 #include <eddy/error.hpp>
+#include <eddy/executor.hpp>
 #include <eddy/fs/file.hpp>
 #include <eddy/run.hpp>
 #include <eddy/select.hpp>
@@ -150,7 +152,7 @@ EDDY_TEST_CASE("a read that was withdrawn keeps no file open, whoever still hold
     co_await file.close();
 }
 
-EDDY_TEST_CASE("where there is no thread any more, the loop closes it itself") {
+EDDY_TEST_CASE("where no executor closes it any more, a thread of its own does") {
     const TestDirectory directory;
     std::optional<File> file;
     ThreadPool pool({.threads = 1});
@@ -159,7 +161,7 @@ EDDY_TEST_CASE("where there is no thread any more, the loop closes it itself") {
     pool.shutdown(0s);
     CHECK_THROWS_AS(co_await file->sync(), ClosedResource);
     file.reset();
-    CHECK_FALSE(is_open(fd));
+    co_await until([&] { return !is_open(fd); });
 }
 
 TEST_CASE("a file outlives its loop, and is closed by whoever lets it go") {
@@ -219,12 +221,99 @@ EDDY_TEST_CASE("a forked child closes its own descriptor only, and asks no pool"
     held.let_all_run();
     const std::size_t length = co_await reader;
     CHECK(length == 100'000);
+    static_cast<void>(file->close());
     co_await file->close();
+}
+
+EDDY_TEST_CASE("a forked child closes its own, if the parent was asked to and has not yet") {
+    const TestDirectory directory;
+    HeldExecutor held;
+    std::optional<File> file(co_await held_file(directory, held));
+    const int fd = file->native_handle();
+    static_cast<void>(file->close());
+    const ChildResult child = run_in_child([&file, fd] {
+        file.reset();
+        return is_open(fd) ? 1 : 0;
+    });
+    CHECK_MESSAGE(child.exit_code == 0, child.errors);
+    held.let_all_run();
+    co_await file->close();
+    const ChildResult later = run_in_child([&file, fd] {
+        const int stranger = ::dup2(STDERR_FILENO, fd);
+        file.reset();
+        return is_open(stranger) ? 0 : 1;
+    });
+    CHECK_MESSAGE(later.exit_code == 0, later.errors);
+}
+
+TEST_CASE("a file of no loop any more is closed by the loop of a forked child") {
+    const TestDirectory directory;
+    std::optional<File> file;
+    run([](auto at, auto& into) -> Task<> { into.emplace(co_await File::open(at)); }(
+                                    directory.write("a", "1"), file));
+    const int fd = file->native_handle();
+    const ChildResult child = run_in_child([&file, fd] {
+        run([](File& of) -> Task<> {
+            co_await of.close();
+            co_await of.close();
+        }(*file));
+        return is_open(fd) || file->is_open() ? 1 : 0;
+    });
+    CHECK_MESSAGE(child.exit_code == 0, child.errors);
 }
 
 #endif
 
 #if EDDY_FILE_CALL_FAULTS
+
+namespace {
+
+/// A pool that is shut down with all that is queued.
+class RejectingExecutor final : public Executor {
+public:
+    void submit(Work& work) override {
+        if (refuses) {
+            throw ClosedResource("no more");
+        }
+        if (!keeps) {
+            std::thread([&work] { work.run(); }).join();
+            return;
+        }
+        kept_.push_back(&work);
+    }
+    void reject_all() {
+        for (Work* const work : std::exchange(kept_, {})) {
+            work->reject(std::make_exception_ptr(ClosedResource("shut down")));
+        }
+    }
+
+    bool keeps = false;
+    bool refuses = false;
+
+private:
+    std::vector<Work*> kept_;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a close that is refused, or rejected, and hangs holds up no loop") {
+    const TestDirectory directory;
+    const auto path = directory.write("a", "1");
+    for (const bool refuses : {false, true}) {
+        RejectingExecutor executor;
+        std::optional<File> file(co_await File::open(path, {.executor = &executor}));
+        const int fd = file->native_handle();
+        executor.keeps = true;
+        executor.refuses = refuses;
+        HeldFileCall hangs(FileSystemCall::close);
+        file.reset();
+        executor.reject_all();
+        co_await until([&] { return hangs.begun(); });
+        CHECK(is_open(fd));
+        hangs.let_go();
+        co_await until([&] { return !is_open(fd); });
+    }
+}
 
 EDDY_TEST_CASE("what closing reports is thrown once it is closed, and never tried again") {
     const TestDirectory directory;

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -188,6 +189,51 @@ EDDY_TEST_CASE("one job at a time uses the cursor") {
     CHECK(rest == "xx");
 }
 
+EDDY_TEST_CASE("a stream has its file to itself") {
+    const TestDirectory directory;
+    File file = co_await File::open(directory.write("a", "1"));
+    FileStream stream(std::move(file));
+    static_assert(std::is_same_v<decltype(stream.file()), const File&>);
+    CHECK_THROWS_AS(FileStream(std::move(file)), InvalidState);  // NOLINT(bugprone-use-after-move)
+    co_await stream.file().close();
+    CHECK_THROWS_AS(co_await some_of(stream, 1), ClosedResource);
+}
+
+EDDY_TEST_CASE("two that read at the same time get nothing twice, and one hears of the other") {
+    const TestDirectory directory;
+    std::string text;
+    for (int i = 1000; i < 2000; ++i) {
+        text += std::to_string(i);
+    }
+    FileStream stream = co_await opened(directory.write("a", text));
+    std::string got;
+    int busy = 0;
+    const auto reads = [&]() -> Task<> {
+        bool ended = false;
+        while (!ended) {
+            bool refused = false;
+            try {
+                const std::string record = co_await some_of(stream, 4);
+                got += record;
+                ended = record.empty();
+            } catch (const BusyResource&) {
+                refused = true;
+                ++busy;
+            }
+            if (refused) {
+                co_await yield();
+            }
+        }
+    };
+    auto one = spawn(reads());
+    auto other = spawn(reads());
+    co_await one;
+    co_await other;
+    CHECK(got == text);
+    CHECK(stream.position() == text.size());
+    CHECK(busy != 0);
+}
+
 EDDY_TEST_CASE("closing ends what waits, and what comes later") {
     const TestDirectory directory;
     for (const bool writes : {false, true}) {
@@ -297,52 +343,88 @@ EDDY_TEST_CASE("a reader hears of a failure, and a short read is no end") {
 
 #endif
 
-/// The read of a stream, at the end of its file.
+/// A stream at the end of its file, whose calls run when the matrix says so.
 namespace {
 
-class StreamReadFixture {
+class StreamFixture {
 public:
     static constexpr bool waits = true;
     static constexpr bool commits_at_once = false;
     static constexpr bool holds_time = true;
 
-    explicit StreamReadFixture(VirtualClock&) {
-        const auto open = [this]() -> Task<> {
-            file_.emplace(co_await File::open(directory_.write("a", ""), {.executor = &held_}));
+    Task<> prepare() { co_return; }
+    void complete() { held_.let_all_run(); }
+
+protected:
+    explicit StreamFixture(Access access) {
+        const auto open = [this, access]() -> Task<> {
+            file_.emplace(co_await File::open(directory_.write("a", ""),
+                                              {.access = access, .executor = &held_}));
         };
         held_.let_run();
         std::thread([&] { run(open()); }).join();
         stream_.emplace(std::move(*file_));
     }
-    Task<> prepare() { co_return; }
-    Task<> wait() {
-        std::vector<std::byte> memory(100);
-        // Two may wait in the matrix, one at a time here.
+
+    /// Two may wait in the matrix, one at a time here.
+    template <class F>
+    Task<> alone(F use) {
         while (true) {
+            auto operation = use();
             try {
-                static_cast<void>(co_await stream_->read_some(memory));
+                static_cast<void>(co_await operation);
                 co_return;
             } catch (const BusyResource&) {
             }
             co_await yield();
         }
     }
+
+    TestDirectory directory_;
+    HeldExecutor held_;
+    std::optional<File> file_;
+    std::optional<FileStream> stream_;
+};
+
+class StreamReadFixture : public StreamFixture {
+public:
+    explicit StreamReadFixture(VirtualClock&) : StreamFixture(Access::read) {}
+    Task<> wait() {
+        std::vector<std::byte> memory(100);
+        co_await alone([&] { return stream_->read_some(memory); });
+    }
     Task<> wait_again() {
         complete();
         co_await wait();
     }
     auto operation() { return stream_->read_some(kept_); }
-    void complete() { held_.let_all_run(); }
     [[nodiscard]] bool intact() const { return stream_->position() == 0; }
 
 private:
-    TestDirectory directory_;
-    HeldExecutor held_;
-    std::optional<File> file_;
-    std::optional<FileStream> stream_;
+    std::array<std::byte, 10> kept_{};
+};
+
+/// Of a file that appends: what was withdrawn has not broken it.
+class StreamWriteFixture : public StreamFixture {
+public:
+    explicit StreamWriteFixture(VirtualClock&) : StreamFixture(Access::append) {}
+    Task<> wait() {
+        const std::string text(100, 'x');
+        co_await alone(
+            [&] { return stream_->write_some(std::as_bytes(std::span<const char>(text))); });
+    }
+    Task<> wait_again() {
+        complete();
+        co_await wait();
+    }
+    auto operation() { return stream_->write_some(kept_); }
+    [[nodiscard]] bool intact() const { return stream_->position() % 10 == 0; }
+
+private:
     std::array<std::byte, 10> kept_{};
 };
 
 }  // namespace
 
 EDDY_WAIT_MATRIX("FileStream::read_some", StreamReadFixture)
+EDDY_WAIT_MATRIX("FileStream::write_some", StreamWriteFixture)

@@ -285,6 +285,7 @@ namespace {
 class SwappedForFifo final : public FilePlan {
 public:
     explicit SwappedForFifo(std::string path) : path_(std::move(path)) {}
+    ~SwappedForFifo() override { end(); }
     [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
         const int count = call == FileSystemCall::openat ? ++opens_ : 0;
         if (count == 2) {

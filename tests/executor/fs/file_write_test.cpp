@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -30,6 +31,7 @@
 #include "../offload_kit.hpp"
 #include "file_calls.hpp"
 #include "fs_kit.hpp"
+#include "heap_hooks.hpp"
 
 using namespace eddy;
 using namespace eddy::testing;
@@ -83,6 +85,11 @@ EDDY_TEST_CASE("offsets that no file has are refused before anything happens") {
     CHECK_THROWS_AS(co_await file.advise(Advice::normal, last, 1), std::out_of_range);
     const std::string text = co_await io_error_of([&] { return file.write_at(last - 1, "x"); });
     CHECK(text.find("File too large") != std::string::npos);
+    constexpr auto none = static_cast<std::uint64_t>(-1);
+    CHECK_THROWS_AS(co_await file.write_at(none, "x"), std::out_of_range);
+    File log = co_await File::open(directory / "a", {.access = Access::append});
+    CHECK_THROWS_AS(co_await log.write_at(none, "x"), InvalidState);
+    CHECK(content_of(directory / "a").empty());
 }
 
 EDDY_TEST_CASE("what is appended is at the end, whoever else appends") {
@@ -236,6 +243,63 @@ EDDY_TEST_CASE("a sync that failed is never tried again") {
     const std::string text = co_await io_error_of([&] { return file.truncate(1); });
     CHECK(text == "truncate " + path.string() + ": Input/output error");
 }
+
+EDDY_TEST_CASE("of two syncs at once, none says that all is well when one has failed") {
+    const TestDirectory directory;
+    File file =
+        co_await File::open(directory / "a", {.access = Access::write, .create = Create::may});
+    HeldFileCall blocked(FileSystemCall::fsync, EIO);  // the system says it once
+    const auto sync = [&file] { return file.sync(); };
+    auto first = spawn(io_error_of(sync));
+    co_await until([&] { return blocked.begun(); });
+    auto second = spawn(io_error_of(sync));
+    for (int i = 0; i < 50; ++i) {
+        co_await rounds();
+    }
+    CHECK_FALSE(second.done());
+    blocked.let_go();
+    const std::string text = co_await first;
+    CHECK(text.find("Input/output error") != std::string::npos);
+    const std::string later = co_await second;
+    CHECK(later.find("an earlier sync failed") != std::string::npos);
+}
+
+#if EDDY_HEAP_HOOKS
+
+namespace {
+
+/// A sync fails, and then there is no memory to say so.
+class FailsWithoutMemory final : public FilePlan {
+public:
+    FailsWithoutMemory() = default;
+    ~FailsWithoutMemory() override { end(); }
+
+    [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
+        if (call != FileSystemCall::fsync || calls_++ != 0) {
+            return 0;
+        }
+        shortage_.emplace(0);
+        return EIO;
+    }
+
+private:
+    std::optional<FailAllocation> shortage_;
+    int calls_ = 0;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a sync that failed is remembered, even if there was no memory to say so") {
+    const TestDirectory directory;
+    File file = co_await File::open(directory / "a name that is longer than a short string is",
+                                    {.access = Access::write, .create = Create::may});
+    const FailsWithoutMemory plan;
+    CHECK_THROWS_AS(co_await file.sync(), std::bad_alloc);
+    const std::string later = co_await io_error_of([&] { return file.sync(); });
+    CHECK(later.find("an earlier sync failed") != std::string::npos);
+}
+
+#endif
 
 EDDY_TEST_CASE("a sync that is left alone leaves what it found to the next one") {
     const TestDirectory directory;

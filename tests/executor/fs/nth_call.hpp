@@ -15,6 +15,7 @@ class NthCall : public FilePlan {
 public:
     explicit NthCall(std::size_t nth, int error, bool and_later = false) noexcept
         : nth_(nth), error_(error), and_later_(and_later) {}
+    ~NthCall() override { end(); }
 
     [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
         if (call == FileSystemCall::write) {

@@ -84,6 +84,32 @@ private:
     std::string kept_ = std::string(size, 'z');
 };
 
+/// A step that changes the file, and one that does not.
+class TruncateFixture : public FileFixture {
+public:
+    explicit TruncateFixture(VirtualClock&) {}
+    Task<> wait() { co_await file_->truncate(size); }
+    Task<> wait_again() {
+        complete();
+        co_await wait();
+    }
+    auto operation() { return file_->truncate(size); }
+};
+
+class StatusFixture : public FileFixture {
+public:
+    explicit StatusFixture(VirtualClock&) {}
+    Task<> wait() {
+        const FileStatus status = co_await file_->status();
+        CHECK(status.size == size);
+    }
+    Task<> wait_again() {
+        complete();
+        co_await wait();
+    }
+    auto operation() { return file_->status(); }
+};
+
 class CloseFixture : public FileFixture {
 public:
     explicit CloseFixture(VirtualClock&) {}
@@ -122,5 +148,7 @@ private:
 
 EDDY_WAIT_MATRIX("File::read_at", ReadFixture)
 EDDY_WAIT_MATRIX("File::write_at", WriteFixture)
+EDDY_WAIT_MATRIX("File::truncate", TruncateFixture)
+EDDY_WAIT_MATRIX("File::status", StatusFixture)
 EDDY_WAIT_MATRIX("File::close", CloseFixture)
 EDDY_WAIT_MATRIX("File::open", OpenFixture)

@@ -31,8 +31,8 @@ protected:
     ~FileStreamUser() = default;
 };
 
-/// `Base`: `FileRead` or `FileWrite`. It has the stream to itself from `start` until its result is
-/// taken, or it is given up.
+/// `Base`: `FileRead` or `FileWrite`. It has the stream to itself from when it waits, or has ended
+/// at once, until its result is taken, or nobody wants that any more.
 template <class Base>
 class EDDY_API FileStreamOp : public Base, private FileStreamUser {
 public:
@@ -49,12 +49,16 @@ protected:
     }
     ~FileStreamOp() override {
         if (state_ != nullptr) {
+            leave();
             release(*state_);
         }
     }
 
-    /// Throws: `InvalidState`, `WrongThread`, `ClosedResource`, `BusyResource`.
+    /// Throws: `InvalidState`, `WrongThread`, `ClosedResource`, `BusyResource`; what a write before
+    /// this failed with, if nobody heard of it.
     [[nodiscard]] FileStreamState& enter();
+    /// What `try_now` says.
+    [[nodiscard]] bool at_once(bool done) noexcept;
     void start_using();
     /// Before its result is taken. Throws `ClosedResource` if that is why there is none.
     void conclude();
@@ -68,8 +72,10 @@ protected:
 
 private:
     void stream_closed() noexcept override;
-    /// It goes without a result. `happened`: as if that had been taken.
-    virtual void given_up(bool happened) noexcept = 0;
+    /// It has ended, and its result, which is still there, will not be taken.
+    virtual void result_dropped() noexcept = 0;
+    /// It runs on, and stops in the middle.
+    virtual void call_left_alone() noexcept = 0;
     void leave() noexcept;
 
     bool closed_ = false;  // while it waited
@@ -88,7 +94,8 @@ public:
     [[nodiscard]] std::size_t take();
 
 private:
-    void given_up(bool) noexcept override {}  // the cursor stays
+    void result_dropped() noexcept override {}  // the cursor stays
+    void call_left_alone() noexcept override {}
 };
 
 class EDDY_API FileStreamWrite : public FileStreamOp<FileWrite> {
@@ -99,13 +106,17 @@ public:
 protected:
     template <class What>
     FileStreamWrite(FileStreamState* state, const char* what, const What& bytes) noexcept
-        : FileStreamOp(state, what, std::uint64_t{0}, bytes) {}
+        : FileStreamOp(state, what, FilePlace(), bytes) {}
     ~FileStreamWrite() override = default;
 
     [[nodiscard]] std::size_t finish();
 
 private:
-    void given_up(bool happened) noexcept override;
+    void enter_to_write();
+    void result_dropped() noexcept override;
+    void call_left_alone() noexcept override;
+    /// What is after `part` bytes of a write that has not come to its end.
+    void leave_part(std::size_t part) noexcept;
 };
 
 class FileStreamWriteSome : public FileStreamWrite {

@@ -79,14 +79,19 @@ private:
     const Amount amount_;
 };
 
+/// Where a write goes: to an offset, or to what is the end by then.
+struct FilePlace {
+    std::uint64_t offset = 0;
+    bool at_end = false;
+};
+
 /// A write: by a thread, which copies piece after piece.
 class EDDY_API FileWrite : public FileWait {
 public:
     using Bytes = std::span<const std::byte>;
-    static constexpr std::uint64_t at_end = static_cast<std::uint64_t>(-1);
 
-    FileWrite(OpenFile* file, const char* what, std::uint64_t offset, Bytes bytes) noexcept
-        : FileWait(file, what, OnCancel::wait), offset_(offset), single_(bytes) {}
+    FileWrite(OpenFile* file, const char* what, FilePlace place, Bytes bytes) noexcept
+        : FileWait(file, what, OnCancel::wait), place_(place), single_(bytes) {}
 
     [[nodiscard]] bool try_now();
     void start();
@@ -96,11 +101,11 @@ protected:
     /// The list lives as long as the bytes.
     FileWrite(OpenFile* file,
               const char* what,
-              std::uint64_t offset,
+              FilePlace place,
               std::span<const Bytes> list) noexcept
-        : FileWait(file, what, OnCancel::wait), offset_(offset), list_(list) {}
+        : FileWait(file, what, OnCancel::wait), place_(place), list_(list) {}
 
-    void set_offset(std::uint64_t offset) noexcept { offset_ = offset; }
+    void set_place(FilePlace place) noexcept { place_ = place; }
     [[nodiscard]] std::size_t size() const noexcept;
     /// How much was written. Throws what it failed with.
     [[nodiscard]] std::size_t finish();
@@ -108,8 +113,8 @@ protected:
     [[nodiscard]] std::size_t written() const noexcept;
 
 private:
+    FilePlace place_;
     // One of them is empty.
-    std::uint64_t offset_;
     const Bytes single_;
     const std::span<const Bytes> list_;
 };

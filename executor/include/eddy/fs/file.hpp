@@ -66,8 +66,8 @@ struct EDDY_VISIBLE FileStatistics {
 /// Cancellation: each operation says what a cancelled one leaves. No span is touched after the
 ///               await, whatever a thread still does.
 /// Order:        operations may run at the same time. Nothing orders them but awaiting.
-/// Threading:    of the first loop that uses it. Destroyed there, or anywhere when that loop is
-///               over.
+/// Threading:    of the first loop that uses it. Destroyed there; or on another thread, before that
+///               loop uses it or when it is over, while there is no operation of it.
 /// Lifetime:     may be closed and destroyed while operations run: the descriptor is closed after
 ///               the last of them. The executor outlives it.
 /// Cost:         a read from the page cache is one system call and no allocation. What goes to the
@@ -80,7 +80,8 @@ public:
         const File replaced(std::exchange(file_, std::exchange(other.file_, nullptr)));
         return *this;
     }
-    /// Closes, on the executor, and loses what that reports. In a forked child only its own
+    /// Closes, on the executor, and loses what that reports. When that takes nothing any more, a
+    /// thread of its own does, which the loop does not wait for. In a forked child only its own
     /// descriptor.
     ~File() {
         if (file_ != nullptr) {
@@ -115,10 +116,11 @@ public:
     /// Throws:       `InvalidState` for a file that appends, where Linux ignores offsets;
     ///               `IoError`, which says how much was written.
     /// Cancellation: queued: it did not happen. Running: it goes on to its end, which counts.
-    ///               When the loop's grace is over, it stops after a piece of 256 KiB.
+    ///               When the loop's grace is over, or its `select` throws because another
+    ///               operation could not start, it stops after a piece of 256 KiB.
     [[nodiscard]] detail::FileWrite write_at(std::uint64_t offset,
                                              std::span<const std::byte> bytes) const {
-        return {file_, "File::write_at", offset, bytes};
+        return {file_, "File::write_at", detail::FilePlace{.offset = offset}, bytes};
     }
     [[nodiscard]] detail::FileWrite write_at(std::uint64_t offset, std::string_view text) const {
         return write_at(offset, std::as_bytes(std::span(text)));
@@ -127,7 +129,8 @@ public:
     template <detail::TemporaryOwner Owner>
     [[nodiscard]] detail::OfTemporary<detail::FileWrite> write_at(std::uint64_t offset,
                                                                   Owner&& bytes) const {
-        return {file_, "File::write_at", offset, detail::bytes_of(bytes)};
+        return {
+            file_, "File::write_at", detail::FilePlace{.offset = offset}, detail::bytes_of(bytes)};
     }
 
     /// Writes all of it at the end, of a file that was opened for that. Up to 256 KiB are one
@@ -135,14 +138,14 @@ public:
     ///
     /// Throws, Cancellation: as `write_at`.
     [[nodiscard]] detail::FileWrite append(std::span<const std::byte> bytes) const {
-        return {file_, "File::append", detail::FileWrite::at_end, bytes};
+        return {file_, "File::append", detail::FilePlace{.at_end = true}, bytes};
     }
     [[nodiscard]] detail::FileWrite append(std::string_view text) const {
         return append(std::as_bytes(std::span(text)));
     }
     template <detail::TemporaryOwner Owner>
     [[nodiscard]] detail::OfTemporary<detail::FileWrite> append(Owner&& bytes) const {
-        return {file_, "File::append", detail::FileWrite::at_end, detail::bytes_of(bytes)};
+        return {file_, "File::append", detail::FilePlace{.at_end = true}, detail::bytes_of(bytes)};
     }
 
     /// Waits until the disk has what was written before; `sync_data` leaves out what is not needed
@@ -151,7 +154,7 @@ public:
     ///
     /// Throws:       `IoError`. One that failed is not tried again, and all later ones throw the
     ///               same: the system has dropped what it could not write, and would say that all
-    ///               is well.
+    ///               is well. For the same reason they run one after the other.
     /// Cancellation: it is left alone; what it finds, later ones throw.
     [[nodiscard]] detail::FileStep<void> sync() const;
     [[nodiscard]] detail::FileStep<void> sync_data() const;
@@ -178,7 +181,7 @@ public:
     /// Throws:       `IoError`: some systems say only here that they could not write (EIO, EDQUOT).
     ///               It is closed all the same.
     /// Cancellation: it is closed all the same; what it would report is lost.
-    [[nodiscard]] detail::FileClose close();
+    [[nodiscard]] detail::FileClose close() const;
 
 private:
     friend struct detail::FileAccess;

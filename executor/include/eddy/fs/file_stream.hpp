@@ -33,16 +33,18 @@ namespace eddy::inline v0_1 {
 /// Throws:       `ClosedResource` after, or woken by, `close`; what `File` throws.
 /// Cancellation: a read has read nothing, and the cursor stays. A write that is queued has not
 ///               happened; one that runs goes on to its end, which counts. One that fails, or that
-///               the loop's end cuts off, may have written a part: then the cursor stays, and
-///               writing again makes it whole; of a file that appends, later writes throw
-///               `BrokenResource`, so that nothing follows a half.
+///               is cut off as one of `File` may be, may have written a part: then the cursor
+///               stays, and writing again makes it whole; of a file that appends, later writes
+///               throw `BrokenResource`, so that nothing follows a half. What one failed with that
+///               nobody took the result of (it lost a `select`), the next operation throws.
 /// Threading:    as its `File`.
 /// Lifetime:     may be moved, closed and destroyed while an operation waits.
 /// Cost:         a read of up to 64 KiB from the page cache is one system call; a larger one goes
 ///               to the executor at once. An object on the heap for each stream.
 class EDDY_API FileStream final {
 public:
-    /// `position`: of the cursor. Throws: `std::bad_alloc`.
+    /// `position`: of the cursor. Throws: `std::bad_alloc`; `InvalidState` for a file that was
+    /// moved from.
     explicit FileStream(File file, std::uint64_t position = 0);
     FileStream(FileStream&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     FileStream& operator=(FileStream&& other) noexcept {
@@ -55,11 +57,11 @@ public:
     /// The file, to sync it or to hear what closing it says: `co_await stream.file().close()`.
     ///
     /// Throws: `InvalidState` after a move.
-    [[nodiscard]] File& file() const;
+    [[nodiscard]] const File& file() const;
     [[nodiscard]] std::uint64_t position() const;
     /// Moves the cursor; beyond the end, too. What a `BufferedReader` has read ahead is not undone.
     ///
-    /// Throws: `BusyResource` while an operation waits.
+    /// Throws: `BusyResource` while an operation waits, or its job has not gone on yet.
     void seek(std::uint64_t position);
 
     /// Reads what comes first, at least one byte, and returns how many; zero at the end.
