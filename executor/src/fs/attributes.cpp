@@ -3,10 +3,12 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <fcntl.h>
 #include <string>
 #include <sys/types.h>
 #include <sys/xattr.h>
 
+#include "fs/leased.hpp"
 #include "fs/posix.hpp"
 
 namespace eddy::inline v0_1::detail {
@@ -36,6 +38,21 @@ template <class F>
     }
 }
 
+/// -1: errno says why. `behind`: a path to it, if it may not be read.
+[[nodiscard]] int open_to_look(const Place& place, std::string& behind) {
+    constexpr int always = O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+    const int directory = place.directory.get();
+    const char* const name = place.name.c_str();
+    const int fd =
+        open_leased([&] { return ::openat(directory, name, O_RDONLY | O_NONBLOCK | always); });
+    if (fd >= 0 || errno != EACCES) {
+        return fd;
+    }
+    const int named = uninterrupted([&] { return ::openat(directory, name, O_PATH | always); });
+    behind = "/proc/self/fd/" + std::to_string(named);
+    return named;
+}
+
 [[noreturn]] void throw_attribute(std::string_view name,
                                   std::string_view verb,
                                   std::string_view path) {
@@ -45,10 +62,29 @@ template <class F>
 
 }  // namespace
 
-void copy_attributes(int from, int to, std::string_view verb, std::string_view path) {
+AttributeSource::AttributeSource(const Place& place, std::string_view verb, std::string_view path)
+    : fd_(open_to_look(place, behind_)) {
+    if (fd_.get() < 0) {
+        throw_file_error(errno, verb, path, "(to keep its attributes)");
+    }
+}
+
+ssize_t AttributeSource::list(char* into, std::size_t size) const noexcept {
+    return is_readable() ? ::flistxattr(fd_.get(), into, size)
+                         : ::listxattr(behind_.c_str(), into, size);
+}
+
+ssize_t AttributeSource::get(const char* name, char* into, std::size_t size) const noexcept {
+    return is_readable() ? ::fgetxattr(fd_.get(), name, into, size)
+                         : ::getxattr(behind_.c_str(), name, into, size);
+}
+
+void copy_attributes(const AttributeSource& from,
+                     int to,
+                     std::string_view verb,
+                     std::string_view path) {
     std::string names;
-    if (!read_whole(names,
-                    [&](char* data, std::size_t size) { return ::flistxattr(from, data, size); })) {
+    if (!read_whole(names, [&](char* data, std::size_t size) { return from.list(data, size); })) {
         if (errno == ENOTSUP || errno == ENOSYS) {
             return;
         }
@@ -60,12 +96,11 @@ void copy_attributes(int from, int to, std::string_view verb, std::string_view p
         const char* const name = names.c_str() + at;
         const std::string_view as_text(name);
         at += as_text.size() + 1;
-        if (!is_kept(as_text)) {
+        if (!is_kept(as_text) || (!from.is_readable() && as_text != access_list)) {
             continue;
         }
-        if (!read_whole(value, [&](char* data, std::size_t size) {
-                return ::fgetxattr(from, name, data, size);
-            })) {
+        if (!read_whole(value,
+                        [&](char* data, std::size_t size) { return from.get(name, data, size); })) {
             if (errno == ENODATA) {
                 continue;  // it has just been removed
             }

@@ -12,6 +12,7 @@
 #include <eddy/detail/call_stopped.hpp>
 
 #include "fs/copy_content.hpp"
+#include "fs/leased.hpp"
 #include "fs/pending_file.hpp"
 #include "fs/place.hpp"
 #include "fs/posix.hpp"
@@ -36,7 +37,13 @@ struct CopyWanted {
         detail::throw_file_error(errno, copying, path);
     }
     detail::require_regular(status, copying, path);
-    return detail::open_path(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const int fd = detail::open_leased([&] {
+        return ::openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    });
+    if (fd < 0) {
+        detail::throw_file_error(errno, "open", path);
+    }
+    return detail::OwnedFd(fd);
 }
 
 /// Whether the copy may go there.

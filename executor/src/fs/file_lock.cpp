@@ -38,7 +38,8 @@ void FileLock::release() noexcept {
 
 namespace {
 
-/// Writable if it may be, which some file systems that are across a network ask for.
+/// Writable if it may be, which some file systems that are across a network ask for. None: somebody
+/// has a lease on it, and is asked to return it.
 [[nodiscard]] detail::OwnedFd open_lock_file(const std::string& path,
                                              const FileLockOptions& options) {
     constexpr int always = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -46,14 +47,15 @@ namespace {
     int fd = detail::uninterrupted([&] {
         return ::openat(AT_FDCWD, path.c_str(), O_RDWR | create | always, options.mode & 0777U);
     });
-    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EISDIR || errno == EROFS)) {
-        // Of somebody else, a directory, on a disk that is only read.
+    if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EISDIR || errno == EROFS ||
+                   errno == ETXTBSY)) {
+        // Of somebody else, a directory, on a disk that is only read, a program that runs.
         const int first_error = errno;
         fd = detail::uninterrupted(
             [&] { return ::openat(AT_FDCWD, path.c_str(), O_RDONLY | always); });
         errno = fd < 0 && errno == ENOENT ? first_error : errno;  // it could not be made
     }
-    if (fd < 0) {
+    if (fd < 0 && errno != EWOULDBLOCK) {
         detail::throw_file_error(errno, "lock", path);
     }
     return detail::OwnedFd(fd);
@@ -77,6 +79,9 @@ namespace {
     while (true) {
         detail::stop_if_asked();
         detail::OwnedFd fd = open_lock_file(path, options);
+        if (fd.get() < 0) {
+            return std::nullopt;
+        }
         const int operation = (options.shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
         if (detail::uninterrupted([&] { return ::flock(fd.get(), operation); }) != 0) {
             if (errno == EWOULDBLOCK) {

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
-#include <iterator>
 #include <optional>
 #include <string_view>
 #include <sys/stat.h>
@@ -49,21 +47,13 @@ void take_over(const detail::Place& place,
                int fd,
                bool keep_owner,
                const std::string& path) {
-    const int before = detail::uninterrupted([&] {
-        return ::openat(place.directory.get(),
-                        place.name.c_str(),
-                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    });
-    if (before < 0) {
-        detail::throw_file_error(errno, replacing, path, "(to keep its attributes)");
-    }
-    const detail::OwnedFd source(before);
+    const detail::AttributeSource source(place, replacing, path);
     const struct stat now = detail::stat_descriptor(fd, path);
     const bool same_owner = now.st_uid == old.st_uid && now.st_gid == old.st_gid;
     if (keep_owner && !same_owner && ::fchown(fd, old.st_uid, old.st_gid) != 0) {
         detail::throw_file_error(errno, replacing, path, "(to keep its owner)");
     }
-    detail::copy_attributes(source.get(), fd, replacing, path);
+    detail::copy_attributes(source, fd, replacing, path);
     const mode_t kept = keep_owner || same_owner ? 07777 : 01777;
     if (::fchmod(fd, old.st_mode & kept) != 0) {
         detail::throw_file_error(errno, replacing, path, "(to keep its permissions)");
@@ -112,11 +102,8 @@ FileCall<void> replace_file(const std::filesystem::path& path,
 FileCall<void> replace_file(const std::filesystem::path& path,
                             std::span<const std::byte> content,
                             const ReplaceOptions& options) {
-    std::string copy;
-    std::transform(content.begin(), content.end(), std::back_inserter(copy), [](std::byte byte) {
-        return static_cast<char>(byte);
-    });
-    return replace_file(path, std::move(copy), options);
+    const auto* const chars = reinterpret_cast<const char*>(content.data());
+    return replace_file(path, std::string(chars, content.size()), options);
 }
 
 }  // namespace eddy::inline v0_1

@@ -166,6 +166,7 @@ EDDY_TEST_CASE("files that are not ours, or are no files, can be locked, or it i
     CHECK_EQ(co_await says(directory / "fifo", {}), "locked");
     const mode_t mask = ::umask(022);
     CHECK_EQ(co_await says(directory / "made", {.mode = 0666}), "locked");
+    CHECK_EQ(co_await says("/proc/self/exe", {.shared = true}), "locked");  // not to be written
     ::umask(mask);
     CHECK(stdfs::status(directory / "made").permissions() == stdfs::perms(0644));
     CHECK_THROWS_AS((void)lock_file(std::string("a\0b", 3)), std::invalid_argument);
@@ -230,6 +231,17 @@ EDDY_TEST_CASE("a file that is removed or replaced before it is locked is not th
         CHECK(lock.has_value());
         CHECK_FALSE(is_free(file));
     }
+}
+
+EDDY_TEST_CASE("somebody's lease on the file is waited for like a lock") {
+    const TestDirectory directory;
+    const auto file = directory.write("lock", "");
+    const FailFileCall plan(FileSystemCall::openat, EWOULDBLOCK, 1, 4);
+    const auto at_once = co_await try_lock_file(file);
+    CHECK_FALSE(at_once.has_value());
+    const FileLock lock = co_await lock_file(file);
+    CHECK(plan.failed() == 4);
+    CHECK_FALSE(is_free(file));
 }
 
 EDDY_TEST_CASE("whatever system call fails is said, and no lock is left") {

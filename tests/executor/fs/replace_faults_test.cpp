@@ -192,6 +192,21 @@ EDDY_TEST_CASE("where directories cannot be synced, and where there are no attri
     }
 }
 
+EDDY_TEST_CASE("a file on which somebody has a lease, and one that may not be read, are replaced") {
+    for (const int error : {EWOULDBLOCK, EACCES}) {
+        const Replaced file;
+        // Each way to a link's end opens two directories; then there is the new file.
+        const FailFileCall plan(FileSystemCall::openat, error, 4);
+        co_await replace_file(file.link, "new");
+        CHECK(plan.failed() == 1);
+        CHECK(file.content() == "new");
+        CHECK(file.is_whole());
+        char colour[8] = {};
+        const auto length = ::getxattr(file.link.c_str(), "user.colour", colour, sizeof colour);
+        CHECK((error == EACCES ? length < 0 : length == 4 || length < 0));
+    }
+}
+
 EDDY_TEST_CASE("names that are taken are passed over, but not for ever") {
     const Replaced file;
     {

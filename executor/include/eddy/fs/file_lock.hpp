@@ -79,7 +79,8 @@ private:
 [[nodiscard]] EDDY_API Task<FileLock> lock_file(const std::filesystem::path& path,
                                                 const FileLockOptions& options = {});
 
-/// The same without waiting: empty if somebody has it.
+/// The same without waiting: empty if somebody has it, or has a lease (fcntl(2)) on the file, which
+/// is asked back.
 ///
 /// Cancellation: once it runs, it goes on to its end, and counts.
 [[nodiscard]] EDDY_API FileCall<std::optional<FileLock>> try_lock_file(
