@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <span>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -81,24 +83,43 @@ private:
     std::vector<std::byte> buffer_;
 };
 
-/// Only what is between the holes; false if this file system tells nothing of them.
-[[nodiscard]] bool copy_between_holes(Copy& copy, int from, std::uint64_t size) {
-    for (std::uint64_t at = 0; at < size;) {
+/// Where a file ends that says so only now: it may have become shorter, or longer.
+[[nodiscard]] std::uint64_t end_between(int from,
+                                        std::uint64_t least,
+                                        std::uint64_t most,
+                                        std::string_view path) {
+    const struct stat now = stat_descriptor(from, path);
+    return std::clamp(static_cast<std::uint64_t>(now.st_size), least, most);
+}
+
+/// Only what is between the holes; where the file ends, which may be in one. Empty: this file
+/// system tells nothing of them.
+[[nodiscard]] std::optional<std::uint64_t> copy_between_holes(Copy& copy,
+                                                              int from,
+                                                              std::uint64_t size,
+                                                              std::string_view path) {
+    std::uint64_t at = 0;
+    while (at < size) {
         const off_t data = ::lseek(from, static_cast<off_t>(at), SEEK_DATA);
         if (data < 0) {
-            return errno == ENXIO;  // a hole to the end
+            return errno == ENXIO ? std::optional(end_between(from, at, size, path)) : std::nullopt;
         }
         const off_t hole = ::lseek(from, data, SEEK_HOLE);
-        if (hole < 0) {
-            return errno == ENXIO;  // it has become shorter
+        if (hole < 0 && errno != ENXIO) {
+            return std::nullopt;
         }
-        const auto end = std::min(static_cast<std::uint64_t>(hole), size);
-        at = copy.range(static_cast<std::uint64_t>(data), end);
+        const auto begin = std::min(static_cast<std::uint64_t>(data), size);
+        const auto end = hole < 0 ? begin : std::min(static_cast<std::uint64_t>(hole), size);
+        const std::uint64_t reached = copy.range(begin, end);
+        if (reached == begin) {
+            return end_between(from, at, begin, path);  // in the hole before it, then
+        }
+        at = reached;
         if (at < end) {
-            break;  // the same
+            break;  // whatever it says: there is no more
         }
     }
-    return true;
+    return at;
 }
 
 }  // namespace
@@ -110,16 +131,20 @@ std::uint64_t copy_content(int from,
                            std::string_view to_path) {
     Copy copy(from, to, from_path, to_path);
     const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (size == 0) {
+        return copy.range(0, to_the_end);  // those in /proc have no size
+    }
     constexpr std::uint64_t block = 512;
     const bool has_holes = static_cast<std::uint64_t>(status.st_blocks) * block < size;
-    if (!has_holes || !copy_between_holes(copy, from, size)) {
-        return copy.range(0, to_the_end);
+    if (!has_holes) {
+        return copy.range(0, size);
     }
-    // The hole at the end. What has been added to it meanwhile, or is no longer, is as if before.
-    if (uninterrupted([&] { return ::ftruncate(to, static_cast<off_t>(size)); }) != 0) {
+    const std::optional<std::uint64_t> between = copy_between_holes(copy, from, size, from_path);
+    const std::uint64_t length = between ? *between : copy.range(0, size);
+    if (uninterrupted([&] { return ::ftruncate(to, static_cast<off_t>(length)); }) != 0) {
         throw_file_error(errno, "write", to_path);
     }
-    return size;
+    return length;
 }
 
 }  // namespace eddy::inline v0_1::detail

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <eddy/fs/copy_file.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +30,7 @@
 #include "file_calls.hpp"
 #include "fs_kit.hpp"
 #include "nth_call.hpp"
+#include "skip.hpp"
 
 using namespace eddy;
 using namespace eddy::testing;
@@ -163,6 +167,19 @@ EDDY_TEST_CASE("files that say they are empty, in /proc, are copied all the same
     CHECK(stdfs::file_size(directory / "a") == copied);
 }
 
+EDDY_TEST_CASE(
+    "files that say they are longer than they are, in /sys, are as long as what they say") {
+    const stdfs::path says_a_page = "/sys/kernel/fscaps";
+    if (!stdfs::exists(says_a_page)) {
+        skip("there is no /sys");
+        co_return;
+    }
+    const TestDirectory directory;
+    const std::uint64_t copied = co_await eddy::copy_file(says_a_page, directory / "a");
+    CHECK(copied == content_of(says_a_page).size());
+    CHECK(content_of(directory / "a") == content_of(says_a_page));
+}
+
 EDDY_TEST_CASE("cancelled while it is queued, there is no copy") {
     const TestDirectory directory;
     const auto from = directory.write("a", "1");
@@ -221,6 +238,30 @@ EDDY_TEST_CASE("where the system does not copy, bytes are read and written") {
     }
 }
 
+EDDY_TEST_CASE("a file on which somebody has a lease is copied when that is returned") {
+    const TestDirectory directory;
+    const auto from = directory.write("a", "1");
+    {
+        const FailFileCall plan(FileSystemCall::openat, EWOULDBLOCK, 1, 2);
+        const std::uint64_t copied = co_await eddy::copy_file(from, directory / "b");
+        CHECK(copied == 1);
+        CHECK(plan.failed() == 2);
+    }
+    std::optional<FailFileCall> plan(
+        std::in_place, FileSystemCall::openat, EWOULDBLOCK, 1, FailFileCall::always);
+    CancelScope scope;
+    const auto copies = [&]() -> Task<> {
+        static_cast<void>(co_await eddy::copy_file(from, directory / "c"));
+    };
+    auto job = spawn(with_scope(scope, copies()));
+    co_await until([&] { return plan->failed() != 0; });
+    scope.cancel();
+    const bool completed = co_await job;
+    CHECK_FALSE(completed);
+    plan.reset();
+    CHECK(directory.entries() == 2);
+}
+
 EDDY_TEST_CASE("holes that the system tells nothing of are copied as zeros") {
     const TestDirectory directory;
     const auto from = directory.write("a", "1");
@@ -233,6 +274,65 @@ EDDY_TEST_CASE("holes that the system tells nothing of are copied as zeros") {
         CHECK(plan.failed() > 0);
         CHECK(content_of(directory / "b") == content_of(from));
     }
+}
+
+namespace {
+
+/// Does something to the file at each piece that the system copies, so many times.
+template <class F>
+class Meddles final : public FilePlan {
+public:
+    Meddles(int times, F meddle) noexcept : left_(times), meddle_(std::move(meddle)) {}
+    [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
+        if (call == FileSystemCall::copy_file_range && left_ != 0) {
+            --left_;
+            meddle_();
+        }
+        return 0;
+    }
+    [[nodiscard]] std::size_t most(FileSystemCall call, std::size_t length) noexcept override {
+        return call == FileSystemCall::copy_file_range ? std::min<std::size_t>(length, 1000)
+                                                       : length;
+    }
+
+private:
+    int left_;
+    const F meddle_;
+};
+
+}  // namespace
+
+EDDY_TEST_CASE("a file that becomes shorter meanwhile is copied to where it ends, holes or not") {
+    const TestDirectory directory;
+    constexpr std::size_t mebi = std::size_t{1} << 20U;
+    for (const std::size_t size : {std::size_t{20000}, mebi}) {
+        for (const std::size_t end : {std::size_t{500}, std::size_t{9000}}) {
+            const auto from = directory.write("a", text_of(20000));
+            stdfs::resize_file(from, size);
+            const Meddles plan(1, [&] { stdfs::resize_file(from, end); });
+            const std::uint64_t copied =
+                co_await eddy::copy_file(from, directory / "b", {.replace = true});
+            CHECK(copied == end);
+            CHECK(content_of(directory / "b") == text_of(20000).substr(0, end));
+        }
+    }
+    // The end is in a hole then, and before what was behind it.
+    const auto from = directory.write("a", text_of(4096));
+    stdfs::resize_file(from, mebi);
+    std::ofstream(from, std::ios::app) << text_of(4096);
+    const Meddles plan(1, [&] { stdfs::resize_file(from, mebi / 2); });
+    const std::uint64_t copied = co_await eddy::copy_file(from, directory / "b", {.replace = true});
+    CHECK(copied == mebi / 2);
+    CHECK(content_of(directory / "b") == content_of(from));
+}
+
+EDDY_TEST_CASE("a file that others append to is copied as far as it went at the start") {
+    const TestDirectory directory;
+    const auto from = directory.write("a", text_of(5000));
+    const Meddles plan(50, [&] { std::ofstream(from, std::ios::app) << text_of(2000); });
+    const std::uint64_t copied = co_await eddy::copy_file(from, directory / "b");
+    CHECK(copied == 5000);
+    CHECK(content_of(directory / "b") == text_of(5000));
 }
 
 EDDY_TEST_CASE("whatever system call fails, there is a whole copy or none") {

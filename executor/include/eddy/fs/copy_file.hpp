@@ -28,8 +28,9 @@ struct EDDY_VISIBLE CopyOptions {
 /// followed, that at `to` only with `replace`, and stay. To give a file that is there a new content
 /// and leave all else as it is, there is `replace_file`.
 ///
-/// What is written to `from` meanwhile may be in the copy or not. The standard library has one of
-/// this name, which is found too where the arguments are its paths: `eddy::copy_file` says which.
+/// What is written to `from` meanwhile may be in the copy or not; what is appended is not. The
+/// standard library has one of this name, which is found too where the arguments are its paths:
+/// `eddy::copy_file` says which.
 ///
 /// Throws:       `IoError`, also if the two are the same file, or `from` is no plain file: nothing
 ///               has changed then, except that a directory that cannot be synced (`durable`) has
