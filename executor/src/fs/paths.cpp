@@ -34,11 +34,11 @@ namespace {
 
 void rename_now(const std::string& from, const std::string& to, bool replace) {
     const auto if_there = replace ? detail::IfThere::replace : detail::IfThere::fail;
-    const int error = detail::rename_entry(AT_FDCWD, from, AT_FDCWD, to, if_there);
+    const auto [error, remark] = detail::rename_entry(AT_FDCWD, from, AT_FDCWD, to, if_there);
     if (error != 0) {
-        const char* const remark =
-            error == EXDEV ? "(which is in another file system: copy_file goes there)" : "";
-        throw_of_two(error, "rename", from, " to", to, remark);
+        constexpr std::string_view elsewhere =
+            "(which is in another file system: copy_file goes there)";
+        throw_of_two(error, "rename", from, " to", to, error == EXDEV ? elsewhere : remark);
     }
 }
 

@@ -14,13 +14,14 @@ namespace eddy::inline v0_1::detail {
 
 namespace {
 
-/// A second name, then the first one goes: a file that is there already is in the way of a link.
+/// A second name, then the first one goes: a file that is there already is in the way of a link. 0,
+/// or an errno.
 [[nodiscard]] int link_and_unlink(int from_directory,
                                   const std::string& from,
                                   int to_directory,
                                   const std::string& to) noexcept {
     if (::linkat(from_directory, from.c_str(), to_directory, to.c_str(), 0) != 0) {
-        return errno == EPERM ? EINVAL : errno;  // a directory, or a file system without links
+        return errno;
     }
     if (::unlinkat(from_directory, from.c_str(), 0) != 0) {
         const int error = errno;
@@ -30,26 +31,44 @@ namespace {
     return 0;
 }
 
+/// A directory, a file system without links, or a sandbox that forbids these, too.
+[[nodiscard]] bool says_no_links(int error) noexcept {
+    return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
+}
+
+[[nodiscard]] Renamed renamed(int error) noexcept {
+    return {error, error == EBUSY ? "(it is a mount point)" : std::string_view()};
+}
+
 }  // namespace
 
-int rename_entry(int from_directory,
-                 const std::string& from,
-                 int to_directory,
-                 const std::string& to,
-                 IfThere if_there) noexcept {
+Renamed rename_entry(int from_directory,
+                     const std::string& from,
+                     int to_directory,
+                     const std::string& to,
+                     IfThere if_there) noexcept {
     if (if_there == IfThere::replace) {
-        return ::renameat(from_directory, from.c_str(), to_directory, to.c_str()) == 0 ? 0 : errno;
+        const int result = ::renameat(from_directory, from.c_str(), to_directory, to.c_str());
+        return renamed(result == 0 ? 0 : errno);
     }
+    int refused = EINVAL;
 #if defined(RENAME_NOREPLACE)
     if (::renameat2(from_directory, from.c_str(), to_directory, to.c_str(), RENAME_NOREPLACE) ==
         0) {
-        return 0;
+        return {};
     }
-    if (errno != EINVAL && errno != ENOSYS) {
-        return errno;
+    refused = errno;
+    if (refused != EINVAL && refused != ENOSYS && refused != EPERM) {
+        return renamed(refused);
     }
 #endif
-    return link_and_unlink(from_directory, from, to_directory, to);
+    const int error = link_and_unlink(from_directory, from, to_directory, to);
+    if (!says_no_links(error)) {
+        return renamed(error);
+    }
+    return {refused,
+            refused == EPERM ? std::string_view()
+                             : "(some file systems can do it only with {.replace = true})"};
 }
 
 PendingFile::PendingFile(const Place& place,
@@ -93,9 +112,9 @@ void PendingFile::put(IfThere if_there) {
         fail(errno, "(closing what was written)");
     }
     const int directory = place_.directory.get();
-    const int error = rename_entry(directory, name_, directory, place_.name, if_there);
+    const auto [error, remark] = rename_entry(directory, name_, directory, place_.name, if_there);
     if (error != 0) {
-        fail(error, {});
+        fail(error, remark);
     }
     named_ = false;
 }

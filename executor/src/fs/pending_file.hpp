@@ -12,14 +12,19 @@ namespace eddy::inline v0_1::detail {
 /// What becomes of something that is there already where a file is put.
 enum class IfThere : bool { replace, fail };
 
-/// `renameat`, or one that fails with EEXIST rather than replace: 0, or the errno. Where the file
-/// system cannot rename like that, a file gets its new name before it loses the old one; of what
-/// can have one name only, that is EINVAL.
-[[nodiscard]] int rename_entry(int from_directory,
-                               const std::string& from,
-                               int to_directory,
-                               const std::string& to,
-                               IfThere if_there) noexcept;
+/// How a rename ended: 0, or an errno, and what there is to say of it.
+struct Renamed {
+    int error = 0;
+    std::string_view remark;
+};
+
+/// `renameat`, or one that fails with EEXIST rather than replace. Where the system cannot rename
+/// like that, or a sandbox does not let it, a file gets its new name before it loses the old one.
+[[nodiscard]] Renamed rename_entry(int from_directory,
+                                   const std::string& from,
+                                   int to_directory,
+                                   const std::string& to,
+                                   IfThere if_there) noexcept;
 
 /// A new file in the directory of the one that it is to become, under a name of its own:
 /// `.eddy-*.tmp`. Until it has been put there, it is removed with this object.

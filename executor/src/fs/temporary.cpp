@@ -118,13 +118,69 @@ struct PersistWanted {
     std::uint32_t mode;
 };
 
+/// What a file that is to stay gets, and loses again if it does not: it may hold what nobody else
+/// is to see, in a directory that is everybody's.
+class ModeUntilSettled final {
+public:
+    ModeUntilSettled(int fd, mode_t before) noexcept : fd_(fd), before_(before) {}
+    ModeUntilSettled(const ModeUntilSettled&) = delete;
+    ModeUntilSettled& operator=(const ModeUntilSettled&) = delete;
+    ~ModeUntilSettled() {
+        if (fd_ >= 0) {
+            static_cast<void>(::fchmod(fd_, before_));
+        }
+    }
+
+    [[nodiscard]] bool set(mode_t mode) const noexcept { return ::fchmod(fd_, mode) == 0; }
+    void settle() noexcept { fd_ = -1; }
+
+private:
+    int fd_;
+    const mode_t before_;
+};
+
+/// The file behind a descriptor that is good for its name only.
+[[nodiscard]] std::string path_behind(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+/// Opens our own file, whoever may read it by now.
+[[nodiscard]] detail::OwnedFd open_whatever_mode(const std::string& path) {
+    for (const int access : {O_RDONLY, O_WRONLY}) {
+        const int fd = detail::uninterrupted([&] {
+            return ::openat(AT_FDCWD, path.c_str(), access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        });
+        if (fd >= 0) {
+            return detail::OwnedFd(fd);
+        }
+        if (errno != EACCES) {
+            detail::throw_file_error(errno, "open", path);
+        }
+    }
+    const detail::OwnedFd name = detail::open_path(path, O_PATH | O_NOFOLLOW);
+    const struct stat status = detail::stat_descriptor(name.get(), path);
+    const std::string behind = path_behind(name.get());
+    detail::require_regular(status, "open", path);
+    if (::fchmodat(AT_FDCWD, behind.c_str(), (S_IRUSR | status.st_mode) & 07777U, 0) != 0) {
+        detail::throw_file_error(errno, "open", path);
+    }
+    const int fd = detail::uninterrupted(
+        [&] { return ::openat(AT_FDCWD, behind.c_str(), O_RDONLY | O_CLOEXEC); });
+    const int error = errno;
+    static_cast<void>(::fchmodat(AT_FDCWD, behind.c_str(), status.st_mode & 07777U, 0));
+    if (fd < 0) {
+        detail::throw_file_error(error, "open", path);
+    }
+    return detail::OwnedFd(fd);
+}
+
 void persist_entry(const EntryPointer& entry, const std::string& to, PersistWanted wanted) {
     const std::string verb = "rename " + detail::shown(entry->path()) + " to";
     const auto use = wanted.durable ? detail::DirectoryUse::sync : detail::DirectoryUse::entries;
     const detail::Place place = detail::place_of(to, verb, use);
     entry->keep([&] {
-        const detail::OwnedFd fd = detail::open_path(entry->path(), O_RDONLY | O_NOFOLLOW);
-        if (::fchmod(fd.get(), wanted.mode & 07777U) != 0) {
+        const detail::OwnedFd fd = open_whatever_mode(entry->path());
+        const struct stat before = detail::stat_descriptor(fd.get(), entry->path());
+        ModeUntilSettled mode(fd.get(), before.st_mode & 07777U);
+        if (!mode.set(wanted.mode & 07777U)) {
             detail::throw_file_error(errno, verb, to, "(to give it its permissions)");
         }
         if (wanted.durable) {
@@ -132,11 +188,15 @@ void persist_entry(const EntryPointer& entry, const std::string& to, PersistWant
         }
         detail::stop_if_asked();
         const auto if_there = wanted.replace ? detail::IfThere::replace : detail::IfThere::fail;
-        const int error = detail::rename_entry(
+        const auto [error, remark] = detail::rename_entry(
             AT_FDCWD, entry->path(), place.directory.get(), place.name, if_there);
         if (error != 0) {
-            detail::throw_file_error(error, verb, to);
+            constexpr std::string_view elsewhere =
+                "(which is in another file system: make it in the target's directory, "
+                "{.directory = ...})";
+            detail::throw_file_error(error, verb, to, error == EXDEV ? elsewhere : remark);
         }
+        mode.settle();
     });
     if (wanted.durable) {
         detail::sync_place(place, verb, to);

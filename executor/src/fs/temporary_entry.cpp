@@ -65,7 +65,7 @@ private:
 }  // namespace
 
 TemporaryEntry::~TemporaryEntry() {
-    if (!ours_.load(std::memory_order_acquire) || generation_ != fork_generation()) {
+    if (state_.load(std::memory_order_acquire) != State::ours || generation_ != fork_generation()) {
         return;
     }
     const Leftover left{kind_, std::move(path_)};
@@ -90,7 +90,7 @@ OwnedFd TemporaryEntry::make(const std::string& directory,
         path_ += random_name(prefix, suffix);
         const int made = try_to();
         if (made >= 0) {
-            ours_.store(true, std::memory_order_release);
+            state_.store(State::ours, std::memory_order_release);
             return OwnedFd(kind_ == Kind::file ? made : -1);
         }
         if (errno != EEXIST) {
@@ -101,9 +101,12 @@ OwnedFd TemporaryEntry::make(const std::string& directory,
 }
 
 void TemporaryEntry::claim() {
-    if (!ours_.exchange(false, std::memory_order_acq_rel)) {
+    State state = State::ours;
+    if (!state_.compare_exchange_strong(state, State::claimed, std::memory_order_acq_rel)) {
         throw InvalidState("the temporary " + shown(path_) +
-                           " is temporary no more: it was kept, persisted or removed");
+                           (state == State::claimed
+                                ? " is being persisted or removed: await that call first"
+                                : " is temporary no more: it was kept, persisted or removed"));
     }
 }
 

@@ -17,8 +17,8 @@ namespace eddy::inline v0_1::detail {
 /// The name of something temporary, which is removed with the last who has this: the object of the
 /// user's, or a call under way. On any thread.
 ///
-/// Invariant: while `ours_`, there is something of that name which is to be removed. Whoever sets
-///            it to false does that, or sees to it that it is not done.
+/// Invariant: while it is `ours`, there is something of that name which is to be removed. Whoever
+///            makes that `claimed` does it, or sees to it that it is not done.
 class TemporaryEntry final {
 public:
     enum class Kind : bool { file, directory };
@@ -46,9 +46,10 @@ public:
         try {
             done();
         } catch (...) {
-            ours_.store(true, std::memory_order_release);
+            state_.store(State::ours, std::memory_order_release);
             throw;
         }
+        state_.store(State::over, std::memory_order_release);
     }
 
     /// A `TemporaryFile`, or the other one.
@@ -58,6 +59,8 @@ public:
     }
 
 private:
+    enum class State : std::uint8_t { not_made, ours, claimed, over };
+
     /// Throws: `InvalidState`.
     void claim();
 
@@ -65,7 +68,7 @@ private:
     Executor* const executor_;  // null: the loop's pool for files
     const std::uint32_t generation_ = fork_generation();
     std::string path_;  // by `make`, then it does not change
-    std::atomic<bool> ours_{false};
+    std::atomic<State> state_{State::not_made};
 };
 
 }  // namespace eddy::inline v0_1::detail

@@ -214,8 +214,39 @@ EDDY_TEST_CASE("where the system cannot rename without replacing, files are link
     CHECK_EQ(co_await to(a, "c"), "done");
     CHECK(content_of(directory / "c") == "1");
     CHECK_FALSE(stdfs::exists(a));
-    CHECK_EQ(co_await to(directory / "sub", "d"), "rename sub to d: Invalid argument");
+    CHECK_EQ(co_await to(directory / "sub", "d"),
+             "rename sub to d (some file systems can do it only with {.replace = true}): "
+             "Invalid argument");
     CHECK(plan.failed() == 3);
+}
+
+EDDY_TEST_CASE("a sandbox that forbids to rename without replacing does not forbid links") {
+    const TestDirectory directory;
+    const auto a = directory.write("a", "1");
+    stdfs::create_directory(directory / "sub");
+    const FailFileCall plan(FileSystemCall::renameat2, EPERM, 1, FailFileCall::always);
+    const auto to = [&](stdfs::path from, std::string name) -> Task<std::string> {
+        co_return co_await says(
+            directory, [&] { return rename_path(from, directory / name, {.replace = false}); });
+    };
+    CHECK_EQ(co_await to(a, "sub"), "rename a to sub: File exists");
+    CHECK_EQ(co_await to(a, "b"), "done");
+    CHECK_EQ(co_await to(directory / "sub", "d"), "rename sub to d: Operation not permitted");
+    CHECK(content_of(directory / "b") == "1");
+    CHECK(directory.entries() == 2);
+}
+
+EDDY_TEST_CASE("a mount point, which has its name for good, is called one") {
+    const TestDirectory directory;
+    const auto a = directory.write("a", "1");
+    for (const auto call : {FileSystemCall::renameat, FileSystemCall::renameat2}) {
+        const FailFileCall plan(call, EBUSY, 1);
+        const bool replace = call == FileSystemCall::renameat;
+        CHECK_EQ(
+            co_await says(directory,
+                          [&] { return rename_path(a, directory / "b", {.replace = replace}); }),
+            "rename a to b (it is a mount point): Device or resource busy");
+    }
 }
 
 EDDY_TEST_CASE("a link that cannot lose its old name does not keep its new one") {

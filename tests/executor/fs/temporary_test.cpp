@@ -120,6 +120,7 @@ EDDY_TEST_CASE("persisted, a file stays under its name, with the permissions tha
     const std::string refused =
         co_await error_of([&] { return second.persist(to, {.replace = false}); });
     CHECK(refused == "rename " + second.path().string() + " to " + to.string() + ": File exists");
+    CHECK(permissions(second.path()) == 0600);
     co_await second.persist(to);  // it was still temporary
     CHECK(content_of(to).empty());
     CHECK(permissions(to) == 0600);
@@ -131,6 +132,18 @@ EDDY_TEST_CASE("persisted, a file stays under its name, with the permissions tha
     CHECK_THROWS_AS((void)second.path(), InvalidState);
     CHECK_FALSE(second.file().is_open());
     CHECK_THROWS_AS((void)second.remove(), InvalidState);
+}
+
+EDDY_TEST_CASE("a file that nobody may read any more, not even we, is persisted like any other") {
+    const TestDirectory directory;
+    const auto to = directory / "kept";
+    for (const mode_t mode : {0400U, 0200U, 0000U}) {
+        TemporaryFile file =
+            co_await TemporaryFile::create({.directory = directory.path().string()});
+        REQUIRE(::chmod(file.path().c_str(), mode) == 0);
+        co_await file.persist(to, {.durable = true, .mode = 0640});
+        CHECK(permissions(to) == 0640);
+    }
 }
 
 EDDY_TEST_CASE("removed or kept by hand, and removed by others") {
@@ -299,6 +312,41 @@ TEST_CASE("cancelled at any checkpoint, there is the file, or nothing") {
 }
 
 #if EDDY_FILE_CALL_FAULTS
+EDDY_TEST_CASE("what is not persisted, for whatever reason, is nobody else's to read again") {
+    const TestDirectory directory;
+    const std::string where = directory.path().string();
+    const auto to = directory / "kept";
+    for (const auto& [call, error] : {std::pair(FileSystemCall::fsync, EIO),
+                                      std::pair(FileSystemCall::renameat, EXDEV),
+                                      std::pair(FileSystemCall::renameat, EACCES)}) {
+        TemporaryFile file = co_await TemporaryFile::create({.directory = where});
+        const FailFileCall plan(call, error, 1);
+        const std::string text =
+            co_await error_of([&] { return file.persist(to, {.durable = true, .mode = 0644}); });
+        CHECK(plan.failed() == 1);
+        CHECK((error != EXDEV ||
+               text.find("make it in the target's directory") != std::string::npos));
+        CHECK(permissions(file.path()) == 0600);
+    }
+    TemporaryFile file = co_await TemporaryFile::create({.directory = where});
+    HeldFileCall plan(FileSystemCall::fsync);
+    CancelScope scope;
+    const auto persists = [&]() -> Task<> {
+        co_await file.persist(to, {.durable = true, .mode = 0644});
+    };
+    auto job = spawn(with_scope(scope, persists()));
+    co_await until([&] { return plan.begun(); });
+    CHECK(permissions(file.path()) == 0644);
+    const std::string meanwhile = co_await error_of([&] { return file.persist(to); });
+    CHECK(meanwhile.ends_with(" is being persisted or removed: await that call first"));
+    scope.cancel();
+    co_await rounds();
+    plan.let_go();
+    const bool completed = co_await job;
+    CHECK_FALSE(completed);
+    CHECK(permissions(file.path()) == 0600);
+}
+
 EDDY_TEST_CASE("whatever system call fails, a file is there whole, or not at all") {
     const TestDirectory directory;
     const std::string where = directory.path().string();

@@ -59,9 +59,10 @@ public:
     [[nodiscard]] File& file() noexcept { return file_; }
 
     /// Renames it to what it is to be, in the same file system; from then on it stays. Failed, it
-    /// is still temporary.
+    /// is still temporary, with the permissions that it had.
     ///
-    /// Throws: `IoError`; `InvalidState` for one that is temporary no more.
+    /// Throws: `IoError`; `InvalidState` for one that is temporary no more, or while another call
+    ///         persists or removes it.
     [[nodiscard]] EDDY_API FileCall<void> persist(const std::filesystem::path& to,
                                                   const PersistOptions& options = {});
     /// Leaves it where it is; that is the path. Throws: `InvalidState`.
