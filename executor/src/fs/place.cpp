@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
 
@@ -38,6 +40,34 @@ constexpr int most_links = 40;  // as many as Linux follows
     }
     constexpr mode_t everybodys = S_ISVTX | S_IWOTH;
     return (around.st_mode & everybodys) == everybodys && link.st_uid != around.st_uid;
+}
+
+/// A link in /proc that says where an open file was: following it is not going there. Empty: it is
+/// none; else what is behind it.
+[[nodiscard]] std::optional<struct stat> behind_link_of_proc(const Place& link,
+                                                             std::string_view verb,
+                                                             std::string_view path) {
+    struct statfs system = {};
+    if (::fstatfs(link.directory.get(), &system) != 0 || system.f_type != PROC_SUPER_MAGIC) {
+        return std::nullopt;
+    }
+    std::optional<struct stat> behind(std::in_place);
+    if (::fstatat(link.directory.get(), link.name.c_str(), &*behind, 0) != 0) {
+        throw_file_error(errno, verb, path);
+    }
+    return behind;
+}
+
+/// Throws unless what the link says is where it leads to.
+void require_same(const struct stat& behind,
+                  const Place& place,
+                  std::string_view verb,
+                  std::string_view path) {
+    struct stat there = {};
+    if (::fstatat(place.directory.get(), place.name.c_str(), &there, 0) != 0 ||
+        there.st_dev != behind.st_dev || there.st_ino != behind.st_ino) {
+        throw_file_error(ENOENT, verb, path, "(it leads to a file that has no such name any more)");
+    }
 }
 
 /// The last part of a path; throws for one that is no file's.
@@ -87,9 +117,13 @@ Place place_behind(const std::string& path, std::string_view verb, DirectoryUse 
         if (is_trap(here, *entry)) {
             throw_file_error(EACCES, verb, path, "(a stranger's link where everybody may write)");
         }
+        const std::optional<struct stat> behind = behind_link_of_proc(*place, verb, path);
         const std::string next = link_text(here, place->name, verb, path);
         std::string name = file_name_of(next, verb, path);
         place.emplace(Place{open_directory_of(here, next, verb, path, use), std::move(name)});
+        if (behind) {
+            require_same(*behind, *place, verb, path);
+        }
     }
 }
 

@@ -27,7 +27,8 @@ enum class DirectoryUse : bool { entries, sync };
 /// The place where `path` leads to, through all symlinks; there may be nothing.
 ///
 /// A stranger's link in a directory where everybody may write is not followed, as Linux itself does
-/// not when it is asked to open one (`fs.protected_symlinks`): EACCES.
+/// not when it is asked to open one (`fs.protected_symlinks`): EACCES. One of /proc/self/fd whose
+/// file has lost its name leads to no place: ENOENT.
 [[nodiscard]] Place place_behind(const std::string& path, std::string_view verb, DirectoryUse use);
 
 /// What is there, not following a link; empty if nothing. Throws: `IoError`, "VERB PATH: ...".

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <fcntl.h>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -179,6 +180,27 @@ EDDY_TEST_CASE("symlinks stay, and what they lead to is replaced, or made") {
     const std::string loop =
         co_await refusal(directory, directory / "loop", std::errc::too_many_symbolic_link_levels);
     CHECK(loop.starts_with("replace " + (directory / "loop").string() + ": "));
+}
+
+EDDY_TEST_CASE("a link to an open file is followed as long as that has its name") {
+    const TestDirectory directory;
+    const auto file = directory.write("a", "old");
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const int others = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    co_await replace_file(link, "new");
+    CHECK(content_of(file) == "new");
+    // What has the name now is another one.
+    for (const int removed : {others, fd}) {
+        const std::string text = co_await refusal(directory,
+                                                  "/proc/self/fd/" + std::to_string(removed),
+                                                  std::errc::no_such_file_or_directory);
+        CHECK(text.find("no such name any more") != std::string::npos);
+        stdfs::remove(file);
+    }
+    ::close(others);
+    ::close(fd);
+    CHECK(directory.entries() == 0);
 }
 
 EDDY_TEST_CASE("a stranger's link where everybody may write is not followed") {
