@@ -38,9 +38,11 @@ bool identify(int directory, DirectoryId& id) noexcept {
     return true;
 }
 
-DirectoryChain::DirectoryChain(std::string path, OwnedFd root, const DirectoryId& id, Links links)
-    : links_(links), path_(std::move(path)) {
+DirectoryChain::DirectoryChain(
+    std::string path, OwnedFd root, const DirectoryId& id, Links links, Stops stops)
+    : links_(links), stops_(stops), path_(std::move(path)) {
     levels_.push_back({DirectoryReader(std::move(root)), id, path_.size()});
+    ids_.insert(id);
 }
 
 void DirectoryChain::append_path_of(std::string_view name, std::string& into) const {
@@ -68,26 +70,47 @@ std::string_view DirectoryChain::name() const noexcept {
     return depth() == 0 ? std::string_view() : path.substr(path.rfind('/') + 1);
 }
 
-bool DirectoryChain::contains(const DirectoryId& id) const noexcept {
-    return std::any_of(
-        levels_.begin(), levels_.end(), [&](const Level& level) { return level.id == id; });
+void DirectoryChain::lend_back_far() {
+    const std::size_t last = levels_.size() - std::min(levels_.size(), most_open - 1);
+    std::size_t first = last + 1;
+    while (first > 1 && levels_[first - 1].reader.is_open()) {
+        --first;
+    }
+    for (std::size_t i = first; i <= last; ++i) {
+        if (!levels_[i].reader.lend_back(stops_)) {
+            return;  // the next time, then
+        }
+    }
 }
 
 void DirectoryChain::enter(OwnedFd directory, std::string_view name, const DirectoryId& id) {
     if (levels_.size() >= most_open) {
-        Level& far = levels_[std::max<std::size_t>(levels_.size() - most_open + 1, 1)];
-        if (far.reader.is_open()) {
-            far.reader.lend_back();
-        }
+        lend_back_far();
     }
-    std::string path = path_of(name);
-    levels_.push_back({DirectoryReader(std::move(directory)), id, path.size()});
-    path_ = std::move(path);
+    const std::size_t length = path_.size();
+    const auto known = ids_.insert(id);
+    try {
+        if (!path_.ends_with('/')) {
+            path_ += '/';
+        }
+        path_ += name;
+        levels_.push_back({DirectoryReader(std::move(directory)), id, path_.size()});
+    } catch (...) {
+        ids_.erase(known);
+        path_.resize(length);
+        throw;
+    }
+}
+
+/// Out of the deepest.
+void DirectoryChain::pop() noexcept {
+    ids_.erase(ids_.find(levels_.back().id));
+    levels_.pop_back();
 }
 
 std::optional<DirectoryChain::Lost> DirectoryChain::leave() {
     const Level left = std::move(levels_.back());
-    levels_.pop_back();
+    pop();
     Level& above = levels_.back();
     if (!above.reader.is_open()) {
         OwnedFd up(open_same_directory(left.reader.fd(), "..", Links::stop_at, above.id));
@@ -111,7 +134,7 @@ std::optional<DirectoryChain::Lost> DirectoryChain::find_again() {
         }
         levels_[i].reader.reopen(std::move(fd));
         if (i != 1 && i + most_open <= levels_.size() + 1) {
-            above.reader.lend_back();  // of which all has been read
+            static_cast<void>(above.reader.lend_back(stops_));  // of which all has been read
         }
     }
     path_.resize(levels_.back().path_length);
@@ -125,7 +148,7 @@ DirectoryChain::Lost DirectoryChain::give_up(std::size_t level, int error) {
                                       [](const Level& lost) { return lost.reader.has_more(); });
     Lost lost{path_.substr(0, levels_[level].path_length), level, error, has_more};
     while (levels_.size() > level) {
-        levels_.pop_back();
+        pop();
     }
     path_.resize(levels_.back().path_length);
     return lost;

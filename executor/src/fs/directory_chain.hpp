@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <unordered_set>
 #include <vector>
 
 #include <eddy/detail/owned_fd.hpp>
@@ -20,6 +22,12 @@ struct DirectoryId {
     dev_t device;
     ino_t inode;
     [[nodiscard]] bool operator==(const DirectoryId&) const noexcept = default;
+};
+
+struct DirectoryIdHash {
+    [[nodiscard]] std::size_t operator()(const DirectoryId& id) const noexcept {
+        return std::hash<ino_t>()(id.inode) ^ (std::hash<dev_t>()(id.device) << 1U);
+    }
 };
 
 /// The directories from the root of a tree down to where one is in it.
@@ -42,7 +50,7 @@ public:
     };
 
     /// `path`: what the root is called in what `path` says.
-    DirectoryChain(std::string path, OwnedFd root, const DirectoryId& id, Links links);
+    DirectoryChain(std::string path, OwnedFd root, const DirectoryId& id, Links links, Stops stops);
 
     /// Of the root: 0.
     [[nodiscard]] std::size_t depth() const noexcept { return levels_.size() - 1; }
@@ -56,10 +64,11 @@ public:
     [[nodiscard]] DirectoryReader& reader() noexcept { return levels_.back().reader; }
     [[nodiscard]] int fd() const noexcept { return levels_.back().reader.fd(); }
     [[nodiscard]] dev_t root_device() const noexcept { return levels_.front().id.device; }
-    [[nodiscard]] bool contains(const DirectoryId& id) const noexcept;
+    [[nodiscard]] bool contains(const DirectoryId& id) const noexcept { return ids_.contains(id); }
 
-    /// Goes down. `name` is not looked at afterwards. Throws: `std::bad_alloc`; then nothing is
-    /// changed but for what is open.
+    /// Goes down. `name` is not looked at afterwards. A call that is to stop may have more open
+    /// then, until it goes down again. Throws: `std::bad_alloc`; then nothing is changed but for
+    /// what is open.
     void enter(OwnedFd directory, std::string_view name, const DirectoryId& id);
     /// Goes up, out of what is not the root; further up, if those above are not found again.
     [[nodiscard]] std::optional<Lost> leave();
@@ -71,15 +80,20 @@ private:
         std::size_t path_length;  // its own in `path_`
     };
 
+    /// As many as there are to be, of those that are far from where one is.
+    void lend_back_far();
+    void pop() noexcept;
     [[nodiscard]] std::string name_of(std::size_t level) const;
     [[nodiscard]] std::optional<Lost> find_again();
     [[nodiscard]] Lost give_up(std::size_t level, int error);
 
     const Links links_;
+    const Stops stops_;
     std::string path_;
     // Invariant, outside: not empty; the first is open, and as many of the others as are open are
     // the last ones, at least one of them if there is any, less than `most_open`.
     std::vector<Level> levels_;
+    std::unordered_multiset<DirectoryId, DirectoryIdHash> ids_;  // of them
 };
 
 /// `fstat` of a directory. False: errno says why not.

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <eddy/executor.hpp>
+
 #include "fs/posix.hpp"
 
 namespace eddy::inline v0_1::detail {
@@ -72,9 +74,12 @@ bool DirectoryReader::next(Found& found) noexcept {
     return true;
 }
 
-void DirectoryReader::lend_back() {
+bool DirectoryReader::lend_back(Stops stops) {
     constexpr std::size_t most = sizeof(dirent::d_name) + 2;  // of one
     while (!at_end_) {
+        if (stops == Stops::when_asked && call_should_stop()) {
+            return false;
+        }
         if (rest_.capacity() - rest_.size() < most) {  // first: what has been read is kept
             rest_.reserve(std::max(2 * rest_.capacity(), 4 * most));
         }
@@ -86,6 +91,7 @@ void DirectoryReader::lend_back() {
         }
     }
     close();
+    return true;
 }
 
 void DirectoryReader::rewind() noexcept {

@@ -16,6 +16,9 @@ namespace eddy::inline v0_1::detail {
 enum class Links : bool { stop_at, follow };
 [[nodiscard]] int open_directory_at(int directory, const char* name, Links links) noexcept;
 
+/// Whether something long looks, between two entries, if its call should end.
+enum class Stops : bool { never, when_asked };
+
 /// The names in a directory, in its own order, without "." and "..". They block: for threads of a
 /// pool only.
 ///
@@ -54,8 +57,9 @@ public:
         return !at_end_ || rest_at_ < rest_.size() || error_ != 0;
     }
 
-    /// Reads what is left and closes the descriptor. Throws: `std::bad_alloc`; nothing is lost.
-    void lend_back();
+    /// Reads what is left and closes the descriptor. False: the call was asked to stop before that,
+    /// and it is open. Throws: `std::bad_alloc`. Nothing is lost, either way.
+    [[nodiscard]] bool lend_back(Stops stops);
     /// The same directory again.
     void reopen(OwnedFd directory) noexcept { fd_ = directory.release(); }
     /// From the first name on again. Requires: open.

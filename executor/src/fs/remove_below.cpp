@@ -36,11 +36,21 @@ constexpr unsigned most_passes = 16;
     return error == ENOTEMPTY || error == EEXIST;
 }
 
+[[nodiscard]] std::string last_part_of(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);  // all of it, if there is no slash
+}
+
 /// A directory, of which nothing is left when it has run.
 class TreeRemoval final {
 public:
-    TreeRemoval(const std::string& path, OwnedFd root, const DirectoryId& id, Stops stops)
-        : chain_(path, std::move(root), id, Links::stop_at), stops_(stops), passes_{0} {}
+    /// `around`: the directory in which it is.
+    TreeRemoval(
+        const std::string& path, int around, OwnedFd root, const DirectoryId& id, Stops stops)
+        : chain_(path, std::move(root), id, Links::stop_at, stops),
+          around_(around),
+          name_(last_part_of(path)),
+          stops_(stops),
+          passes_{0} {}
 
     [[nodiscard]] std::uint64_t run() {
         while (true) {
@@ -127,20 +137,21 @@ private:
 
     /// False: there is more in it.
     [[nodiscard]] bool finish_root() {
-        const std::string& path = chain_.path();
-        const int error = try_unlink(AT_FDCWD, path.c_str(), AT_REMOVEDIR);
+        const int error = try_unlink(around_, name_.c_str(), AT_REMOVEDIR);
         if (says_not_empty(error) && ++passes_.front() < most_passes) {
             chain_.reader().rewind();
             return false;
         }
         if (error != 0 && error != ENOENT) {
-            throw_file_error(error, "remove", path);
+            throw_file_error(error, "remove", chain_.path());
         }
         count_ += error == 0 ? 1U : 0U;
         return true;
     }
 
     DirectoryChain chain_;
+    const int around_;
+    const std::string name_;
     const Stops stops_;
     std::vector<unsigned> passes_;  // of each directory of the chain: those that are over
     std::uint64_t count_ = 0;
@@ -151,13 +162,24 @@ private:
 std::uint64_t remove_below(const std::string& path, Stops stops) {
     // With a slash at its end, a link would be followed.
     const std::string name = path.substr(0, path.find_last_not_of('/') + 1);
-    OwnedFd root(open_directory_at(AT_FDCWD, name.c_str(), Links::stop_at));
+    const OwnedFd around(uninterrupted([&] {
+        return ::openat(AT_FDCWD, directory_of(name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }));
+    if (around.get() < 0) {
+        if (errno == ENOENT || errno == ENOTDIR) {
+            return 0;
+        }
+        throw_file_error(errno, "remove", path);
+    }
+    const std::string last = last_part_of(name);
+    OwnedFd root(open_directory_at(around.get(), last.c_str(), Links::stop_at));
     DirectoryId id{};
     if (root.get() >= 0 && identify(root.get(), id)) {
-        return TreeRemoval(name, std::move(root), id, stops).run();
+        return TreeRemoval(name, around.get(), std::move(root), id, stops).run();
     }
     const int refused = errno;
-    int error = try_unlink(AT_FDCWD, name.c_str(), says_no_directory(refused) ? 0 : AT_REMOVEDIR);
+    int error =
+        try_unlink(around.get(), last.c_str(), says_no_directory(refused) ? 0 : AT_REMOVEDIR);
     if (error == ENOENT || error == ENOTDIR) {
         return 0;  // ENOTDIR: a part of its path is none
     }

@@ -4,10 +4,9 @@
 #include <cstdint>
 #include <string>
 
-namespace eddy::inline v0_1::detail {
+#include "fs/directory_reader.hpp"
 
-/// Whether it looks, between two entries, if its call should end.
-enum class Stops : bool { never, when_asked };
+namespace eddy::inline v0_1::detail {
 
 /// Removes what has that name, and if that is a directory, all that is in it; how many that were. 0
 /// if there is none. No link is followed, but for those in the path before the name. Blocks.

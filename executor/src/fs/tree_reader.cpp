@@ -107,8 +107,11 @@ void TreeReader::open_root() {
     if (!identify(root.get(), id)) {
         throw_file_error(errno, "stat", root_);
     }
-    chain_ = std::make_unique<DirectoryChain>(
-        root_, std::move(root), id, options_.follow ? Links::follow : Links::stop_at);
+    chain_ = std::make_unique<DirectoryChain>(root_,
+                                              std::move(root),
+                                              id,
+                                              options_.follow ? Links::follow : Links::stop_at,
+                                              Stops::when_asked);
 }
 
 void TreeReader::step() {
@@ -175,9 +178,20 @@ bool TreeReader::look_at(const char* name, Look& look) const noexcept {
     return true;
 }
 
+/// Opening what is mounted there might wake an automounter, or wait for a server.
+bool TreeReader::is_elsewhere(const char* name) const noexcept {
+    struct stat status = {};
+    const int flags = options_.follow ? 0 : AT_SYMLINK_NOFOLLOW;
+    return ::fstatat(chain_->fd(), name, &status, flags) == 0 &&
+           status.st_dev != chain_->root_device();
+}
+
 int TreeReader::enter(const char* name, const Look& look) {
     if (chain_->depth() >= options_.max_depth ||
         (options_.one_file_system && look.known && look.status.st_dev != chain_->root_device())) {
+        return 0;
+    }
+    if (options_.one_file_system && !look.known && is_elsewhere(name)) {
         return 0;
     }
     OwnedFd fd(

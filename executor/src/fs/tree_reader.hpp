@@ -26,7 +26,7 @@ namespace eddy::inline v0_1::detail {
 /// | field     | who may touch it                                                       |
 /// |-----------|------------------------------------------------------------------------|
 /// | reading_  | the loop sets it before it submits a call, which clears it as the last |
-/// |           | it does; the loop, if that never runs                                  |
+/// |           | it does; the loop, if that has not run, or was not let                 |
 /// | claimed_  | the loop                                                               |
 /// | all else  | while reading_ is set, the call; else the loop                         |
 class TreeReader final {
@@ -73,6 +73,7 @@ private:
     void visit(const DirectoryReader::Found& found);
     /// False: it is gone.
     [[nodiscard]] bool look_at(const char* name, Look& look) const noexcept;
+    [[nodiscard]] bool is_elsewhere(const char* name) const noexcept;
     /// 0: in it, or it is not to be entered. Else an errno.
     [[nodiscard]] int enter(const char* name, const Look& look);
     void add(std::string_view name, const Look& look);

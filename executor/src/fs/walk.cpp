@@ -88,7 +88,7 @@ void DirectoryWalk::Next::start() {
 }
 
 std::optional<WalkEntry> DirectoryWalk::Next::take() {
-    reader_->claim(false);
+    over();
     if (called_) {
         take_result<void>();
     }
@@ -96,9 +96,17 @@ std::optional<WalkEntry> DirectoryWalk::Next::take() {
 }
 
 void DirectoryWalk::Next::pass_on() noexcept {
-    reader_->claim(false);
+    over();
     if (called_) {
         let_go();
+    }
+}
+
+/// A call that was rejected, by a pool that was shut down, has not said so.
+void DirectoryWalk::Next::over() noexcept {
+    reader_->claim(false);
+    if (called_) {
+        reader_->set_reading(false);
     }
 }
 

@@ -120,17 +120,17 @@ EDDY_TEST_CASE("what may not be removed is named") {
         CHECK(text == "remove " + root + "/a/x: Permission denied");
     }
     {
-        const FailFileCall plan(FileSystemCall::openat, EACCES, 2);
+        const FailFileCall plan(FileSystemCall::openat, EACCES, 3);
         const std::string text = co_await removal_failure(root);
         CHECK(text == "remove " + root + "/a: Permission denied");
     }
-    {
-        const FailFileCall plan(FileSystemCall::openat, EACCES, 1);
+    for (const std::size_t nth : {1U, 2U}) {
+        const FailFileCall plan(FileSystemCall::openat, EACCES, nth);
         const std::string text = co_await removal_failure(root);
         CHECK(text == "remove " + root + ": Permission denied");
     }
     std::filesystem::remove(directory / "tree/a/x");
-    const FailFileCall plan(FileSystemCall::openat, EACCES, 2);  // but it is empty
+    const FailFileCall plan(FileSystemCall::openat, EACCES, 3);  // but it is empty
     const std::uint64_t removed = co_await remove_tree(root);
     CHECK(removed == 2);
 }
@@ -196,10 +196,10 @@ EDDY_TEST_CASE("a directory that becomes a symlink meanwhile is removed as one")
         std::filesystem::create_directory(directory / "outside");
         directory.write("outside/sentinel", "");
         std::filesystem::create_directories(directory / "tree/a");
-        // Before it is opened; the root is the first.
+        // Before it is opened; the first two are the root and where that is.
         Meanwhile plan(
             FileSystemCall::openat,
-            2,
+            3,
             [&] {
                 ::rmdir((directory / "tree/a").c_str());
                 ::symlink("../outside", (directory / "tree/a").c_str());
@@ -213,6 +213,21 @@ EDDY_TEST_CASE("a directory that becomes a symlink meanwhile is removed as one")
         const std::string again = co_await removal_failure(directory / "tree");
         CHECK(again == "no error");
     }
+}
+
+EDDY_TEST_CASE(
+    "a tree whose parents are renamed meanwhile is the one that goes, not its namesake") {
+    const TestDirectory directory(quick_place());
+    std::filesystem::create_directories(directory / "a/tree");
+    directory.write("a/tree/x", "");
+    Meanwhile plan(FileSystemCall::unlinkat, 2, [&] {
+        std::filesystem::rename(directory / "a", directory / "b");
+        std::filesystem::create_directories(directory / "a/tree");
+    });
+    const std::uint64_t removed = co_await remove_tree(directory / "a/tree");
+    CHECK(removed == 2);
+    CHECK(std::filesystem::exists(directory / "a/tree"));
+    CHECK_FALSE(std::filesystem::exists(directory / "b/tree"));
 }
 
 EDDY_TEST_CASE("what others remove meanwhile is no error") {

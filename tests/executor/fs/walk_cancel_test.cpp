@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,6 +17,7 @@
 #include <eddy/error.hpp>
 #include <eddy/fs/walk.hpp>
 #include <eddy/loop.hpp>
+#include <eddy/scope.hpp>
 #include <eddy/select.hpp>
 #include <eddy/spawn.hpp>
 #include <eddy/testing/cancel_at.hpp>
@@ -131,6 +134,75 @@ EDDY_TEST_CASE("one job at a time waits for the next entry") {
     const auto entry = co_await both.next();
     CHECK(entry.has_value());
 }
+
+EDDY_TEST_CASE("a walk whose call was rejected is free, and goes on by another one") {
+    class RejectsFirst final : public Executor {
+    public:
+        void submit(Work& work) override {
+            if (std::exchange(rejects_, false)) {
+                work.reject(std::make_exception_ptr(ClosedResource("no")));
+            } else {
+                held.submit(work);
+            }
+        }
+        HeldExecutor held;
+
+    private:
+        bool rejects_ = true;
+    };
+    const TestDirectory directory;
+    directory.write("a", "");
+    RejectsFirst executor;
+    executor.held.let_all_run();
+    DirectoryWalk entries = walk(directory.path(), {.executor = &executor});
+    CHECK_THROWS_AS(static_cast<void>(co_await entries.next()), ClosedResource);
+    const auto entry = co_await entries.next();
+    CHECK(entry.has_value());
+}
+
+#if EDDY_FILE_CALL_FAULTS
+EDDY_TEST_CASE("a walk that is cancelled does not read a large directory to its end first") {
+    /// Counts what is read after the n-th directory was opened, where it holds.
+    class HoldsAndCounts final : public FilePlan {
+    public:
+        explicit HoldsAndCounts(std::size_t nth) noexcept : left_(nth) {}
+        [[nodiscard]] int error_of(FileSystemCall call) noexcept override {
+            read += call == FileSystemCall::readdir ? 1U : 0U;
+            if (call == FileSystemCall::openat && left_ != 0 && --left_ == 0) {
+                here.store(true);
+                go_on.acquire();
+            }
+            return 0;
+        }
+        std::atomic<std::size_t> read{0};
+        std::atomic<bool> here{false};
+        std::binary_semaphore go_on{0};
+
+    private:
+        std::size_t left_;  // one thread's
+    };
+    const TestDirectory directory(quick_place());
+    std::filesystem::create_directory(directory / "large");
+    for (int i = 0; i < 2000; ++i) {
+        directory.write("large/" + std::to_string(i), "");
+    }
+    make_deep(directory / "large", 40, "d", 1000);
+    // The root, the large one, and 28 in it: the next descriptor is the large one's.
+    HoldsAndCounts plan(31);
+    CancelScope scope;
+    DirectoryWalk entries = walk(directory.path());
+    const auto walks = [&]() -> Task<> { static_cast<void>(co_await rest_of(entries)); };
+    auto job = spawn(with_scope(scope, walks()));
+    co_await until([&] { return plan.here.load(); });
+    scope.cancel();
+    co_await rounds();
+    const std::size_t before = plan.read;
+    plan.go_on.release();
+    const bool completed = co_await job;
+    CHECK_FALSE(completed);
+    CHECK(plan.read - before < 100);
+}
+#endif
 
 TEST_CASE("an entry that one job has got, and not yet taken, is no other job's") {
     const TestDirectory directory;

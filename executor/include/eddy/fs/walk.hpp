@@ -108,6 +108,7 @@ private:
     void pass_on() noexcept override;
     [[nodiscard]] bool abort() noexcept override;
     [[nodiscard]] bool sever() noexcept override;
+    void over() noexcept;
     void leave() noexcept;
 
     std::shared_ptr<detail::TreeReader> reader_;
