@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include <eddy/fs/directory.hpp>
 #include <eddy/fs/paths.hpp>
 #include <eddy/fs/replace_file.hpp>
 #include <eddy/fs/temporary.hpp>
@@ -62,9 +63,8 @@ void write_in_place(const path& file, const std::string& content) {
     std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
 }
 
-/// The child, for as long as it has its parent.
-eddy::Task<> write_for_ever(path file, Version version, bool plainly) {
-    const pid_t parent = getppid();
+/// The child, for as long as it has its parent, which may have gone before it looks.
+eddy::Task<> write_for_ever(path file, Version version, pid_t parent, bool plainly) {
     while (getppid() == parent) {
         std::string content = content_of(version++);
         if (plainly) {
@@ -77,8 +77,10 @@ eddy::Task<> write_for_ever(path file, Version version, bool plainly) {
 
 pid_t start_child(std::string file, Version first, std::string how) {
     std::string version = std::to_string(first);
+    std::string parent = std::to_string(getpid());
     std::string name = "replace_safely";
-    char* arguments[] = {name.data(), how.data(), file.data(), version.data(), nullptr};
+    char* arguments[] = {
+        name.data(), how.data(), file.data(), version.data(), parent.data(), nullptr};
     pid_t child = 0;
     const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, arguments, environ);
     if (error != 0) {
@@ -104,9 +106,10 @@ eddy::Task<> changed(path file, std::optional<Version> before) {
 
 /// What a child that was killed has left under another name.
 eddy::Task<> remove_leftovers(path directory) {
-    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-        if (entry.path().filename().string().starts_with(".eddy-")) {
-            co_await eddy::remove_file(entry.path());
+    const auto entries = co_await eddy::list_directory(directory);
+    for (const eddy::DirectoryEntry& entry : entries) {
+        if (entry.name.starts_with(".eddy-")) {
+            co_await eddy::remove_file(directory / entry.name);
         }
     }
 }
@@ -135,9 +138,9 @@ eddy::Task<> show(std::string how) {
 
 int main(int count, char** arguments) {
     const std::string how = count > 1 ? arguments[1] : "--safely";
-    if (count == 4) {
-        return eddy::run_main(
-            write_for_ever(arguments[2], std::stoull(arguments[3]), how == "--plainly"));
+    if (count == 5) {
+        return eddy::run_main(write_for_ever(
+            arguments[2], std::stoull(arguments[3]), std::stoi(arguments[4]), how == "--plainly"));
     }
     return finished(eddy::run_main(show(how)));
 }

@@ -4,7 +4,9 @@
 // A directory is one call on the pool of files, which lists it with the status of each entry; what
 // a tree is made of is added up on the loop, without a lock (usage.cpp). Up to eight jobs are under
 // way, each in a part of the tree that it found, so that the disk has several questions at a time.
-// It says what the du of GNU coreutils says, but for the order; check.sh compares the two.
+// It says what the du of GNU coreutils says, but for the order; check.sh compares the two. Only
+// what is deeper than any path (4096 bytes) it cannot read, since each call gets a path: a program
+// that must takes `walk`, which goes down step by step, one directory at a time.
 #include <iostream>
 #include <span>
 #include <string>

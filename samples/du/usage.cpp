@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "usage.hpp"
 
+#include <cstddef>
 #include <iostream>
 #include <optional>
 #include <vector>
@@ -40,7 +41,8 @@ Task<std::uint64_t> Usage::directory(Place place) {
     std::uint64_t total = size_of(place.status);
     std::vector<DirectoryEntry> entries;
     try {
-        entries = co_await eddy::list_directory(place.path, {.follow = false, .status = true});
+        entries = co_await eddy::list_directory(
+            place.path, {.follow = false, .status = true, .limit = static_cast<std::size_t>(-1)});
     } catch (const eddy::IoError& error) {
         complain("read directory", place.path, error.code());
     }
