@@ -19,6 +19,7 @@
 
 #include <eddy/error.hpp>
 #include <eddy/fs/replace_file.hpp>
+#include <eddy/fs/temporary.hpp>
 #include <eddy/run.hpp>
 #include <eddy/testing/coroutine_test.hpp>
 
@@ -285,6 +286,41 @@ TEST_CASE("a process that is killed at whatever call leaves the old or the new c
 #endif
 
 #ifndef EDDY_NO_FORK
+
+TEST_CASE("files that their owner may not read are replaced and persisted") {
+    const TestDirectory directory;
+    const bool is_root = ::geteuid() == 0;  // who may read all
+    if (is_root) {
+        REQUIRE(::chown(directory.path().c_str(), 1234, 1234) == 0);
+    }
+    const ChildResult child = run_in_child([&] {
+        if (is_root && (::setresgid(1234, 1234, 1234) != 0 || ::setresuid(1234, 1234, 1234) != 0)) {
+            return 2;
+        }
+        const auto kept = directory / "kept";
+        for (const mode_t mode : {0400U, 0200U, 0000U}) {
+            const auto file = directory.write("a", "old");
+            ::chmod(file.c_str(), mode);
+            run([](stdfs::path replaced, stdfs::path to, mode_t hidden) -> Task<> {
+                co_await replace_file(replaced, "new");
+                auto temporary =
+                    co_await TemporaryFile::create({.directory = replaced.parent_path().native()});
+                ::chmod(temporary.path().c_str(), hidden);
+                co_await temporary.persist(to, {.durable = true, .mode = 0640});
+            }(file, kept, mode));
+            struct stat status = {};
+            const bool keeps =
+                ::stat(file.c_str(), &status) == 0 && (status.st_mode & 0777) == mode;
+            ::chmod(file.c_str(), 0600);
+            if (!keeps || content_of(file) != "new" || ::stat(kept.c_str(), &status) != 0 ||
+                (status.st_mode & 0777) != 0640) {
+                return 1;
+            }
+        }
+        return 0;
+    });
+    CHECK_MESSAGE(child.exit_code == 0, child.errors);
+}
 
 TEST_CASE("on a full disk the old content stays, and the disk is no fuller") {
     const TestDirectory directory;

@@ -134,18 +134,6 @@ EDDY_TEST_CASE("persisted, a file stays under its name, with the permissions tha
     CHECK_THROWS_AS((void)second.remove(), InvalidState);
 }
 
-EDDY_TEST_CASE("a file that nobody may read any more, not even we, is persisted like any other") {
-    const TestDirectory directory;
-    const auto to = directory / "kept";
-    for (const mode_t mode : {0400U, 0200U, 0000U}) {
-        TemporaryFile file =
-            co_await TemporaryFile::create({.directory = directory.path().string()});
-        REQUIRE(::chmod(file.path().c_str(), mode) == 0);
-        co_await file.persist(to, {.durable = true, .mode = 0640});
-        CHECK(permissions(to) == 0640);
-    }
-}
-
 EDDY_TEST_CASE("removed or kept by hand, and removed by others") {
     const TestDirectory directory;
     const std::string where = directory.path().string();
