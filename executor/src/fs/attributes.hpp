@@ -15,8 +15,9 @@ namespace eddy::inline v0_1::detail {
 /// A file whose attributes are wanted. One that may not be read has some all the same.
 class AttributeSource final {
 public:
-    /// What is at that place, no link. Throws: `IoError`, "VERB PATH (to keep its attributes): ...";
-    /// `CallStopped`.
+    /// What is at that place, no link.
+    ///
+    /// Throws: `IoError`, "VERB PATH (to keep its attributes): ..."; `CallStopped`.
     AttributeSource(const Place& place, std::string_view verb, std::string_view path);
 
     /// False: those of the user are not for us.

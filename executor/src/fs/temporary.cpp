@@ -14,6 +14,7 @@
 #include <eddy/detail/owned_fd.hpp>
 #include <eddy/error.hpp>
 
+#include "fs/leased.hpp"
 #include "fs/open_file.hpp"
 #include "fs/pending_file.hpp"
 #include "fs/place.hpp"
@@ -145,7 +146,7 @@ private:
 /// Opens our own file, whoever may read it by now.
 [[nodiscard]] detail::OwnedFd open_whatever_mode(const std::string& path) {
     for (const int access : {O_RDONLY, O_WRONLY}) {
-        const int fd = detail::uninterrupted([&] {
+        const int fd = detail::open_leased([&] {
             return ::openat(AT_FDCWD, path.c_str(), access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         });
         if (fd >= 0) {

@@ -29,10 +29,10 @@ struct EDDY_VISIBLE ReplaceOptions {
 /// renamed over the old one; then the directory is synced. A symlink stays: what it leads to is
 /// replaced. Kept are owner and group (without the right to give these, that is an error; with
 /// `keep_owner = false` they are the caller's, and set-id bits go), permissions, access list and
-/// `user.*` attributes, unless the file may not be read. Not kept: other hard links, which still
-/// have the old content, and capabilities. A file that may not be written is replaced like any other: it is its directory
-/// that must be writable, and, to be synced, readable. One that is itself a mount point, as
-/// containers have at /etc/hosts, cannot be: `EBUSY`.
+/// `user.*` attributes, these unless the file may not be read. Not kept: other hard links, which
+/// still have the old content, and capabilities. A file that may not be written is replaced like
+/// any other: it is its directory that must be writable, and, to be synced, readable. One that is
+/// itself a mount point, as containers have at /etc/hosts, cannot be: `EBUSY`.
 ///
 /// What kills the process leaves the old content or the new one, and perhaps the new file under its
 /// first name: what is called `.eddy-*.tmp` and is not new may be removed.
