@@ -40,7 +40,7 @@ namespace eddy::inline v0_1::detail {
 /// | gone_                                   | who closes it; a forked child                    |
 ///
 /// In a forked child nothing of it is used but the number of the descriptor, which it closes unless
-/// the parent had, or was about to, at the fork. No lock is: a thread that is not there may have it.
+/// the parent had, or was about to, at the fork. No lock is: a thread that is gone may have it.
 class OpenFile final : public Executor {
 public:
     OpenFile(std::string name, Access opened_for, Executor* runs_on)

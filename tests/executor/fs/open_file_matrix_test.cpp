@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <eddy/fs/file.hpp>
+#include <eddy/fs/file_status.hpp>
 #include <eddy/run.hpp>
 #include <eddy/testing/wait_matrix.hpp>
 
@@ -121,12 +122,24 @@ public:
     auto operation() { return file_->close(); }
 };
 
-class OpenFixture {
+/// A call that needs no open file.
+class CallFixture {
 public:
     static constexpr bool waits = true;
     static constexpr bool commits_at_once = false;
-    explicit OpenFixture(VirtualClock&) {}
     Task<> prepare() { co_return; }
+    void complete() { held_.let_all_run(); }
+    [[nodiscard]] bool intact() const { return directory_.entries() == 1; }
+
+protected:
+    TestDirectory directory_;
+    std::filesystem::path path_ = directory_.write("a", "1");
+    HeldExecutor held_;
+};
+
+class OpenFixture : public CallFixture {
+public:
+    explicit OpenFixture(VirtualClock&) {}
     Task<> wait() {
         const File file = co_await File::open(path_, {.executor = &held_});
         CHECK(file.is_open());
@@ -135,13 +148,19 @@ public:
         complete();
         co_await wait();
     }
-    void complete() { held_.let_all_run(); }
-    [[nodiscard]] bool intact() const { return directory_.entries() == 1; }
+};
 
-private:
-    TestDirectory directory_;
-    std::filesystem::path path_ = directory_.write("a", "1");
-    HeldExecutor held_;
+class FileStatusFixture : public CallFixture {
+public:
+    explicit FileStatusFixture(VirtualClock&) {}
+    Task<> wait() {
+        const FileStatus status = co_await file_status(path_, {.executor = &held_});
+        CHECK(status.size == 1);
+    }
+    Task<> wait_again() {
+        complete();
+        co_await wait();
+    }
 };
 
 }  // namespace
@@ -152,3 +171,4 @@ EDDY_WAIT_MATRIX("File::truncate", TruncateFixture)
 EDDY_WAIT_MATRIX("File::status", StatusFixture)
 EDDY_WAIT_MATRIX("File::close", CloseFixture)
 EDDY_WAIT_MATRIX("File::open", OpenFixture)
+EDDY_WAIT_MATRIX("file_status", FileStatusFixture)
