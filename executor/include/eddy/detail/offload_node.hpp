@@ -32,7 +32,10 @@ concept OffloadCallable = !std::is_base_of_v<Executor, std::remove_cvref_t<F>> &
 template <class R>
 class WorkWithResult : public Work {
 public:
-    R take_result() { return restore<R>(std::move(*value_)); }
+    /// Requires: it has ended, and without an error.
+    R take_result() {
+        return restore<R>(std::move(*value_));  // NOLINT(bugprone-unchecked-optional-access)
+    }
 
 protected:
     WorkWithResult() noexcept = default;
