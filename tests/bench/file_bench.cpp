@@ -225,7 +225,7 @@ std::vector<Row> rows() {
     return {alone<4 * kib>("cached_4k", "read 4 KiB of the page cache"),
             alone<64 * kib>("cached_64k", "read 64 KiB of the page cache"),
             beside_uv<4 * kib, 1>("trip_4k", "the same, 4 KiB, one after the other", 0.125),
-            beside_uv<64 * kib, 1>("trip_64k", "the same, 64 KiB, one after the other", 1.0),
+            beside_uv<64 * kib, 1>("trip_64k", "the same, 64 KiB, one after the other", 0.125),
             beside_uv<4 * kib, 32>("flight_4k", "the same, 4 KiB, 32 in flight", 1.0),
             beside_uv<64 * kib, 32>("flight_64k", "the same, 64 KiB, 32 in flight", 1.0),
             {.name = "large_1m",
