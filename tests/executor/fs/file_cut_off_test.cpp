@@ -38,7 +38,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t size = 1'000'000;  // several pieces
+[[maybe_unused]] constexpr std::size_t size = 1'000'000;  // several pieces
 
 [[nodiscard]] OpenOptions writing(bool appends, Executor* executor = nullptr) {
     return {.access = appends ? Access::append : Access::write,

@@ -25,7 +25,7 @@ using namespace eddy::testing;
 
 namespace {
 
-Task<std::string> removal_failure(std::filesystem::path path) {
+[[maybe_unused]] Task<std::string> removal_failure(std::filesystem::path path) {
     auto call = remove_tree(path);
     try {
         static_cast<void>(co_await call);

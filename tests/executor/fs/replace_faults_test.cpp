@@ -38,7 +38,7 @@ namespace stdfs = std::filesystem;
 namespace {
 
 /// What is under a temporary name in there.
-std::size_t leftovers(const stdfs::path& directory) {
+[[maybe_unused]] std::size_t leftovers(const stdfs::path& directory) {
     std::size_t count = 0;
     for (const auto& entry : stdfs::directory_iterator(directory)) {
         const std::string name = entry.path().filename().string();

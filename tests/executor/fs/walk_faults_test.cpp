@@ -32,7 +32,7 @@ using namespace eddy::testing;
 
 namespace {
 
-std::string below(const std::filesystem::path& root, const std::string& path) {
+[[maybe_unused]] std::string below(const std::filesystem::path& root, const std::string& path) {
     return path.size() > root.string().size() ? path.substr(root.string().size() + 1) : "";
 }
 
