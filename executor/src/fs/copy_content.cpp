@@ -65,7 +65,7 @@ private:
             const auto wanted =
                 static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), end - at));
             const std::span<std::byte> part = std::span(buffer_).first(wanted);
-            const std::size_t length = read_fully(from_, at, part, from_path_);
+            const std::size_t length = read_range(from_, at, part, from_path_);
             if (length == 0) {
                 break;
             }

@@ -61,7 +61,7 @@ OwnedFd open_path(const std::string& path, int flags, mode_t mode) {
     return open_at(AT_FDCWD, path, flags, mode);
 }
 
-std::size_t read_fully(int fd,
+std::size_t read_range(int fd,
                        std::uint64_t offset,
                        std::span<std::byte> into,
                        std::string_view path) {

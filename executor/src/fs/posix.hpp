@@ -52,7 +52,7 @@ template <class F>
 
 /// Reads until the span is full or the file ends, `pread`; how much. Asks now and then whether it
 /// should stop. Throws: `IoError`, "read PATH: ..."; `CallStopped`.
-[[nodiscard]] std::size_t read_fully(int fd,
+[[nodiscard]] std::size_t read_range(int fd,
                                      std::uint64_t offset,
                                      std::span<std::byte> into,
                                      std::string_view path);
