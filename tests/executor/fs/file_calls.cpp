@@ -90,16 +90,14 @@ Function* next(const char* name) noexcept {
 
 /// What the plan says: true if the call is not to be made, and then its result.
 bool replaced(FileSystemCall call, int& result) noexcept {
-    const Asked asked;
-    const int error = asked.plan() != nullptr ? asked.plan()->error_of(call) : 0;
-    if (error == 0) {
-        return false;
-    }
+    const int before = errno;  // readdir says with it whether its end is one; a plan may wait
+    const int error = [&] {
+        const Asked asked;
+        return asked.plan() != nullptr ? asked.plan()->error_of(call) : 0;
+    }();
+    errno = error > 0 ? error : before;
     result = error == FilePlan::ends ? 0 : -1;
-    if (result < 0) {
-        errno = error;
-    }
-    return true;
+    return error != 0;
 }
 
 /// Not so of what a worker wakes its loop with: a plan that failed that would hang the test.
